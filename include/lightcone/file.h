@@ -1,0 +1,41 @@
+/* file.h - paths, read-only mappings, and files that appear whole or not at all. */
+#ifndef LC_FILE_H
+#define LC_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lightcone/err.h"
+
+enum { LC_PATH_MAX = 4096 };
+
+/* A regular file mapped read-only. An empty file has size 0 and data non-NULL. */
+struct lc_map {
+    const unsigned char *data;
+    size_t size;
+};
+
+/* LC_E_IO names the path and the reason (missing, a folder, no permission). */
+int lc_map_open(struct lc_map *map, const char *path, struct lc_err *err);
+void lc_map_close(struct lc_map *map);
+
+/* out = base/name, or name alone when it is absolute or base is empty. */
+int lc_path_join(char out[LC_PATH_MAX], const char *base, const char *name, struct lc_err *err);
+/* out = the folder part of path ("." when there is none). */
+void lc_path_folder(char out[LC_PATH_MAX], const char *path);
+/* The part after the last slash; points into path. */
+const char *lc_path_name(const char *path);
+
+int lc_path_is_file(const char *path);
+int lc_path_is_folder(const char *path);
+
+/* mkdir -p. */
+int lc_folder_make(const char *path, struct lc_err *err);
+
+/* Write `size` bytes to path by way of path.partial, fsync and rename: readers see the old file or the new. */
+int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err);
+
+/* rename(from, to) after fsync of the file, then fsync of the folder. */
+int lc_file_publish(const char *from, const char *to, struct lc_err *err);
+
+#endif

@@ -1,0 +1,23 @@
+/* windows.h - which stretches of the token stream are run (SCIENCE.md 1). */
+#ifndef LC_WINDOWS_H
+#define LC_WINDOWS_H
+
+#include <stdint.h>
+
+#include "lightcone/config.h"
+#include "lightcone/err.h"
+
+struct lc_windows {
+    int64_t *start;  /* [count] offset of the first token in the stream, ascending */
+    int64_t *length; /* [count] tokens; all T but for a shorter last one */
+    int64_t count;
+};
+
+/* Cut a stream of `tokens` ids. choice sequential: 0, T, 2T, ...; random: `count` distinct multiples of T, seeded by
+ * lc_random_*, sorted; starts: as listed. keep_short: a last window of fewer than T tokens is kept (sparsity; sequential
+ * only) or dropped. LC_E_CONFIG when a window leaves the stream, none is left, or more are asked for than there are. */
+int lc_windows_make(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens, int keep_short,
+                    struct lc_err *err);
+void lc_windows_release(struct lc_windows *windows);
+
+#endif

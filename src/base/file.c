@@ -1,0 +1,177 @@
+#include "lightcone/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const unsigned char nothing[1];
+
+static int map_descriptor(struct lc_map *map, int fd, const char *path, struct lc_err *err)
+{
+    struct stat st;
+    void *data;
+
+    if (fstat(fd, &st) != 0)
+        return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return LC_FAIL(err, LC_E_IO, "%s: not a regular file", path);
+    *map = (struct lc_map){.data = nothing, .size = (size_t)st.st_size};
+    if (st.st_size == 0)
+        return LC_OK;
+    data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be mapped: %s", path, strerror(errno));
+    map->data = data;
+    return LC_OK;
+}
+
+int lc_map_open(struct lc_map *map, const char *path, struct lc_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+
+    *map = (struct lc_map){0};
+    if (fd < 0)
+        return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
+    rc = map_descriptor(map, fd, path, err);
+    close(fd);
+    return rc;
+}
+
+void lc_map_close(struct lc_map *map)
+{
+    if (map->size)
+        munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (struct lc_map){0};
+}
+
+int lc_path_join(char out[LC_PATH_MAX], const char *base, const char *name, struct lc_err *err)
+{
+    int n;
+
+    if (name[0] == '/' || base[0] == '\0')
+        n = snprintf(out, LC_PATH_MAX, "%s", name);
+    else
+        n = snprintf(out, LC_PATH_MAX, "%s%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/", name);
+    if (n < 0 || n >= LC_PATH_MAX)
+        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", name, LC_PATH_MAX - 1);
+    return LC_OK;
+}
+
+void lc_path_folder(char out[LC_PATH_MAX], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        snprintf(out, LC_PATH_MAX, ".");
+    else
+        snprintf(out, LC_PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+const char *lc_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+int lc_path_is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int lc_path_is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int lc_folder_make(const char *path, struct lc_err *err)
+{
+    char part[LC_PATH_MAX];
+    int rc = lc_path_join(part, "", path, err);
+
+    if (rc != LC_OK)
+        return rc;
+    for (char *p = part + 1;; p++) {
+        char end = *p;
+        if (end != '/' && end != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return LC_FAIL(err, LC_E_IO, "%s: the folder cannot be made: %s", part, strerror(errno));
+        *p = end;
+        if (end == '\0')
+            break;
+    }
+    if (!lc_path_is_folder(path))
+        return LC_FAIL(err, LC_E_IO, "%s: exists and is not a folder", path);
+    return LC_OK;
+}
+
+static int sync_path(const char *path, int flags, struct lc_err *err)
+{
+    int fd = open(path, flags | O_CLOEXEC), bad;
+
+    if (fd < 0)
+        return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
+    /* some file systems do not sync folders: EINVAL there is no loss */
+    bad = fsync(fd) != 0 && errno != EINVAL;
+    if (bad)
+        LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return bad ? err->code : LC_OK;
+}
+
+int lc_file_publish(const char *from, const char *to, struct lc_err *err)
+{
+    char folder[LC_PATH_MAX];
+    int rc = sync_path(from, O_RDONLY, err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (rename(from, to) != 0)
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+    lc_path_folder(folder, to);
+    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+}
+
+static int write_all(int fd, const char *path, const unsigned char *data, size_t size, struct lc_err *err)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
+        data += n;
+        size -= (size_t)n;
+    }
+    return LC_OK;
+}
+
+int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
+{
+    char partial[LC_PATH_MAX];
+    int fd, rc, n = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
+
+    if (n < 0 || n >= (int)sizeof partial)
+        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
+    fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", path, strerror(errno));
+    rc = write_all(fd, partial, data, size, err);
+    if (close(fd) != 0 && rc == LC_OK)
+        rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
+    if (rc == LC_OK)
+        rc = lc_file_publish(partial, path, err);
+    if (rc != LC_OK)
+        unlink(partial);
+    return rc;
+}

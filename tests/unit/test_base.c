@@ -1,0 +1,108 @@
+/* Errors, memory, files, hashes and random numbers against published test vectors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lightcone/file.h"
+#include "lightcone/hash.h"
+#include "lightcone/memory.h"
+#include "lightcone/random.h"
+
+static void error_keeps_the_first(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(LC_FAIL(&err, LC_E_IO, "first %d", 1), LC_E_IO);
+    assert_int_equal(LC_FAIL(&err, LC_E_MEMORY, "second"), LC_E_IO);
+    assert_string_equal(err.msg, "first 1");
+    lc_err_prefix(&err, "a.txt");
+    assert_string_equal(err.msg, "a.txt: first 1");
+}
+
+static void allocation_refuses_overflow(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    double *p = NULL;
+
+    (void)state;
+    assert_int_equal(LC_ALLOC(&p, INT64_MAX / 4, "big", &err), LC_E_MEMORY);
+    assert_null(p);
+    err = (struct lc_err)LC_ERR_INIT;
+    assert_int_equal(LC_ALLOC(&p, 0, "none", &err), LC_OK);
+    assert_non_null(p);
+    free(p);
+}
+
+static void reader_stops_at_the_end(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_bytes b = {0};
+    struct lc_reader r;
+    int32_t x = 0;
+
+    (void)state;
+    assert_int_equal(lc_bytes_add(&b, "abcdef", 6, &err), LC_OK);
+    r = (struct lc_reader){.data = b.data, .size = b.size};
+    assert_int_equal(lc_reader_take(&r, &x, 4, &err), LC_OK);
+    assert_memory_equal(&x, "abcd", 4);
+    assert_int_equal(lc_reader_take(&r, &x, 4, &err), LC_E_FORMAT);
+    lc_bytes_release(&b);
+}
+
+/* FIPS 180-4's example "abc" */
+static void sha256_of_abc(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char hex[LC_HASH_HEX];
+
+    (void)state;
+    assert_int_equal(lc_hash_bytes(hex, "abc", 3, &err), LC_OK);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+/* Random123's known-answer vectors for philox4x32-10: counter and key all zero, all one. */
+static void philox_known_answers(void **state)
+{
+    (void)state;
+    assert_true(lc_random_bits(0, 0, 0) == 0xe169c58d6627e8d5u);
+    assert_true(lc_random_bits(UINT64_MAX, UINT64_MAX, UINT64_MAX) == 0x41c83b0e408f276du);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_true(lc_random_below(7, 1, i, 10) < 10);
+}
+
+static void files_appear_whole(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char folder[] = "/tmp/lc-base-XXXXXX", path[LC_PATH_MAX];
+    struct lc_map map;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(lc_path_join(path, folder, "a", &err), LC_OK);
+    assert_int_equal(lc_file_write(path, "hello", 5, &err), LC_OK);
+    assert_int_equal(lc_map_open(&map, path, &err), LC_OK);
+    assert_int_equal(map.size, 5);
+    assert_memory_equal(map.data, "hello", 5);
+    lc_map_close(&map);
+    assert_int_equal(lc_map_open(&map, folder, &err), LC_E_IO);
+    assert_non_null(strstr(err.msg, "not a regular file"));
+    unlink(path);
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
+        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(sha256_of_abc),
+        cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
