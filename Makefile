@@ -19,7 +19,7 @@ PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson 
 TEST_PKGS = cmocka
 CPPFLAGS += -Iinclude $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   ?= -g
-CSTD      = -std=c17 -D_POSIX_C_SOURCE=200809L
+CSTD      = -std=c17 -D_POSIX_C_SOURCE=200809L -fopenmp-simd
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
             -Wundef -Wformat=2 -Werror
 OPT_release = -O3 -march=$(strip $(ARCH)) -ffp-contract=off -fno-math-errno -fno-trapping-math

@@ -1,0 +1,57 @@
+/* linalg.h - dense kernels in float32: matrix products (OpenBLAS, one thread), layer norm, softmax, GELU.
+ * All matrices row-major; leading dimensions in elements. Sizes that do not fit the BLAS integer are our bug. */
+#ifndef LC_LINALG_H
+#define LC_LINALG_H
+
+#include <stdint.h>
+
+#include "lightcone/err.h"
+
+/* C[m,n] = A[m,k] B[k,n] + beta C. */
+void lc_gemm_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+                float *c, int64_t ldc);
+/* C[m,n] = A[m,k] B[n,k]^T + beta C. */
+void lc_gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+                float *c, int64_t ldc);
+/* C[m,n] = A[k,m]^T B[k,n] + beta C. */
+void lc_gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
+                float *c, int64_t ldc);
+
+/* sum a_i b_i in float32 (a fixed order, vectorised) and with float64 products and sums. */
+float lc_dot(const float *a, const float *b, int64_t n);
+double lc_dot_f64(const float *a, const float *b, int64_t n);
+/* sum a_i^2, float64 sum. */
+double lc_square_sum(const float *a, int64_t n);
+
+/* out[r, :] += bias, for each of `rows` rows. */
+void lc_add_rows(float *out, const float *bias, int64_t rows, int64_t n);
+
+/* One row of layer norm: unit = (x - mean) / sqrt(var + eps) with the population variance; out = unit * w + b.
+ * Returns 1 / sqrt(var + eps), which the backward pass needs with `unit` (either output may be NULL). */
+float lc_norm_row(const float *x, const float *w, const float *b, double eps, int64_t n, float *unit, float *out);
+
+/* Transposed Jacobian of the normalisation at one row: out += rstd (v - mean(v) - unit mean(v unit)). `v` is the
+ * cotangent of `unit` (already times w). */
+void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t n, float *out);
+
+/* p[0..n) = softmax(scale * p[0..n)), in place. */
+void lc_softmax(float *p, float scale, int64_t n);
+
+/* GELU (erf form): z is replaced by 0.5 z (1 + erf(z / sqrt 2)); slope, when not NULL, gets the derivative. */
+void lc_gelu(float *z, float *slope, int64_t n);
+
+/* x[i] *= y[i]. */
+void lc_multiply(float *x, const float *y, int64_t n);
+
+/* The BLAS kernels in use, e.g. "SkylakeX", and the library's configuration string. */
+const char *lc_blas_core(void);
+const char *lc_blas_config(void);
+/* The core type to ask OpenBLAS for when it runs kernels older than this CPU, or NULL when its choice stands.
+ * OPENBLAS_CORETYPE is read when the library loads, so the program must start itself again with it set. */
+const char *lc_blas_core_repair(void);
+/* One thread per rank: the ranks are the parallelism, and the bits must not depend on a thread count. */
+void lc_blas_single_thread(void);
+/* What this build and the BLAS compute with, e.g. "avx512f SkylakeX": results agree to the last bit within a class. */
+void lc_kernel_class(char out[64]);
+
+#endif

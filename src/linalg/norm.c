@@ -1,0 +1,97 @@
+/* norm.c - sums, layer norm and softmax over rows. The `omp simd` reductions fix one vectorised order of summation in
+ * the binary, so equal inputs give equal bits on every rank. */
+#include <math.h>
+
+#include "elementary.h"
+#include "lightcone/linalg.h"
+
+float lc_dot(const float *a, const float *b, int64_t n)
+{
+    float sum = 0.0f;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+double lc_dot_f64(const float *a, const float *b, int64_t n)
+{
+    double sum = 0.0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+double lc_square_sum(const float *a, int64_t n)
+{
+    return lc_dot_f64(a, a, n);
+}
+
+void lc_add_rows(float *out, const float *bias, int64_t rows, int64_t n)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < n; i++)
+            out[r * n + i] += bias[i];
+}
+
+void lc_multiply(float *x, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= y[i];
+}
+
+float lc_norm_row(const float *x, const float *w, const float *b, double eps, int64_t n, float *unit, float *out)
+{
+    double sum = 0.0, squares = 0.0;
+    float mean, rstd;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i];
+    mean = (float)(sum / (double)n);
+#pragma omp simd reduction(+ : squares)
+    for (int64_t i = 0; i < n; i++)
+        squares += ((double)x[i] - sum / (double)n) * ((double)x[i] - sum / (double)n);
+    rstd = (float)(1.0 / sqrt(squares / (double)n + eps));
+    for (int64_t i = 0; i < n; i++) {
+        float u = (x[i] - mean) * rstd;
+        if (unit)
+            unit[i] = u;
+        if (out)
+            out[i] = u * w[i] + b[i];
+    }
+    return rstd;
+}
+
+void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t n, float *out)
+{
+    float sum = 0.0f, along = 0.0f;
+
+#pragma omp simd reduction(+ : sum, along)
+    for (int64_t i = 0; i < n; i++) {
+        sum += v[i];
+        along += v[i] * unit[i];
+    }
+    sum /= (float)n;
+    along /= (float)n;
+    for (int64_t i = 0; i < n; i++)
+        out[i] += rstd * (v[i] - sum - unit[i] * along);
+}
+
+void lc_softmax(float *p, float scale, int64_t n)
+{
+    float top = p[0], sum = 0.0f;
+
+    for (int64_t i = 1; i < n; i++)
+        top = p[i] > top ? p[i] : top;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++) {
+        p[i] = lc_exp(scale * (p[i] - top));
+        sum += p[i];
+    }
+    for (int64_t i = 0; i < n; i++)
+        p[i] /= sum;
+}
