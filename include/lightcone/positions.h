@@ -1,0 +1,38 @@
+/* positions.h - where features are active: mergeable counts, moments and histogram of the position in the window and
+ * moments of the position in the corpus. Integers throughout. */
+#ifndef LC_POSITIONS_H
+#define LC_POSITIONS_H
+
+#include <stdint.h>
+
+#include "lightcone/err.h"
+#include "lightcone/memory.h"
+
+enum { LC_POSITION_BINS = 64 };
+
+/* Of one feature that was seen. 128-bit sums as two words, least significant first. */
+struct lc_position_count {
+    int64_t count;
+    uint64_t sum[2], squares[2];               /* position in the window */
+    uint64_t corpus_sum[2], corpus_squares[2]; /* stream index */
+    int64_t bin[LC_POSITION_BINS];
+};
+
+struct lc_positions {
+    int64_t features, length, bins;  /* bins = min(length, LC_POSITION_BINS) of equal width over [0, length) */
+    struct lc_position_count **item; /* [features], NULL until the feature is seen */
+};
+
+int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, struct lc_err *err);
+void lc_positions_release(struct lc_positions *p);
+
+int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index, struct lc_err *err);
+
+/* Mean and population standard deviation, in the window and in the corpus; NaN for a feature never seen. */
+void lc_positions_moments(const struct lc_positions *p, int64_t feature, double *mean, double *sd, double *corpus_mean,
+                          double *corpus_sd);
+
+int lc_positions_save(const struct lc_positions *p, struct lc_bytes *out, struct lc_err *err);
+int lc_positions_merge(struct lc_positions *p, struct lc_reader *in, struct lc_err *err);
+
+#endif

@@ -1,0 +1,18 @@
+/* spread.h - how an influence profile J(t') spreads over positions (SCIENCE.md 4). */
+#ifndef LC_SPREAD_H
+#define LC_SPREAD_H
+
+#include <stdint.h>
+
+struct lc_spread {
+    double total;         /* sum J */
+    double entropy;       /* H = -sum P log2 P, bits; P = (J + e) / (sum J + e) renormalised, e = 1e-12 */
+    double participation; /* 1 / sum P^2 */
+    double renyi2;        /* -log2 sum P^2, bits */
+    int degenerate;       /* sum J is 0 or not finite: the other fields are NaN and the sample is only counted */
+};
+
+/* J[n], each >= 0. */
+struct lc_spread lc_spread_of(const double *j, int64_t n);
+
+#endif

@@ -1,0 +1,275 @@
+/* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk at a
+ * time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site, whose
+ * cotangent still lives at the readout position alone. Every step is a matrix product over (seeds x positions) rows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/linalg.h"
+#include "lightcone/memory.h"
+#include "lightcone/passes.h"
+#include "rotary.h"
+
+enum { TILE = 64 }; /* queries of one attention product: no key beyond the tile's last position is touched */
+
+/* One block as seen from one window: its weights and what the forward pass left. */
+struct view {
+    const struct lc_model_shape *shape;
+    const struct lc_block *w;
+    const float *unit1, *unit2, *rstd1, *rstd2; /* from the window's first row */
+    const float *qkv, *attention, *slope;
+    const float *rotation;
+    int64_t length, n; /* T of the window; positions that matter */
+};
+
+static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t window, int64_t n)
+{
+    const struct lc_model_shape *s = &f->model->shape;
+    const struct lc_block_trace *t = &f->trace[layer];
+    int64_t row = window * f->length, d = s->width;
+
+    return (struct view){.shape = s,
+                         .w = &f->model->block[layer],
+                         .unit1 = t->unit1 + row * d,
+                         .unit2 = t->unit2 + row * d,
+                         .rstd1 = t->rstd1 + row,
+                         .rstd2 = t->rstd2 + row,
+                         .qkv = t->qkv + row * 3 * d,
+                         .attention = t->attention + window * s->heads * f->length * f->length,
+                         .slope = t->slope + row * s->hidden,
+                         .rotation = f->rotation,
+                         .length = f->length,
+                         .n = n};
+}
+
+int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
+                     struct lc_err *err)
+{
+    const struct lc_model_shape *s = &model->shape;
+    int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
+    int64_t size[] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores};
+    float **part[] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore};
+    int64_t total = 0;
+    float *next;
+
+    *b = (struct lc_backward){.model = model, .room = room, .context = context};
+    for (int i = 0; i < 8; i++)
+        total += size[i] = (size[i] + 15) / 16 * 16;
+    if (LC_ALLOC(&b->storage, total, "backward pass", err) != LC_OK)
+        return err->code;
+    next = b->storage;
+    for (int i = 0; i < 8; next += size[i++])
+        *part[i] = next;
+    return LC_OK;
+}
+
+void lc_backward_release(struct lc_backward *b)
+{
+    free(b->storage);
+    *b = (struct lc_backward){0};
+}
+
+/* u = u * w (+ u2 * w2): the cotangent of the normalised input. */
+static void weigh(float *u, const float *w, const float *u2, const float *w2, int64_t d)
+{
+    if (!u2)
+        for (int64_t i = 0; i < d; i++)
+            u[i] *= w[i];
+    else
+        for (int64_t i = 0; i < d; i++)
+            u[i] = u[i] * w[i] + u2[i] * w2[i];
+}
+
+/* Gradient of the scores of `m` queries (rows of p with leading dimension `lead`) from that of the weights, in place:
+ * ds = p (dp - sum p dp) / sqrt(h). */
+static void score_gradient(float *dp, const float *p, int64_t lead, int64_t m, int64_t keys, float scale)
+{
+    for (int64_t t = 0; t < m; t++) {
+        float *row = dp + t * keys;
+        const float *weight = p + t * lead;
+        float sum = lc_dot(row, weight, keys);
+        for (int64_t s = 0; s < keys; s++)
+            row[s] = scale * weight[s] * (row[s] - sum);
+    }
+}
+
+/* One seed, one head: dqkv from the cotangent of the mixed values. Tiles from the last to the first, so that the first
+ * product that touches a key's gradient sets it and later ones add. */
+static void head_gradient(const struct view *v, int64_t h, const float *dmixed, float *dqkv, float *dp)
+{
+    int64_t d = v->shape->width, head = d / v->shape->heads;
+    const float *q = v->qkv + h * head, *k = q + d, *value = q + 2 * d;
+    const float *p = v->attention + h * v->length * v->length;
+    float scale = (float)(1.0 / sqrt((double)head)), beta = 0.0f;
+
+    dmixed += h * head;
+    dqkv += h * head;
+    for (int64_t begin = (v->n - 1) / TILE * TILE; begin >= 0; begin -= TILE, beta = 1.0f) {
+        int64_t end = begin + TILE < v->n ? begin + TILE : v->n, m = end - begin;
+        const float *weight = p + begin * v->length, *cotangent = dmixed + begin * d;
+        lc_gemm_nt(m, end, head, cotangent, d, value, 3 * d, 0.0f, dp, end);
+        score_gradient(dp, weight, v->length, m, end, scale);
+        lc_gemm_nn(m, head, end, dp, end, k, 3 * d, 0.0f, dqkv + begin * 3 * d, 3 * d);
+        lc_gemm_tn(end, head, m, dp, end, q + begin * 3 * d, 3 * d, beta, dqkv + d, 3 * d);
+        lc_gemm_tn(end, head, m, weight, v->length, cotangent, d, beta, dqkv + 2 * d, 3 * d);
+    }
+}
+
+/* g += the pull-back of u2 through LN2, for sequential blocks. */
+static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
+{
+    int64_t d = v->shape->width;
+
+    for (int64_t r = 0; r < seeds * v->n; r++) {
+        weigh(u2 + r * d, v->w->norm2_w, NULL, NULL, d);
+        lc_norm_row_backward(u2 + r * d, v->unit2 + r % v->n * d, v->rstd2[r % v->n], d, g + r * d);
+    }
+}
+
+/* The first `seeds` rows of the chunk, with cotangents at all n positions, through one block. */
+static void descend_full(struct lc_backward *b, const struct view *v, int64_t seeds)
+{
+    int64_t d = v->shape->width, hidden = v->shape->hidden, n = v->n, rows = seeds * n;
+
+    lc_gemm_nn(rows, hidden, d, b->g, d, v->w->down_w, hidden, 0.0f, b->hidden, hidden);
+    for (int64_t i = 0; i < seeds; i++)
+        lc_multiply(b->hidden + i * n * hidden, v->slope, n * hidden);
+    lc_gemm_nn(rows, d, hidden, b->hidden, hidden, v->w->up_w, d, 0.0f, b->u2, d);
+    if (!v->shape->parallel)
+        pull_mlp(v, b->u2, b->g, seeds);
+    lc_gemm_nn(rows, d, d, b->g, d, v->w->out_w, d, 0.0f, b->mixed, d);
+    for (int64_t i = 0; i < seeds; i++)
+        for (int64_t h = 0; h < v->shape->heads; h++)
+            head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
+    for (int64_t r = 0; r < rows; r++)
+        lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
+                  v->rotation + r % n * (v->shape->rotary + 2), -1);
+    lc_gemm_nn(rows, d, 3 * d, b->dqkv, 3 * d, v->w->qkv_w, d, 0.0f, b->u1, d);
+    for (int64_t r = 0; r < rows; r++) {
+        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? b->u2 + r * d : NULL, v->w->norm2_w, d);
+        lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, b->g + r * d);
+    }
+}
+
+/* The MLP of a site's own block: the cotangents `at` [seeds, D] live at the readout row. u2 gets that of LN2's output. */
+static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
+{
+    int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
+
+    lc_gemm_nn(seeds, hidden, d, b->at, d, v->w->down_w, hidden, 0.0f, b->hidden, hidden);
+    for (int64_t i = 0; i < seeds; i++)
+        lc_multiply(b->hidden + i * hidden, v->slope + last * hidden, hidden);
+    lc_gemm_nn(seeds, d, hidden, b->hidden, hidden, v->w->up_w, d, 0.0f, b->u2, d);
+    if (v->shape->parallel)
+        return;
+    for (int64_t i = 0; i < seeds; i++) {
+        weigh(b->u2 + i * d, v->w->norm2_w, NULL, NULL, d);
+        lc_norm_row_backward(b->u2 + i * d, v->unit2 + last * d, v->rstd2[last], d, b->at + i * d);
+    }
+}
+
+/* Attention of a site's own block, one head: only the readout's query has a cotangent; keys and values everywhere get one.
+ * dquery[seeds, D] is for the readout row alone. */
+static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, float *dquery)
+{
+    int64_t d = v->shape->width, head = d / v->shape->heads, n = v->n, last = n - 1;
+    const float *q = v->qkv + last * 3 * d + h * head, *k = v->qkv + d + h * head;
+    const float *p = v->attention + h * v->length * v->length + last * v->length;
+
+    lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, b->dscore, n);
+    for (int64_t i = 0; i < seeds; i++)
+        score_gradient(b->dscore + i * n, p, v->length, 1, n, (float)(1.0 / sqrt((double)head)));
+    lc_gemm_nn(seeds, head, n, b->dscore, n, k, 3 * d, 0.0f, dquery + h * head, d);
+    for (int64_t i = 0; i < seeds; i++)
+        for (int64_t s = 0; s < n; s++) {
+            float *dk = b->dqkv + (i * n + s) * 3 * d + d + h * head, ds = b->dscore[i * n + s];
+            const float *cotangent = b->mixed + i * d + h * head;
+            for (int64_t j = 0; j < head; j++) {
+                dk[j] = ds * q[j];
+                dk[d + j] = p[s] * cotangent[j];
+            }
+        }
+}
+
+/* u1[seeds n, D] = cotangent of LN1's output, through keys and values everywhere and the query at the readout. */
+static void own_attention(struct lc_backward *b, const struct view *v, int64_t seeds)
+{
+    int64_t d = v->shape->width, head = d / v->shape->heads, n = v->n, step = v->shape->rotary + 2;
+    float *dquery = b->hidden; /* free after the MLP */
+
+    lc_gemm_nn(seeds, d, d, b->at, d, v->w->out_w, d, 0.0f, b->mixed, d);
+    for (int64_t h = 0; h < v->shape->heads; h++)
+        own_head(b, v, h, seeds, dquery);
+    for (int64_t i = 0; i < seeds; i++) {
+        lc_rotate(dquery + i * d, v->shape->heads, head, v->shape->rotary, v->rotation + (n - 1) * step, -1);
+        for (int64_t s = 0; s < n; s++)
+            lc_rotate(b->dqkv + (i * n + s) * 3 * d + d, v->shape->heads, head, v->shape->rotary,
+                      v->rotation + s * step, -1);
+    }
+    lc_gemm_nn(seeds * n, d, 2 * d, b->dqkv + d, 3 * d, v->w->qkv_w + d * d, d, 0.0f, b->u1, d);
+    lc_gemm_nn(seeds, d, d, dquery, d, v->w->qkv_w, d, 1.0f, b->u1 + (n - 1) * d, n * d);
+}
+
+/* Seeds [first, first + seeds) of the chunk enter at their own block. */
+static void descend_own(struct lc_backward *b, const struct view *v, int64_t first, int64_t seeds,
+                        const struct lc_seed *seed)
+{
+    int64_t d = v->shape->width, n = v->n;
+    float *g = b->g + first * n * d;
+
+    for (int64_t i = 0; i < seeds; i++)
+        memcpy(b->at + i * d, seed[first + i].value, (size_t)d * sizeof *b->at);
+    own_mlp(b, v, seeds);
+    own_attention(b, v, seeds);
+    memset(g, 0, (size_t)(seeds * n * d) * sizeof *g);
+    for (int64_t r = 0; r < seeds * n; r++) {
+        int64_t s = r % n, both = v->shape->parallel && s == n - 1;
+        weigh(b->u1 + r * d, v->w->norm1_w, both ? b->u2 + r / n * d : NULL, v->w->norm2_w, d);
+        lc_norm_row_backward(b->u1 + r * d, v->unit1 + s * d, v->rstd1[s], d, g + r * d);
+        if (s == n - 1)
+            lc_add_rows(g + r * d, b->at + r / n * d, 1, d);
+    }
+}
+
+static void descend_chunk(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t n,
+                          const struct lc_seed *seed, int64_t count, void (*breathe)(void *), void *breathe_arg)
+{
+    int64_t full = 0;
+
+    for (int64_t layer = seed[0].layer; layer >= 0; layer--) {
+        struct view v = view_of(f, layer, window, n);
+        int64_t own = 0;
+        while (full + own < count && seed[full + own].layer == layer)
+            own++;
+        if (full > 0)
+            descend_full(b, &v, full);
+        if (own > 0)
+            descend_own(b, &v, full, own, seed);
+        full += own;
+        if (breathe)
+            breathe(breathe_arg);
+    }
+}
+
+void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t position,
+                     const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg,
+                     void (*breathe)(void *), void *breathe_arg)
+{
+    int64_t n = position + 1, d = b->model->shape.width;
+
+    for (int64_t begin = 0; begin < count; begin += b->room) {
+        int64_t chunk = count - begin < b->room ? count - begin : b->room;
+        descend_chunk(b, f, window, n, seed + begin, chunk, breathe, breathe_arg);
+        for (int64_t i = 0; i < chunk; i++)
+            sink(sink_arg, begin + i, b->g + i * n * d, n);
+    }
+}
+
+double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
+{
+    double d = (double)model->shape.width, i = (double)model->shape.hidden, positions = (double)n;
+    double full = positions * (8.0 * d * d + 4.0 * d * i + 4.0 * d * (positions + 1.0));
+    double own = positions * 4.0 * d * d + 4.0 * d * d + 4.0 * d * i + 8.0 * d * positions;
+
+    return (double)layer * full + own;
+}

@@ -1,0 +1,191 @@
+/* forward.c - embeddings through the blocks, all windows of a batch at once (equations: Hugging Face's GPT-NeoX). */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/linalg.h"
+#include "lightcone/memory.h"
+#include "lightcone/passes.h"
+#include "rotary.h"
+
+struct carve {
+    float *at;
+    int64_t used;
+};
+
+/* The next `count` floats of an allocation, on a cache line; with at NULL it only counts. */
+static float *carve(struct carve *c, int64_t count)
+{
+    float *p = c->at ? c->at + c->used : NULL;
+
+    c->used += (count + 15) / 16 * 16;
+    return p;
+}
+
+static void lay_out(struct lc_forward *f, struct carve *c)
+{
+    const struct lc_model_shape *s = &f->model->shape;
+    int64_t n = f->room, d = s->width, traces = f->keep ? f->model->depth : 1;
+
+    f->y = carve(c, (f->model->depth + 1) * n * d);
+    f->normed = carve(c, n * d);
+    f->mixed = carve(c, n * d);
+    f->hidden = carve(c, n * s->hidden);
+    f->rotation = carve(c, f->context * (s->rotary + 2));
+    for (int64_t l = 0; l < traces; l++) {
+        struct lc_block_trace *t = &f->trace[l];
+        t->qkv = carve(c, n * 3 * d);
+        t->attention = carve(c, n * s->heads * f->context);
+        if (!f->keep)
+            continue;
+        t->unit1 = carve(c, n * d);
+        t->rstd1 = carve(c, n);
+        t->unit2 = s->parallel ? t->unit1 : carve(c, n * d);
+        t->rstd2 = s->parallel ? t->rstd1 : carve(c, n);
+        t->slope = carve(c, n * s->hidden);
+    }
+    for (int64_t l = traces; l < f->model->depth; l++)
+        f->trace[l] = f->trace[0];
+}
+
+int lc_forward_init(struct lc_forward *f, const struct lc_model *model, int64_t room, int64_t context, int keep,
+                    struct lc_err *err)
+{
+    struct carve c = {0};
+    int rc;
+
+    *f = (struct lc_forward){.model = model, .room = room, .context = context, .keep = keep};
+    LC_TRY(rc, LC_ALLOC(&f->trace, model->depth, "block traces", err));
+    lay_out(f, &c);
+    LC_TRY(rc, LC_ALLOC(&f->storage, c.used, "forward pass", err));
+    c = (struct carve){.at = f->storage};
+    lay_out(f, &c);
+    lc_rotary_table(f->rotation, &model->shape, context);
+done:
+    if (rc != LC_OK)
+        lc_forward_release(f);
+    return rc;
+}
+
+void lc_forward_release(struct lc_forward *f)
+{
+    free(f->trace);
+    free(f->storage);
+    *f = (struct lc_forward){0};
+}
+
+const float *lc_forward_site(const struct lc_forward *f, int64_t layer)
+{
+    return f->y + (layer + 1) * f->room * f->model->shape.width;
+}
+
+/* normed = layer norm of x; unit and rstd are kept for the backward pass. */
+static void norm_rows(struct lc_forward *f, const float *x, const float *w, const float *b, float *unit, float *rstd)
+{
+    int64_t d = f->model->shape.width;
+
+    for (int64_t r = 0; r < f->windows * f->length; r++) {
+        float inverse = lc_norm_row(x + r * d, w, b, f->model->shape.norm_eps, d, unit ? unit + r * d : NULL,
+                                    f->normed + r * d);
+        if (rstd)
+            rstd[r] = inverse;
+    }
+}
+
+/* Causal attention of one head in one window: weights into p[T, T], mixed values into out[T, h] (leading dimension D).
+ * Tiles of queries see no key beyond their own last position. */
+static void attend(const float *qkv, float *p, float *out, int64_t length, int64_t d, int64_t head)
+{
+    enum { TILE = 64 };
+    float scale = (float)(1.0 / sqrt((double)head));
+
+    for (int64_t begin = 0; begin < length; begin += TILE) {
+        int64_t end = begin + TILE < length ? begin + TILE : length;
+        lc_gemm_nt(end - begin, end, head, qkv + begin * 3 * d, 3 * d, qkv + d, 3 * d, 0.0f, p + begin * length, length);
+        for (int64_t t = begin; t < end; t++) {
+            lc_softmax(p + t * length, scale, t + 1);
+            memset(p + t * length + t + 1, 0, (size_t)(length - t - 1) * sizeof *p);
+        }
+        lc_gemm_nn(end - begin, head, end, p + begin * length, length, qkv + 2 * d, 3 * d, 0.0f, out + begin * d, d);
+    }
+}
+
+/* out = x + attention(LN1 x), through mixed. */
+static void attention_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
+                           float *out)
+{
+    const struct lc_model_shape *s = &f->model->shape;
+    int64_t rows = f->windows * f->length, d = s->width, head = d / s->heads, square = f->length * f->length;
+
+    norm_rows(f, x, w->norm1_w, w->norm1_b, t->unit1, t->rstd1);
+    lc_gemm_nt(rows, 3 * d, d, f->normed, d, w->qkv_w, d, 0.0f, t->qkv, 3 * d);
+    lc_add_rows(t->qkv, w->qkv_b, rows, 3 * d);
+    for (int64_t r = 0; r < rows; r++)
+        lc_rotate(t->qkv + r * 3 * d, 2 * s->heads, head, s->rotary, f->rotation + r % f->length * (s->rotary + 2), 1);
+    for (int64_t i = 0; i < f->windows; i++)
+        for (int64_t h = 0; h < s->heads; h++)
+            attend(t->qkv + i * f->length * 3 * d + h * head, t->attention + (i * s->heads + h) * square,
+                   f->mixed + i * f->length * d + h * head, f->length, d, head);
+    memcpy(out, x, (size_t)(rows * d) * sizeof *out);
+    lc_gemm_nt(rows, d, d, f->mixed, d, w->out_w, d, 1.0f, out, d);
+    lc_add_rows(out, w->out_b, rows, d);
+}
+
+/* out += mlp(LN2 x). */
+static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x, float *out)
+{
+    const struct lc_model_shape *s = &f->model->shape;
+    int64_t rows = f->windows * f->length, d = s->width;
+
+    norm_rows(f, x, w->norm2_w, w->norm2_b, t->unit2, t->rstd2);
+    lc_gemm_nt(rows, s->hidden, d, f->normed, d, w->up_w, d, 0.0f, f->hidden, s->hidden);
+    lc_add_rows(f->hidden, w->up_b, rows, s->hidden);
+    lc_gelu(f->hidden, t->slope, rows * s->hidden);
+    lc_gemm_nt(rows, d, s->hidden, f->hidden, s->hidden, w->down_w, s->hidden, 1.0f, out, d);
+    lc_add_rows(out, w->down_b, rows, d);
+}
+
+static int check_finite(const struct lc_forward *f, int64_t layer, struct lc_err *err)
+{
+    const float *y = lc_forward_site(f, layer);
+    int64_t d = f->model->shape.width;
+
+    for (int64_t r = 0; r < f->windows * f->length; r++)
+        if (!isfinite(lc_square_sum(y + r * d, d)))
+            return LC_FAIL(err, LC_E_NUMERIC,
+                           "the residual stream after layer %" PRId64 " is not finite at position %" PRId64
+                           " of a window: the model's weights do not fit float32 arithmetic",
+                           layer, r % f->length);
+    return LC_OK;
+}
+
+int lc_forward_run(struct lc_forward *f, const int32_t *token, int64_t windows, int64_t length, struct lc_err *err)
+{
+    const struct lc_model *m = f->model;
+    int64_t d = m->shape.width, stride = f->room * d;
+
+    f->windows = windows;
+    f->length = length;
+    for (int64_t r = 0; r < windows * length; r++) {
+        if (token[r] < 0 || token[r] >= m->shape.vocab)
+            return LC_FAIL(err, LC_E_FORMAT, "token id %d is outside the model's vocabulary of %" PRId64, token[r],
+                           m->shape.vocab);
+        memcpy(f->y + r * d, m->embedding + token[r] * d, (size_t)d * sizeof *f->y);
+    }
+    for (int64_t l = 0; l < m->depth; l++) {
+        float *x = f->y + l * stride, *out = x + stride;
+        attention_step(f, &m->block[l], &f->trace[l], x, out);
+        mlp_step(f, &m->block[l], &f->trace[l], m->shape.parallel ? x : out, out);
+        if (check_finite(f, l, err) != LC_OK)
+            return err->code;
+    }
+    return LC_OK;
+}
+
+double lc_forward_flop(const struct lc_model *model, int64_t tokens, int64_t length)
+{
+    double d = (double)model->shape.width, i = (double)model->shape.hidden;
+
+    return (double)tokens * (double)model->depth * (8.0 * d * d + 4.0 * d * i + 2.0 * d * (double)(length + 1));
+}

@@ -1,0 +1,107 @@
+#include "lightcone/counts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void lc_counts_release(struct lc_counts *c)
+{
+    free(c->slot);
+    *c = (struct lc_counts){0};
+}
+
+/* The slot of a key, or the empty one where it belongs. */
+static struct lc_count *find(struct lc_count *slot, int64_t room, uint64_t key)
+{
+    uint64_t at = key * 0x9E3779B97F4A7C15u;
+
+    at ^= at >> 29;
+    while (slot[at & (uint64_t)(room - 1)].count > 0 && slot[at & (uint64_t)(room - 1)].key != key)
+        at++;
+    return &slot[at & (uint64_t)(room - 1)];
+}
+
+static int grow(struct lc_counts *c, struct lc_err *err)
+{
+    int64_t room = c->room ? 2 * c->room : 1024;
+    struct lc_count *slot;
+
+    if (LC_ALLOC(&slot, room, "token counts", err) != LC_OK)
+        return err->code;
+    for (int64_t i = 0; i < c->room; i++)
+        if (c->slot[i].count > 0)
+            *find(slot, room, c->slot[i].key) = c->slot[i];
+    free(c->slot);
+    c->slot = slot;
+    c->room = room;
+    return LC_OK;
+}
+
+int lc_counts_add(struct lc_counts *c, int32_t feature, int32_t token, int64_t count, int64_t first, struct lc_err *err)
+{
+    uint64_t key = (uint64_t)(uint32_t)feature << 32 | (uint32_t)token;
+    struct lc_count *slot;
+
+    if (2 * c->used >= c->room && grow(c, err) != LC_OK)
+        return err->code;
+    slot = find(c->slot, c->room, key);
+    if (slot->count == 0) {
+        *slot = (struct lc_count){.key = key, .count = count, .first = first};
+        c->used++;
+        return LC_OK;
+    }
+    slot->count += count;
+    if (first < slot->first)
+        slot->first = first;
+    return LC_OK;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    uint64_t x = ((const struct lc_count *)a)->key, y = ((const struct lc_count *)b)->key;
+
+    return (x > y) - (x < y);
+}
+
+int lc_counts_sorted(const struct lc_counts *c, struct lc_count **out, struct lc_err *err)
+{
+    struct lc_count *list;
+    int64_t n = 0;
+
+    if (LC_ALLOC(&list, c->used, "token counts", err) != LC_OK)
+        return err->code;
+    for (int64_t i = 0; i < c->room; i++)
+        if (c->slot[i].count > 0)
+            list[n++] = c->slot[i];
+    qsort(list, (size_t)n, sizeof *list, by_key);
+    *out = list;
+    return LC_OK;
+}
+
+int lc_counts_save(const struct lc_counts *c, struct lc_bytes *out, struct lc_err *err)
+{
+    struct lc_count *list = NULL;
+    int rc = lc_counts_sorted(c, &list, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = lc_bytes_add(out, &c->used, sizeof c->used, err);
+    if (rc == LC_OK)
+        rc = lc_bytes_add(out, list, (size_t)c->used * sizeof *list, err);
+    free(list);
+    return rc;
+}
+
+int lc_counts_merge(struct lc_counts *c, struct lc_reader *in, struct lc_err *err)
+{
+    struct lc_count item;
+    int64_t n;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &n, sizeof n, err));
+    for (int64_t i = 0; i < n; i++) {
+        LC_TRY(rc, lc_reader_take(in, &item, sizeof item, err));
+        LC_TRY(rc, lc_counts_add(c, (int32_t)(item.key >> 32), (int32_t)(item.key & UINT32_MAX), item.count, item.first, err));
+    }
+done:
+    return rc;
+}

@@ -1,0 +1,131 @@
+#include "lightcone/positions.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+__extension__ typedef unsigned __int128 wide;
+
+static void wide_add(uint64_t sum[2], wide x)
+{
+    wide total = ((wide)sum[1] << 64 | sum[0]) + x;
+
+    sum[0] = (uint64_t)total;
+    sum[1] = (uint64_t)(total >> 64);
+}
+
+static wide wide_of(const uint64_t sum[2])
+{
+    return (wide)sum[1] << 64 | sum[0];
+}
+
+int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, struct lc_err *err)
+{
+    *p = (struct lc_positions){.features = features, .length = length};
+    p->bins = length < LC_POSITION_BINS ? length : LC_POSITION_BINS;
+    return LC_ALLOC(&p->item, features, "positions", err);
+}
+
+void lc_positions_release(struct lc_positions *p)
+{
+    for (int64_t i = 0; p->item && i < p->features; i++)
+        free(p->item[i]);
+    free(p->item);
+    *p = (struct lc_positions){0};
+}
+
+static int item_of(struct lc_positions *p, int64_t feature, struct lc_position_count **out, struct lc_err *err)
+{
+    if (!p->item[feature] && LC_ALLOC(&p->item[feature], 1, "positions", err) != LC_OK)
+        return err->code;
+    *out = p->item[feature];
+    return LC_OK;
+}
+
+int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index, struct lc_err *err)
+{
+    struct lc_position_count *item;
+
+    if (item_of(p, feature, &item, err) != LC_OK)
+        return err->code;
+    item->count++;
+    wide_add(item->sum, (wide)position);
+    wide_add(item->squares, (wide)position * (wide)position);
+    wide_add(item->corpus_sum, (wide)stream_index);
+    wide_add(item->corpus_squares, (wide)stream_index * (wide)stream_index);
+    item->bin[position * p->bins / p->length]++;
+    return LC_OK;
+}
+
+/* n sum x^2 - (sum x)^2 is exact in integers while it fits; long double holds it to 64 bits beyond. */
+static double deviation(int64_t count, const uint64_t sum[2], const uint64_t squares[2])
+{
+    long double n = (long double)count, mean = (long double)wide_of(sum) / n;
+    long double variance = (long double)wide_of(squares) / n - mean * mean;
+
+    if (wide_of(squares) < (wide)1 << 63 && count < INT64_C(1) << 62)
+        variance = (long double)(wide_of(squares) * (wide)count - wide_of(sum) * wide_of(sum)) / (n * n);
+    return variance > 0.0L ? sqrt((double)variance) : 0.0;
+}
+
+void lc_positions_moments(const struct lc_positions *p, int64_t feature, double *mean, double *sd, double *corpus_mean,
+                          double *corpus_sd)
+{
+    const struct lc_position_count *item = p->item[feature];
+
+    *mean = *sd = *corpus_mean = *corpus_sd = NAN;
+    if (!item)
+        return;
+    *mean = (double)((long double)wide_of(item->sum) / (long double)item->count);
+    *corpus_mean = (double)((long double)wide_of(item->corpus_sum) / (long double)item->count);
+    *sd = deviation(item->count, item->sum, item->squares);
+    *corpus_sd = deviation(item->count, item->corpus_sum, item->corpus_squares);
+}
+
+int lc_positions_save(const struct lc_positions *p, struct lc_bytes *out, struct lc_err *err)
+{
+    int64_t seen = 0;
+    int rc;
+
+    for (int64_t i = 0; i < p->features; i++)
+        seen += p->item[i] != NULL;
+    LC_TRY(rc, lc_bytes_add(out, &seen, sizeof seen, err));
+    for (int64_t i = 0; i < p->features; i++) {
+        if (!p->item[i])
+            continue;
+        LC_TRY(rc, lc_bytes_add(out, &i, sizeof i, err));
+        LC_TRY(rc, lc_bytes_add(out, p->item[i], sizeof *p->item[i], err));
+    }
+done:
+    return rc;
+}
+
+static void add_item(struct lc_position_count *to, const struct lc_position_count *from)
+{
+    to->count += from->count;
+    wide_add(to->sum, wide_of(from->sum));
+    wide_add(to->squares, wide_of(from->squares));
+    wide_add(to->corpus_sum, wide_of(from->corpus_sum));
+    wide_add(to->corpus_squares, wide_of(from->corpus_squares));
+    for (int i = 0; i < LC_POSITION_BINS; i++)
+        to->bin[i] += from->bin[i];
+}
+
+int lc_positions_merge(struct lc_positions *p, struct lc_reader *in, struct lc_err *err)
+{
+    struct lc_position_count item, *to;
+    int64_t seen, feature;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &seen, sizeof seen, err));
+    for (int64_t i = 0; i < seen; i++) {
+        LC_TRY(rc, lc_reader_take(in, &feature, sizeof feature, err));
+        LC_TRY(rc, lc_reader_take(in, &item, sizeof item, err));
+        if (feature < 0 || feature >= p->features)
+            return LC_FAIL(err, LC_E_FORMAT, "saved positions: feature %lld is not one of %lld", (long long)feature,
+                           (long long)p->features);
+        LC_TRY(rc, item_of(p, feature, &to, err));
+        add_item(to, &item);
+    }
+done:
+    return rc;
+}
