@@ -35,7 +35,7 @@ CASES = [
          ignored=True),
     dict(name="unnormalised_head16_f32", width=32, heads=2, inner=96, layers=2, share=1.0, stored="F32", peak=1.5,
          parallel=True, keys="new", lengths=[1, 2, 7, 64], features=128, vocab=64, columns="free",
-         rules=["own", "ignore"]),
+         transposed=True, rules=["own", "ignore"]),
     dict(name="sequential_head16_bf16_odd", width=48, heads=3, inner=112, layers=2, share=0.25, stored="BF16",
          peak=1.5, parallel=False, keys="new", lengths=[1, 2, 7, 33], features=100, vocab=97, base=500.0,
          eps=1e-6),
@@ -174,7 +174,10 @@ def acceptable(z):
 def write_sae(folder, case, state, layer):
     folder.mkdir(parents=True)
     order = ["bias", "encoder.weight", "encoder.bias", "decoder.weight"]
-    torch.save({name: state[name].clone() for name in order}, folder / "ae.pt")
+    saved = {name: state[name].clone() for name in order}
+    if case.get("transposed"):  # as files of autoencoders that start with encoder = decoder.T.clone()
+        saved["encoder.weight"] = saved["encoder.weight"].T.contiguous().T
+    torch.save(saved, folder / "ae.pt")
     trainer = {
         "dict_class": "AutoEncoder", "trainer_class": "StandardTrainer", "activation_dim": case["width"],
         "dict_size": case["features"], "lr": 0.001, "l1_penalty": 0.1, "warmup_steps": 100, "resample_steps": None,
