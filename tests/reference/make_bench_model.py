@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 WIDTH, LAYERS, HEADS, INNER, VOCAB, FEATURES = 512, 6, 8, 2048, 50304, 32768
 REAL_TOKENS = 50254     # ids from here on are padding of the embedding
 ABOVE_THRESHOLD, ABOVE_ZERO, THRESHOLD = 27, 46, 0.2
-WINDOWS, LENGTH = 24, 64
+WINDOWS, LENGTH, FIRST = 48, 64, 32     # tuned on positions FIRST to LENGTH - 1
 
 CONFIG = {
     "architectures": ["GPTNeoXForCausalLM"], "attention_bias": True, "bos_token_id": 0, "eos_token_id": 0,
@@ -34,16 +34,16 @@ def draw(generator, *shape, scale=1.0):
 
 
 def make_weights(generator):
-    weights = {"gpt_neox.embed_in.weight": draw(generator, VOCAB, WIDTH, scale=0.5)}
+    weights = {"gpt_neox.embed_in.weight": draw(generator, VOCAB, WIDTH)}
     norms = ["gpt_neox.final_layer_norm"]
     for layer in range(LAYERS):
         at = f"gpt_neox.layers.{layer}."
         norms += [at + "input_layernorm", at + "post_attention_layernorm"]
         qkv = draw(generator, HEADS, 3, WIDTH // HEADS, WIDTH, scale=WIDTH ** -0.5)
-        qkv[:, :2] *= 1.3
+        qkv[:, :2] *= 3.0   # sharp attention: y keeps its size over the positions
         weights[at + "attention.query_key_value.weight"] = qkv.reshape(3 * WIDTH, WIDTH)
         weights[at + "attention.query_key_value.bias"] = draw(generator, 3 * WIDTH, scale=0.1)
-        weights[at + "attention.dense.weight"] = draw(generator, WIDTH, WIDTH, scale=0.5 * WIDTH ** -0.5)
+        weights[at + "attention.dense.weight"] = draw(generator, WIDTH, WIDTH, scale=0.3 * WIDTH ** -0.5)
         weights[at + "attention.dense.bias"] = draw(generator, WIDTH, scale=0.02)
         weights[at + "mlp.dense_h_to_4h.weight"] = draw(generator, INNER, WIDTH, scale=WIDTH ** -0.5)
         weights[at + "mlp.dense_h_to_4h.bias"] = draw(generator, INNER, scale=0.1)
@@ -72,6 +72,12 @@ def make_sae(generator, y):
              "decoder.weight": decoder}
     f = torch.addmm(state["encoder.bias"], y - bias, state["encoder.weight"].T, out=raw)
     return state, (f > THRESHOLD).sum() / len(y), (f > 0).sum() / len(y)
+
+
+def describe(state, y):
+    """Counts per token of outputs y [N, T, D], as text."""
+    f = F.linear(y.flatten(0, 1) - state["bias"], state["encoder.weight"], state["encoder.bias"])
+    return f"{(f > THRESHOLD).sum() / len(f):.1f} and {(f > 0).sum() / len(f):.1f}"
 
 
 def write_sae(folder, state, layer):
@@ -105,21 +111,17 @@ def main():
     shutil.copyfile(options.tokenizer, folder / "tokenizer.json")
     model = fused32.Model(CONFIG, {name: value.float() for name, value in weights.items()})
     del weights
-    tokens = torch.randint(REAL_TOKENS, (WINDOWS, LENGTH), generator=generator)
+    tokens, fresh = torch.randint(REAL_TOKENS, (2, WINDOWS, LENGTH), generator=generator)
     with torch.no_grad():
-        outputs = model.forward(model.embed(tokens))
-        for layer, y in enumerate(outputs):
+        tuned_on, others = model.forward(model.embed(tokens)), model.forward(model.embed(fresh))
+        for layer, y in enumerate(tuned_on):
             site = options.out / f"sae/resid_out_layer{layer}"
             shutil.rmtree(site, ignore_errors=True)
-            state, above, live = make_sae(generator, y.flatten(0, 1))
+            state, above, live = make_sae(generator, y[:, FIRST:].flatten(0, 1))
             write_sae(site, state, layer)
-            fresh = torch.randint(REAL_TOKENS, (WINDOWS, LENGTH), generator=generator)
-            again = model.forward(model.embed(fresh))[layer].flatten(0, 1)
-            f = F.relu(F.linear(again - state["bias"], state["encoder.weight"], state["encoder.bias"]))
             print(f"resid_out_layer{layer}: features a token above {THRESHOLD} {above:.1f}, above 0 {live:.1f}; "
-                  f"on other windows {(f > THRESHOLD).sum() / len(f):.1f}, {(f > 0).sum() / len(f):.1f}; last "
-                  f"positions {(f.view(WINDOWS, LENGTH, -1)[:, -1] > THRESHOLD).sum() / WINDOWS:.1f}; "
-                  f"rms of y {y.square().mean().sqrt():.2f}", flush=True)
+                  f"on other windows {describe(state, others[layer])}, "
+                  f"at their ends {describe(state, others[layer][:, -1:])}", flush=True)
 
 
 if __name__ == "__main__":
