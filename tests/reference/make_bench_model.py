@@ -93,7 +93,7 @@ def write_sae(folder, state, layer):
 
 
 def main():
-    import fused32
+    import fused
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokenizer", type=Path, required=True)
@@ -109,7 +109,7 @@ def main():
     (folder / "model.safetensors").chmod(0o644)
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
     shutil.copyfile(options.tokenizer, folder / "tokenizer.json")
-    model = fused32.Model(CONFIG, {name: value.float() for name, value in weights.items()})
+    model = fused.Model(CONFIG, {name: value.float() for name, value in weights.items()})
     del weights
     tokens, fresh = torch.randint(REAL_TOKENS, (2, WINDOWS, LENGTH), generator=generator)
     with torch.no_grad():

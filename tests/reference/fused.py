@@ -1,4 +1,4 @@
-"""GPT-NeoX in float32 with PyTorch's fused operations: the speed a PyTorch user would get."""
+"""GPT-NeoX with PyTorch's fused operations, in any dtype: the speed a PyTorch user would get."""
 import torch
 import torch.nn.functional as F
 
@@ -9,6 +9,7 @@ class Model:
     def __init__(self, config, weights):
         self.config = Config(config) if isinstance(config, dict) else config
         self.weights = weights
+        self.fused = True   # attention in one call; off for batched gradients, which fall back to a loop there
 
     @classmethod
     def load(cls, folder):
@@ -28,11 +29,17 @@ class Model:
         heads, size = self.config.heads, self.config.head
         qkv = self.linear(at + "attention.query_key_value", u)
         q, k, v = qkv.view(*u.shape[:-1], heads, 3 * size).transpose(-2, -3).split(size, -1)
-        mixed = F.scaled_dot_product_attention(rotate(q, *angles), rotate(k, *angles), v, is_causal=True)
+        q, k = rotate(q, *angles), rotate(k, *angles)
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+            scores = (q @ k.transpose(-1, -2) * size ** -0.5).masked_fill(later, float("-inf"))
+            mixed = torch.softmax(scores, -1) @ v
         return self.linear(at + "attention.dense", mixed.transpose(-2, -3).reshape(u.shape))
 
     def forward(self, x):
-        """x [N, T, D] to the outputs of all blocks, a list of [N, T, D]."""
+        """x [..., T, D] to the outputs of all blocks, a list of [..., T, D]."""
         angles = rotary_angles(x.shape[-2], self.config.rotary, self.config.rope_base, x.dtype)
         outputs = []
         for layer in range(self.config.layers):
