@@ -11,11 +11,12 @@ struct lc_result; /* opaque: a file being written, or open for reading */
 
 enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8 };
 
-/* Start PATH.partial. Nothing is at PATH until lc_result_commit(). Object times off, fixed creation order. */
+/* Start a result, in memory; its folder is made. Nothing is at PATH until lc_result_commit(). Object times off, the layout of the
+ * bytes follows the order of the calls. */
 int lc_result_create(struct lc_result **out, const char *path, struct lc_err *err);
-/* Flush, fsync, rename to PATH; frees *r in any case. A failed write (disk full) leaves no file at all. */
+/* Write a partial file, fsync, rename to PATH; frees *r in any case. A failed write (disk full) leaves no file at all. */
 int lc_result_commit(struct lc_result *r, struct lc_err *err);
-/* Drop the partial file; r may be NULL. */
+/* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
 /* Write one dataset. `name` is a schema row such as "windows/start" or, with SITE for the star,

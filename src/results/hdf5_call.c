@@ -1,0 +1,105 @@
+#include "hdf5_call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void lc_hdf5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    /* a file may name filters to be loaded as shared libraries: no code from data */
+    H5PLset_loading_state(0);
+}
+
+/* Keep the innermost entry: walking upward it comes first. */
+static herr_t innermost(unsigned int n, const H5E_error2_t *entry, void *text)
+{
+    if (n == 0 && entry->desc)
+        snprintf(text, 256, "%s", entry->desc);
+    return 0;
+}
+
+/* "file write failed: time = ..., error message = 'No space left on device', ..." -> the quoted reason. The rest holds
+ * times and addresses. */
+static void reason_shorten(char *text)
+{
+    static const char key[] = "error message = '";
+    char *quoted = strstr(text, key), *end;
+
+    if (quoted) {
+        quoted += sizeof key - 1;
+        end = strchr(quoted, '\'');
+        if (end)
+            *end = '\0';
+        memmove(text, quoted, strlen(quoted) + 1);
+        return;
+    }
+    end = strstr(text, ": time = ");
+    if (end)
+        *end = '\0';
+}
+
+int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what, struct lc_err *err)
+{
+    char text[256] = "HDF5 gives no reason";
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, text);
+    reason_shorten(text);
+    return LC_FAIL(err, LC_E_IO, "%s%s%s: %s: %s", r->path, object[0] ? ": " : "", object, what, text);
+}
+
+hid_t lc_hdf5_access(void)
+{
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+
+    if (list < 0)
+        return list;
+    /* V18: object headers carry checksums; both bounds fixed, so that another library version writes the same bytes */
+    if (H5Pset_fapl_sec2(list) < 0 || H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0 ||
+        H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) < 0 || H5Pset_file_locking(list, 1, 1) < 0) {
+        H5Pclose(list);
+        return H5I_INVALID_HID;
+    }
+    return list;
+}
+
+hid_t lc_hdf5_file_type(enum lc_result_type type)
+{
+    switch (type) {
+    case LC_RESULT_I64:
+        return H5T_STD_I64LE;
+    case LC_RESULT_I32:
+        return H5T_STD_I32LE;
+    case LC_RESULT_F64:
+        return H5T_IEEE_F64LE;
+    case LC_RESULT_F32:
+        return H5T_IEEE_F32LE;
+    case LC_RESULT_U8:
+        return H5T_STD_U8LE;
+    }
+    return H5I_INVALID_HID;
+}
+
+hid_t lc_hdf5_memory_type(enum lc_result_type type)
+{
+    switch (type) {
+    case LC_RESULT_I64:
+        return H5T_NATIVE_INT64;
+    case LC_RESULT_I32:
+        return H5T_NATIVE_INT32;
+    case LC_RESULT_F64:
+        return H5T_NATIVE_DOUBLE;
+    case LC_RESULT_F32:
+        return H5T_NATIVE_FLOAT;
+    case LC_RESULT_U8:
+        return H5T_NATIVE_UINT8;
+    }
+    return H5I_INVALID_HID;
+}
+
+size_t lc_hdf5_type_size(enum lc_result_type type)
+{
+    static const size_t sizes[] = {
+        [LC_RESULT_I64] = 8, [LC_RESULT_I32] = 4, [LC_RESULT_F64] = 8, [LC_RESULT_F32] = 4, [LC_RESULT_U8] = 1};
+
+    return sizes[type];
+}

@@ -1,0 +1,30 @@
+/* hdf5_call.h - HDF5 as this room uses it: quiet, with its errors as values; private to src/results. */
+#ifndef LC_RESULTS_HDF5_CALL_H
+#define LC_RESULTS_HDF5_CALL_H
+
+#include <hdf5.h>
+
+#include "schema.h"
+
+struct lc_result {
+    hid_t file;
+    char *path;
+    char **sites;
+    int64_t n_sites, size; /* size: bytes of the file, when open for reading */
+};
+
+/* Silence HDF5's own printing and refuse filter plugins; before any other call, as often as one likes. */
+void lc_hdf5_quiet(void);
+
+/* LC_E_IO with "path: object: what" and HDF5's innermost reason. */
+int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what, struct lc_err *err);
+
+/* A file access list: serial driver, fixed format bounds. Negative on failure. */
+hid_t lc_hdf5_access(void);
+
+/* HDF5's types: as stored (little-endian) and as in memory. */
+hid_t lc_hdf5_file_type(enum lc_result_type type);
+hid_t lc_hdf5_memory_type(enum lc_result_type type);
+size_t lc_hdf5_type_size(enum lc_result_type type);
+
+#endif

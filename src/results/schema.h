@@ -1,0 +1,27 @@
+/* schema.h - the layout of a result as a table; private to src/results. */
+#ifndef LC_RESULTS_SCHEMA_H
+#define LC_RESULTS_SCHEMA_H
+
+#include <stddef.h>
+
+#include "lightcone/results.h"
+
+enum { LC_RESULT_VERSION = 1, LC_RESULT_RANK_MAX = 4, LC_RESULT_NAME_MAX = 512 };
+
+struct lc_schema_row {
+    const char *name; /* path from the root; the component SITE stands for a site's name */
+    enum lc_result_type type;
+    int rank;
+    const char *units, *description;
+};
+
+/* NULL when the layout has no such dataset. */
+const struct lc_schema_row *lc_schema_find(const char *name);
+
+/* 1 when `group` is a folder of some row's name. */
+int lc_schema_has_group(const char *group);
+
+/* out = name with SITE replaced; refuses a missing, superfluous or malformed site name. */
+int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *site, struct lc_err *err);
+
+#endif

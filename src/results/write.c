@@ -1,0 +1,307 @@
+/* Writing RESULT.h5. Deterministic: no object times, contiguous layout, groups and attributes in the order of the calls. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hdf5_call.h"
+#include "lightcone/file.h"
+#include "lightcone/memory.h"
+
+enum {
+    TEXT_MAX = 60000,      /* an attribute must fit in an object header's message of 64 KiB */
+    MEMORY_STEP = 1 << 20, /* growth of the file while it is in memory, bytes */
+};
+
+/* A creation property list of `kind` that records no times. */
+static hid_t timeless(hid_t kind)
+{
+    hid_t list = H5Pcreate(kind);
+
+    if (list >= 0 && H5Pset_obj_track_times(list, 0) < 0) {
+        H5Pclose(list);
+        return H5I_INVALID_HID;
+    }
+    return list;
+}
+
+static void result_free(struct lc_result *r)
+{
+    if (!r)
+        return;
+    if (r->file >= 0)
+        H5Fclose(r->file);
+    free(r->path);
+    free(r);
+}
+
+/* The file is built in memory and written whole: HDF5 crashes at exit over a file whose metadata it could not write. */
+static int open_memory(struct lc_result *r, struct lc_err *err)
+{
+    hid_t creation = timeless(H5P_FILE_CREATE), access = lc_hdf5_access();
+    char name[LC_PATH_MAX + 16]; /* not the path itself: HDF5 would first read what an older file there holds */
+
+    snprintf(name, sizeof name, "%s.memory", r->path);
+    if (creation >= 0 && access >= 0 && H5Pset_fapl_core(access, MEMORY_STEP, 0) >= 0)
+        r->file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    if (r->file < 0)
+        lc_hdf5_fail(r, "", "cannot be made", err);
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (access >= 0)
+        H5Pclose(access);
+    return err->code;
+}
+
+/* Hours of work end in this folder: complain now. */
+static int folder_check(const char *path, struct lc_err *err)
+{
+    char folder[LC_PATH_MAX];
+    int rc;
+
+    lc_path_folder(folder, path);
+    rc = lc_folder_make(folder, err);
+    if (rc != LC_OK)
+        return rc;
+    if (access(folder, W_OK | X_OK) != 0)
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s: %s", path, folder, strerror(errno));
+    if (lc_path_is_folder(path))
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: it is a folder", path);
+    return LC_OK;
+}
+
+int lc_result_create(struct lc_result **out, const char *path, struct lc_err *err)
+{
+    struct lc_result *r = NULL;
+    int rc;
+
+    lc_hdf5_quiet();
+    LC_TRY(rc, folder_check(path, err));
+    LC_TRY(rc, LC_ALLOC(&r, 1, "a result", err));
+    r->file = H5I_INVALID_HID;
+    LC_TRY(rc, lc_strdup(&r->path, path, err));
+    LC_TRY(rc, open_memory(r, err));
+    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "lightcone", LC_RESULT_VERSION, err));
+    *out = r;
+done:
+    if (rc != LC_OK)
+        result_free(r);
+    return rc;
+}
+
+int lc_result_commit(struct lc_result *r, struct lc_err *err)
+{
+    void *handle = NULL; /* where the memory driver keeps its pointer to the file's bytes */
+    ssize_t size = -1;
+    int rc;
+
+    if (H5Fflush(r->file, H5F_SCOPE_LOCAL) >= 0 && H5Fget_vfd_handle(r->file, H5P_DEFAULT, &handle) >= 0 && handle)
+        size = H5Fget_file_image(r->file, NULL, 0);
+    if (size < 0)
+        rc = lc_hdf5_fail(r, "", "cannot be completed", err);
+    else
+        rc = lc_file_write(r->path, *(void **)handle, (size_t)size, err);
+    result_free(r);
+    return rc;
+}
+
+void lc_result_abandon(struct lc_result *r)
+{
+    result_free(r);
+}
+
+/* Make the group `path` and those above it. Not H5Pset_create_intermediate_group: that one records times. */
+static int make_groups(const struct lc_result *r, const char *path, struct lc_err *err)
+{
+    char part[LC_RESULT_NAME_MAX];
+    hid_t creation = timeless(H5P_GROUP_CREATE), group;
+
+    if (creation < 0)
+        return lc_hdf5_fail(r, path, "the group cannot be made", err);
+    for (const char *end = path; end && err->code == LC_OK;) {
+        end = strchr(end, '/');
+        snprintf(part, sizeof part, "%.*s", end ? (int)(end - path) : (int)strlen(path), path);
+        end = end ? end + 1 : NULL;
+        if (H5Lexists(r->file, part, H5P_DEFAULT) > 0)
+            continue;
+        group = H5Gcreate2(r->file, part, H5P_DEFAULT, creation, H5P_DEFAULT);
+        if (group < 0 || H5Gclose(group) < 0)
+            lc_hdf5_fail(r, part, "the group cannot be made", err);
+    }
+    H5Pclose(creation);
+    return err->code;
+}
+
+static int make_folder_of(const struct lc_result *r, const char *path, struct lc_err *err)
+{
+    char folder[LC_RESULT_NAME_MAX];
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return LC_OK;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    return make_groups(r, folder, err);
+}
+
+/* Write one scalar attribute and close the types; `type` is closed by the caller. */
+static int put_attribute(const struct lc_result *r, hid_t object, const char *name, const char *key, hid_t file_type,
+                         hid_t memory_type, const void *value, struct lc_err *err)
+{
+    hid_t space = H5Screate(H5S_SCALAR), attribute = H5I_INVALID_HID;
+    int bad;
+
+    if (space >= 0)
+        attribute = H5Acreate2(object, key, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bad = attribute < 0 || H5Awrite(attribute, memory_type, value) < 0;
+    if (bad)
+        lc_hdf5_fail(r, name[0] ? name : key, "the attribute cannot be written", err);
+    if (attribute >= 0 && H5Aclose(attribute) < 0)
+        bad = 1;
+    if (space >= 0)
+        H5Sclose(space);
+    return bad ? LC_FAIL(err, LC_E_IO, "%s: attribute '%s' cannot be closed", r->path, key) : LC_OK;
+}
+
+static int put_attribute_text(const struct lc_result *r, hid_t object, const char *name, const char *key, const char *text,
+                              struct lc_err *err)
+{
+    size_t size = strlen(text) + 1;
+    hid_t type;
+    int rc;
+
+    if (size > TEXT_MAX)
+        return LC_FAIL(err, LC_E_IO, "%s: attribute '%s' has %zu bytes; allowed: %d", r->path, key, size, TEXT_MAX);
+    type = H5Tcopy(H5T_C_S1);
+    if (type < 0 || H5Tset_size(type, size) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+        rc = lc_hdf5_fail(r, name, "a text type cannot be made", err);
+    else
+        rc = put_attribute(r, object, name, key, type, type, text, err);
+    if (type >= 0)
+        H5Tclose(type);
+    return rc;
+}
+
+/* The shape of a dataset, checked. */
+static int make_space(const struct lc_result *r, const char *path, const struct lc_schema_row *row, const int64_t *dim,
+                      hid_t *space, int64_t *count, struct lc_err *err)
+{
+    hsize_t shape[LC_RESULT_RANK_MAX];
+    int64_t bytes = (int64_t)lc_hdf5_type_size(row->type);
+
+    *count = 1;
+    for (int i = 0; i < row->rank; i++) {
+        if (dim[i] < 0 || lc_mul_overflows(*count, dim[i], count) || lc_mul_overflows(bytes, dim[i] ? dim[i] : 1, &bytes))
+            return LC_FAIL(err, LC_E_FORMAT, "%s: %s: dimension %d is %" PRId64, r->path, path, i, dim[i]);
+        shape[i] = (hsize_t)dim[i];
+    }
+    *space = H5Screate_simple(row->rank, shape, NULL);
+    return *space < 0 ? lc_hdf5_fail(r, path, "the shape cannot be made", err) : LC_OK;
+}
+
+static int write_dataset(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
+                         int64_t count, const void *data, struct lc_err *err)
+{
+    int rc;
+
+    if (count > 0 && H5Dwrite(set, lc_hdf5_memory_type(row->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        return lc_hdf5_fail(r, path, "cannot be written", err);
+    LC_TRY(rc, put_attribute_text(r, set, path, "units", row->units, err));
+    LC_TRY(rc, put_attribute_text(r, set, path, "description", row->description, err));
+done:
+    return rc;
+}
+
+int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim, const void *data,
+                  struct lc_err *err)
+{
+    const struct lc_schema_row *row = lc_schema_find(name);
+    char path[LC_RESULT_NAME_MAX];
+    hid_t space = H5I_INVALID_HID, creation = H5I_INVALID_HID, set = H5I_INVALID_HID;
+    int64_t count;
+    int rc;
+
+    if (!row)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no dataset of a result's layout", r->path, name);
+    LC_TRY(rc, lc_schema_path(path, name, site, err));
+    LC_TRY(rc, make_folder_of(r, path, err));
+    LC_TRY(rc, make_space(r, path, row, dim, &space, &count, err));
+    creation = timeless(H5P_DATASET_CREATE);
+    if (creation >= 0)
+        set = H5Dcreate2(r->file, path, lc_hdf5_file_type(row->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    if (set < 0) {
+        rc = lc_hdf5_fail(r, path, "the dataset cannot be made", err);
+        goto done;
+    }
+    rc = write_dataset(r, path, row, set, count, data, err);
+    if (H5Dclose(set) < 0 && rc == LC_OK)
+        rc = lc_hdf5_fail(r, path, "the dataset cannot be closed", err);
+done:
+    if (creation >= 0)
+        H5Pclose(creation);
+    if (space >= 0)
+        H5Sclose(space);
+    return rc;
+}
+
+/* Open the object that carries attributes, making the group where needed; close with H5Oclose. */
+static int open_holder(const struct lc_result *r, const char *group, const char *site, char path[LC_RESULT_NAME_MAX],
+                       hid_t *object, struct lc_err *err)
+{
+    int rc;
+
+    snprintf(path, LC_RESULT_NAME_MAX, "/");
+    if (group) {
+        if (!lc_schema_has_group(group))
+            return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no group of a result's layout", r->path, group);
+        LC_TRY(rc, lc_schema_path(path, group, site, err));
+        LC_TRY(rc, make_groups(r, path, err));
+    }
+    *object = H5Oopen(r->file, path, H5P_DEFAULT);
+    rc = *object < 0 ? lc_hdf5_fail(r, path, "cannot be opened", err) : LC_OK;
+done:
+    return rc;
+}
+
+int lc_result_put_text(struct lc_result *r, const char *group, const char *site, const char *key, const char *text,
+                       struct lc_err *err)
+{
+    char path[LC_RESULT_NAME_MAX];
+    hid_t object = H5I_INVALID_HID;
+    int rc = open_holder(r, group, site, path, &object, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = put_attribute_text(r, object, path, key, text, err);
+    H5Oclose(object);
+    return rc;
+}
+
+int lc_result_put_real(struct lc_result *r, const char *group, const char *site, const char *key, double value,
+                       struct lc_err *err)
+{
+    char path[LC_RESULT_NAME_MAX];
+    hid_t object = H5I_INVALID_HID;
+    int rc = open_holder(r, group, site, path, &object, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = put_attribute(r, object, path, key, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value, err);
+    H5Oclose(object);
+    return rc;
+}
+
+int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key, int64_t value,
+                      struct lc_err *err)
+{
+    char path[LC_RESULT_NAME_MAX];
+    hid_t object = H5I_INVALID_HID;
+    int rc = open_holder(r, group, site, path, &object, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = put_attribute(r, object, path, key, H5T_STD_I64LE, H5T_NATIVE_INT64, &value, err);
+    H5Oclose(object);
+    return rc;
+}
