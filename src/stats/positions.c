@@ -43,7 +43,7 @@ static int item_of(struct lc_positions *p, int64_t feature, struct lc_position_c
 
 int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index, struct lc_err *err)
 {
-    struct lc_position_count *item;
+    struct lc_position_count *item = NULL;
 
     if (item_of(p, feature, &item, err) != LC_OK)
         return err->code;
@@ -62,8 +62,8 @@ static double deviation(int64_t count, const uint64_t sum[2], const uint64_t squ
     long double n = (long double)count, mean = (long double)wide_of(sum) / n;
     long double variance = (long double)wide_of(squares) / n - mean * mean;
 
-    if (wide_of(squares) < (wide)1 << 63 && count < INT64_C(1) << 62)
-        variance = (long double)(wide_of(squares) * (wide)count - wide_of(sum) * wide_of(sum)) / (n * n);
+    if (wide_of(squares) < (wide)INT64_MAX && count < INT64_C(1) << 62)
+        variance = (long double)(wide_of(squares) * (wide)(uint64_t)count - wide_of(sum) * wide_of(sum)) / (n * n);
     return variance > 0.0L ? sqrt((double)variance) : 0.0;
 }
 
@@ -112,7 +112,7 @@ static void add_item(struct lc_position_count *to, const struct lc_position_coun
 
 int lc_positions_merge(struct lc_positions *p, struct lc_reader *in, struct lc_err *err)
 {
-    struct lc_position_count item, *to;
+    struct lc_position_count item, *to = NULL;
     int64_t seen, feature;
     int rc;
 
