@@ -32,6 +32,11 @@ def gradient_rows(output, x, seeds, chunk):
     return torch.cat([influence64.gradients(output, x, part) for part in seeds.split(chunk)])
 
 
+def gradient_energies(output, x, seeds, chunk):
+    """[A, T], chunk seeds at a time."""
+    return torch.cat([influence64.energy(influence64.gradients(output, x, part)) for part in seeds.split(chunk)])
+
+
 def measure_site(output, x, sae, options):
     """J [A, T] and entropies [A] of the active features of one site, R [T] or None, and the features."""
     z = sae.preactivation(output.detach())
@@ -45,10 +50,10 @@ def measure_site(output, x, sae, options):
         vector = ((columns.T @ columns @ flat) * flat).view(rows.shape).sum((0, 2))
         profile = influence64.energy(rows[torch.isin(live, active)])
     else:
-        profile = influence64.energy(gradient_rows(output, x, sae.encoder[active], options.chunk))
+        profile = gradient_energies(output, x, sae.encoder[active], options.chunk)
     if options.token_vector == "residual":
-        identity = torch.eye(len(output), dtype=x.dtype).split(options.chunk)
-        vector = sum(influence64.energy(influence64.gradients(output, x, part)).sum(0) for part in identity)
+        identity = torch.eye(len(output), dtype=x.dtype)
+        vector = gradient_energies(output, x, identity, options.chunk).sum(0)
     return active, profile, influence64.entropy(profile), vector
 
 
@@ -130,7 +135,7 @@ def main():
     parser.add_argument("--token-vector", choices=["residual", "reconstruction", "none"], default="none")
     parser.add_argument("--threshold", type=float, default=0.2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--chunk", type=int, default=32, help="gradients in one batch")
+    parser.add_argument("--chunk", type=int, default=16, help="gradients in one batch")
     parser.add_argument("--batch", type=int, default=4, help="windows in one batch of sparsity")
     parser.add_argument("--sparsity-tokens", type=int, default=8192, help="0: no sparsity")
     parser.add_argument("--check", action="store_true", help="compare one window with float64 instead of timing")
