@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+import fused
+
 WIDTH, LAYERS, HEADS, INNER, VOCAB, FEATURES = 512, 6, 8, 2048, 50304, 32768
 REAL_TOKENS = 50254     # ids from here on are padding of the embedding
 ABOVE_THRESHOLD, ABOVE_ZERO, THRESHOLD = 27, 46, 0.2
@@ -93,7 +95,6 @@ def write_sae(folder, state, layer):
 
 
 def main():
-    import fused
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokenizer", type=Path, required=True)
