@@ -2,9 +2,9 @@
 
     bench_torch.py MODEL_DIR SAE_DIR TEXT [--windows N] [--token-vector residual|reconstruction|none]
 
-Influence: windows of 64 tokens, readout at the last, all features above the threshold at every site, gradients
-in batches (torch.autograd.grad with is_grads_batched). Sparsity: windows of 128 tokens, counts of every feature
-and of every (feature, token id) pair. Bias rule: own.
+Influence: windows of 64 tokens, readout at the last, all features above the threshold at every site,
+gradients in batches (torch.autograd.grad with is_grads_batched). Sparsity: windows of 128 tokens, counts
+of every feature and of every (feature, token id) pair. Bias rule: own.
 """
 import argparse
 import time
@@ -23,13 +23,20 @@ def load_saes(folder, layers, dtype=torch.float32):
     for layer in range(layers):
         path = folder / f"resid_out_layer{layer}/ae.pt"
         if path.exists():
-            saes[layer] = influence64.AutoEncoder(torch.load(path, weights_only=True, mmap=True), "own", dtype)
+            state = torch.load(path, weights_only=True)
+            saes[layer] = influence64.AutoEncoder(state, "own", dtype)
     return saes
 
 
 def gradient_rows(output, x, seeds, chunk):
     """[A, T, D], chunk seeds at a time."""
     return torch.cat([influence64.gradients(output, x, part) for part in seeds.split(chunk)])
+
+
+def gradient_energies(output, x, seeds, chunk):
+    """[A, T], chunk seeds at a time."""
+    parts = seeds.split(chunk)
+    return torch.cat([influence64.energy(influence64.gradients(output, x, part)) for part in parts])
 
 
 def measure_site(output, x, sae, options):
@@ -45,10 +52,10 @@ def measure_site(output, x, sae, options):
         vector = ((columns.T @ columns @ flat) * flat).view(rows.shape).sum((0, 2))
         profile = influence64.energy(rows[torch.isin(live, active)])
     else:
-        profile = influence64.energy(gradient_rows(output, x, sae.encoder[active], options.chunk))
+        profile = gradient_energies(output, x, sae.encoder[active], options.chunk)
     if options.token_vector == "residual":
-        identity = torch.eye(len(output), dtype=x.dtype).split(options.chunk)
-        vector = sum(influence64.energy(influence64.gradients(output, x, part)).sum(0) for part in identity)
+        identity = torch.eye(len(output), dtype=x.dtype)
+        vector = gradient_energies(output, x, identity, options.chunk).sum(0)
     return active, profile, influence64.entropy(profile), vector
 
 
@@ -69,9 +76,9 @@ def time_influence(model, saes, stream, options):
             samples += len(active)
             total += entropy.double().sum().item()
     seconds = (time.perf_counter() - start) / len(windows)
-    print(f"influence, token vector {options.token_vector}: {seconds:.3f} s/window over {len(windows)} windows of "
-          f"{length} tokens; {samples / len(windows) / len(saes):.1f} features a site, mean entropy "
-          f"{total / max(samples, 1):.4f} bits", flush=True)
+    print(f"influence, token vector {options.token_vector}: {seconds:.3f} s/window over {len(windows)} "
+          f"windows of {length} tokens; {samples / len(windows) / len(saes):.1f} features a site, "
+          f"mean entropy {total / max(samples, 1):.4f} bits", flush=True)
 
 
 @torch.no_grad()
@@ -88,16 +95,16 @@ def time_sparsity(model, saes, stream, options):
     for tokens in windows:
         outputs = model.forward(model.embed(tokens))
         for layer, sae in saes.items():
-            position, feature = torch.nonzero(sae.preactivation(outputs[layer].flatten(0, 1)) > options.threshold,
-                                              as_tuple=True)
+            z = sae.preactivation(outputs[layer].flatten(0, 1))
+            position, feature = torch.nonzero(z > options.threshold, as_tuple=True)
             counts[layer] += torch.bincount(feature, minlength=len(sae.encoder))
             pairs[layer].append(feature * model.config.vocab + tokens.flatten()[position])
     distinct = {layer: len(torch.cat(p).unique(return_counts=True)[0]) for layer, p in pairs.items()}
     seconds = time.perf_counter() - start
     tokens = count * length
     mean = sum(c.sum().item() for c in counts.values()) / tokens / len(saes)
-    print(f"sparsity, {len(saes)} sites: {tokens / seconds:.0f} tokens/s over {tokens} tokens; {mean:.1f} features a "
-          f"token and site, {sum(distinct.values())} (feature, token id) pairs", flush=True)
+    print(f"sparsity, {len(saes)} sites: {tokens / seconds:.0f} tokens/s over {tokens} tokens; {mean:.1f} "
+          f"features a token and site, {sum(distinct.values())} (feature, token id) pairs", flush=True)
 
 
 def check(model, saes, folder, sae_folder, stream, options):
@@ -121,7 +128,8 @@ def check(model, saes, folder, sae_folder, stream, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("sae", type=Path)
     parser.add_argument("text", type=Path)
@@ -130,10 +138,10 @@ def main():
     parser.add_argument("--token-vector", choices=["residual", "reconstruction", "none"], default="none")
     parser.add_argument("--threshold", type=float, default=0.2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--chunk", type=int, default=32, help="gradients in one batch")
+    parser.add_argument("--chunk", type=int, default=16, help="gradients in one batch")
     parser.add_argument("--batch", type=int, default=4, help="windows in one batch of sparsity")
     parser.add_argument("--sparsity-tokens", type=int, default=8192, help="0: no sparsity")
-    parser.add_argument("--check", action="store_true", help="compare one window with float64 instead of timing")
+    parser.add_argument("--check", action="store_true", help="compare a window with float64, no timing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     characters = 16 * max(options.windows * options.length, options.sparsity_tokens) + 4096

@@ -9,7 +9,8 @@ class Model:
     def __init__(self, config, weights):
         self.config = Config(config) if isinstance(config, dict) else config
         self.weights = weights
-        self.fused = True   # attention in one call; off for batched gradients, which fall back to a loop there
+        # Attention in one call; off for batched gradients, where its backward falls back to a loop.
+        self.fused = True
 
     @classmethod
     def load(cls, folder):
@@ -22,8 +23,8 @@ class Model:
         return F.linear(x, self.weights[name + ".weight"], self.weights[name + ".bias"])
 
     def norm(self, name, x):
-        return F.layer_norm(x, (self.config.width,), self.weights[name + ".weight"], self.weights[name + ".bias"],
-                            self.config.eps)
+        weight, bias = self.weights[name + ".weight"], self.weights[name + ".bias"]
+        return F.layer_norm(x, (self.config.width,), weight, bias, self.config.eps)
 
     def attention(self, at, u, angles):
         heads, size = self.config.heads, self.config.head
@@ -46,7 +47,8 @@ class Model:
             at = f"gpt_neox.layers.{layer}."
             mixed = self.attention(at, self.norm(at + "input_layernorm", x), angles)
             between = x if self.config.parallel else x + mixed
-            inner = F.gelu(self.linear(at + "mlp.dense_h_to_4h", self.norm(at + "post_attention_layernorm", between)))
+            norm2 = self.norm(at + "post_attention_layernorm", between)
+            inner = F.gelu(self.linear(at + "mlp.dense_h_to_4h", norm2))
             out = self.linear(at + "mlp.dense_4h_to_h", inner)
             x = out + mixed + x if self.config.parallel else between + out
             outputs.append(x)

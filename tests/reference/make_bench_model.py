@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+import fused
+
 WIDTH, LAYERS, HEADS, INNER, VOCAB, FEATURES = 512, 6, 8, 2048, 50304, 32768
 REAL_TOKENS = 50254     # ids from here on are padding of the embedding
 ABOVE_THRESHOLD, ABOVE_ZERO, THRESHOLD = 27, 46, 0.2
@@ -93,8 +95,8 @@ def write_sae(folder, state, layer):
 
 
 def main():
-    import fused
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
@@ -119,8 +121,8 @@ def main():
             shutil.rmtree(site, ignore_errors=True)
             state, above, live = make_sae(generator, y[:, FIRST:].flatten(0, 1))
             write_sae(site, state, layer)
-            print(f"resid_out_layer{layer}: features a token above {THRESHOLD} {above:.1f}, above 0 {live:.1f}; "
-                  f"on other windows {describe(state, others[layer])}, "
+            print(f"resid_out_layer{layer}: features a token above {THRESHOLD} {above:.1f}, above 0 "
+                  f"{live:.1f}; on other windows {describe(state, others[layer])}, "
                   f"at their ends {describe(state, others[layer][:, -1:])}", flush=True)
 
 

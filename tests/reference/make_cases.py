@@ -22,19 +22,19 @@ TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 # inner: width of the MLP; share: rotary share of the head; peak: factor on q and k; columns: decoder norms
 CASES = [
-    dict(name="parallel_head16_f32", width=32, heads=2, inner=128, layers=3, share=0.25, stored="F32", peak=1.0,
-         parallel=True, keys="old", lengths=[1, 2, 7, 128], features=96, vocab=64),
+    dict(name="parallel_head16_f32", width=32, heads=2, inner=128, layers=3, share=0.25, stored="F32",
+         peak=1.0, parallel=True, keys="old", lengths=[1, 2, 7, 128], features=96, vocab=64),
     dict(name="sequential_head8_f16_strong", width=16, heads=2, inner=64, layers=3, share=1.0, stored="F16",
          peak=2.5, parallel=False, keys="new", lengths=[1, 2, 7, 64, 128], features=128, vocab=48),
-    dict(name="parallel_head64_bf16_strong", width=64, heads=1, inner=160, layers=2, share=0.25, stored="BF16",
-         peak=2.0, parallel=True, keys="old", lengths=[1, 7, 64], features=96, vocab=64),
-    dict(name="sequential_head32_f32", width=32, heads=1, inner=128, layers=2, share=1.0, stored="F32", peak=1.0,
-         parallel=False, keys="new", lengths=[1, 2, 7, 64], features=256, vocab=96),
+    dict(name="parallel_head64_bf16_strong", width=64, heads=1, inner=160, layers=2, share=0.25,
+         stored="BF16", peak=2.0, parallel=True, keys="old", lengths=[1, 7, 64], features=96, vocab=64),
+    dict(name="sequential_head32_f32", width=32, heads=1, inner=128, layers=2, share=1.0, stored="F32",
+         peak=1.0, parallel=False, keys="new", lengths=[1, 2, 7, 64], features=256, vocab=96),
     dict(name="sharded_head8_f16_strong", width=32, heads=4, inner=128, layers=3, share=0.25, stored="F16",
          peak=2.5, parallel=True, keys="old", lengths=[1, 2, 7, 128], features=96, vocab=128, shards=3,
          ignored=True),
-    dict(name="unnormalised_head16_f32", width=32, heads=2, inner=96, layers=2, share=1.0, stored="F32", peak=1.5,
-         parallel=True, keys="new", lengths=[1, 2, 7, 64], features=128, vocab=64, columns="free",
+    dict(name="unnormalised_head16_f32", width=32, heads=2, inner=96, layers=2, share=1.0, stored="F32",
+         peak=1.5, parallel=True, keys="new", lengths=[1, 2, 7, 64], features=128, vocab=64, columns="free",
          transposed=True, rules=["own", "ignore"]),
     dict(name="sequential_head16_bf16_odd", width=48, heads=3, inner=112, layers=2, share=0.25, stored="BF16",
          peak=1.5, parallel=False, keys="new", lengths=[1, 2, 7, 33], features=100, vocab=97, base=500.0,
@@ -75,8 +75,9 @@ def model_config(case):
     raw = {
         "architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox", "attention_bias": True,
         "bos_token_id": 0, "eos_token_id": 0, "hidden_act": "gelu", "hidden_size": case["width"],
-        "initializer_range": 0.02, "intermediate_size": case["inner"], "layer_norm_eps": case.get("eps", 1e-5),
-        "max_position_embeddings": 256, "num_attention_heads": case["heads"],
+        "initializer_range": 0.02, "intermediate_size": case["inner"],
+        "layer_norm_eps": case.get("eps", 1e-5), "max_position_embeddings": 256,
+        "num_attention_heads": case["heads"],
         "num_hidden_layers": case["layers"], "tie_word_embeddings": False,
         "use_parallel_residual": case["parallel"], "vocab_size": case["vocab"],
     }
@@ -180,9 +181,9 @@ def write_sae(folder, case, state, layer):
     torch.save(saved, folder / "ae.pt")
     trainer = {
         "dict_class": "AutoEncoder", "trainer_class": "StandardTrainer", "activation_dim": case["width"],
-        "dict_size": case["features"], "lr": 0.001, "l1_penalty": 0.1, "warmup_steps": 100, "resample_steps": None,
-        "device": "cpu", "layer": layer, "lm_name": "random", "seed": 0, "wandb_name": "StandardTrainer",
-        "submodule_name": f"resid_out_layer{layer}",
+        "dict_size": case["features"], "lr": 0.001, "l1_penalty": 0.1, "warmup_steps": 100,
+        "resample_steps": None, "device": "cpu", "layer": layer, "lm_name": "random", "seed": 0,
+        "wandb_name": "StandardTrainer", "submodule_name": f"resid_out_layer{layer}",
     }
     buffer = {"d_submodule": case["width"], "io": "out", "n_ctxs": 128, "ctx_len": 128,
               "refresh_batch_size": 16, "out_batch_size": 64, "device": "cpu"}
@@ -201,7 +202,7 @@ def measure_window(model, saes, tokens, rules, dtype, active=None):
             at = f"{rule}/site{layer}/"
             sae = influence64.AutoEncoder(saes[layer], rule, dtype)
             f = sae.encode(y[-1]).detach()
-            chosen = torch.nonzero(f > THRESHOLD).flatten() if active is None else active[at + "feature"].long()
+            chosen = active[at + "feature"].long() if active else torch.nonzero(f > THRESHOLD).flatten()
             profile = influence64.measure_features(y[-1], x, sae, chosen)
             reconstruction = influence64.measure_reconstruction(y[-1], x, sae)
             vectors = torch.stack([residual, reconstruction])
@@ -255,7 +256,8 @@ def check_finite_differences(model, sae, tokens, layer, feature):
     """J of one feature by central differences: the largest relative error against autograd's."""
     config, weights = model
     x = neox64.embed(weights, tokens)
-    expected = influence64.measure_features(neox64.forward(weights, config, x)[layer][-1], x, sae, [feature])[0]
+    output = neox64.forward(weights, config, x)[layer][-1]
+    expected = influence64.measure_features(output, x, sae, [feature])[0]
     flat = x.detach().flatten()
     step = 1e-5
     moved = torch.stack([flat, flat]).repeat_interleave(len(flat), 0)
@@ -273,10 +275,15 @@ def check_transformers(folder, tokens, ours):
     from transformers.utils import logging
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    model = GPTNeoXForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
+    model = GPTNeoXForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager")
+    model.eval()
     seen = []
+
+    def keep(_block, _inputs, out):
+        seen.append(out[0] if isinstance(out, tuple) else out)
+
     for block in model.gpt_neox.layers:
-        block.register_forward_hook(lambda _m, _i, out: seen.append(out[0] if isinstance(out, tuple) else out))
+        block.register_forward_hook(keep)
     with torch.no_grad():
         model(tokens[None].long(), use_cache=False)
     return max(relative_rows(theirs.reshape(y.shape), y) for theirs, y in zip(seen, ours, strict=True))
