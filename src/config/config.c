@@ -7,8 +7,6 @@
 
 #include "fill.h"
 
-enum { OUT_LINE = 0 };
-
 void lc_config_release(struct lc_config *config)
 {
     free(config->windows.starts.value);
@@ -20,14 +18,16 @@ void lc_config_release(struct lc_config *config)
 
 static int windows_check(const struct lc_window_config *w, const struct lc_tree *tree, struct lc_err *err)
 {
+    int choice = lc_tree_line(tree, "windows.choice"), count = lc_tree_line(tree, "windows.count");
+
     if (w->choice == LC_CHOICE_RANDOM && w->count == 0)
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, choice, err,
                             "key 'windows.count' is missing; 'windows.choice: random' needs it");
     if (w->choice == LC_CHOICE_STARTS && w->starts.count == 0)
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, choice, err,
                             "key 'windows.choice.starts' is missing; a map of 'windows.choice' needs it");
     if (w->choice == LC_CHOICE_STARTS && w->count > w->starts.count)
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, count, err,
                             "key 'windows.count' is %" PRId64 "; 'windows.choice.starts' gives %" PRId64
                             " windows",
                             w->count, w->starts.count);
@@ -43,12 +43,12 @@ static int config_check(const struct lc_config *c, const struct lc_tree *tree, s
     if (rc != LC_OK)
         return rc;
     if (positions->count && positions->value[positions->count - 1] >= c->windows.length)
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, lc_tree_line(tree, "readout"), err,
                             "key 'readout' holds position %" PRId64
                             "; allowed: below 'windows.length', %" PRId64,
                             positions->value[positions->count - 1], c->windows.length);
     if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0])
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, lc_tree_line(tree, "features"), err,
                             "key 'features.from' is missing; a selection needs the result of a sparsity job");
     return LC_OK;
 }
@@ -62,7 +62,7 @@ static int cache_default(struct lc_config *c, const struct lc_tree *tree, struct
         return LC_OK;
     lc_path_folder(folder, c->output);
     if (lc_path_join(c->cache, folder, "cache", &ignored) != LC_OK)
-        return lc_tree_fail(tree, OUT_LINE, err,
+        return lc_tree_fail(tree, lc_tree_line(tree, "output"), err,
                             "key 'output' is too long for 'cache' beside it; give 'cache'");
     return LC_OK;
 }

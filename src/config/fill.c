@@ -424,11 +424,10 @@ static int default_fill(const struct filler *f, const struct lc_key *key)
 /* Both spellings of the sites fill one list. */
 static int sites_check(const struct filler *f)
 {
-    int names = f->seen[lc_key_find("sites.names", strlen("sites.names")) - lc_keys];
-    int layers = f->seen[lc_key_find("sites.layers", strlen("sites.layers")) - lc_keys];
+    int names = lc_tree_line(f->tree, "sites.names"), layers = lc_tree_line(f->tree, "sites.layers");
 
     if (names && layers)
-        return lc_tree_fail(f->tree, 0, f->err,
+        return lc_tree_fail(f->tree, names, f->err,
                             "keys 'sites.layers' and 'sites.names' are both given; allowed: one");
     return LC_OK;
 }

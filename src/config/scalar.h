@@ -1,4 +1,5 @@
-/* scalar.h - the strict reading of numbers: decimal integers, finite reals, bytes with a binary suffix. */
+/* scalar.h - the strict reading of numbers: decimal integers, finite reals, bytes with a binary suffix.
+ * In the C locale, which the program never leaves. */
 #ifndef LC_CONFIG_SCALAR_H
 #define LC_CONFIG_SCALAR_H
 

@@ -109,6 +109,25 @@ static int child_find(const struct lc_tree *tree, int parent, const char *key)
     return i;
 }
 
+int lc_tree_line(const struct lc_tree *tree, const char *dotted)
+{
+    int at = tree->root;
+
+    while (tree->node[at].kind == LC_NODE_MAP) {
+        size_t length = strcspn(dotted, ".");
+        int i = tree->node[at].first;
+        while (i >= 0 && (strncmp(tree->node[i].key, dotted, length) != 0 || tree->node[i].key[length]))
+            i = tree->node[i].next;
+        if (i < 0)
+            return 0;
+        if (dotted[length] == '\0')
+            return tree->node[i].key_line;
+        dotted += length + 1;
+        at = i;
+    }
+    return 0;
+}
+
 static int event_line(const struct builder *b, const yaml_event_t *event)
 {
     return b->override >= 0 ? -1 - b->override : (int)event->start_mark.line + 1;

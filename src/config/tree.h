@@ -40,6 +40,9 @@ int lc_tree_init(struct lc_tree *tree, const char *path, const char *bytes, size
 int lc_tree_init_value(struct lc_tree *tree, const char *value, struct lc_err *err);
 void lc_tree_release(struct lc_tree *tree);
 
+/* Where the dotted key was given; 0 when it was not. */
+int lc_tree_line(const struct lc_tree *tree, const char *dotted);
+
 /* LC_E_CONFIG with "path:line: " or "--set key=value: " before the message; line 0: "path: ". */
 int lc_tree_fail(const struct lc_tree *tree, int line, struct lc_err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
