@@ -1,0 +1,94 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/config.h"
+
+#include "fill.h"
+
+void lc_config_release(struct lc_config *config)
+{
+    free(config->windows.starts.value);
+    free(config->layers.value);
+    free(config->features.list.value);
+    free(config->readout_positions.value);
+    *config = (struct lc_config){0};
+}
+
+static int windows_check(const struct lc_window_config *w, const struct lc_tree *tree, struct lc_err *err)
+{
+    int choice = lc_tree_line(tree, "windows.choice"), count = lc_tree_line(tree, "windows.count");
+
+    if (w->choice == LC_CHOICE_RANDOM && w->count == 0)
+        return lc_tree_fail(tree, choice, err,
+                            "key 'windows.count' is missing; 'windows.choice: random' needs it");
+    if (w->choice == LC_CHOICE_STARTS && w->starts.count == 0)
+        return lc_tree_fail(tree, choice, err,
+                            "key 'windows.choice.starts' is missing; a map of 'windows.choice' needs it");
+    if (w->choice == LC_CHOICE_STARTS && w->count > w->starts.count)
+        return lc_tree_fail(tree, count, err,
+                            "key 'windows.count' is %" PRId64 "; 'windows.choice.starts' gives %" PRId64
+                            " windows",
+                            w->count, w->starts.count);
+    return LC_OK;
+}
+
+/* Rules that join several keys. */
+static int config_check(const struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)
+{
+    const struct lc_int_list *positions = &c->readout_positions;
+    int rc = windows_check(&c->windows, tree, err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (positions->count && positions->value[positions->count - 1] >= c->windows.length)
+        return lc_tree_fail(tree, lc_tree_line(tree, "readout"), err,
+                            "key 'readout' holds position %" PRId64
+                            "; allowed: below 'windows.length', %" PRId64,
+                            positions->value[positions->count - 1], c->windows.length);
+    if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0])
+        return lc_tree_fail(tree, lc_tree_line(tree, "features"), err,
+                            "key 'features.from' is missing; a selection needs the result of a sparsity job");
+    return LC_OK;
+}
+
+static int cache_default(struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    char folder[LC_PATH_MAX];
+
+    if (c->cache[0])
+        return LC_OK;
+    lc_path_folder(folder, c->output);
+    if (lc_path_join(c->cache, folder, "cache", &ignored) != LC_OK)
+        return lc_tree_fail(tree, lc_tree_line(tree, "output"), err,
+                            "key 'output' is too long for 'cache' beside it; give 'cache'");
+    return LC_OK;
+}
+
+int lc_config_parse(struct lc_config *config, const char *path, const char *bytes, size_t size,
+                    const char *const *overrides, int64_t override_count, struct lc_err *err)
+{
+    struct lc_tree tree;
+    char folder[LC_PATH_MAX] = "";
+    int rc;
+
+    *config = (struct lc_config){0};
+    if (strlen(path) >= LC_PATH_MAX)
+        return LC_FAIL(err, LC_E_CONFIG, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
+    rc = lc_tree_init(&tree, path, bytes, size, overrides, override_count, err);
+    if (rc != LC_OK)
+        return rc;
+    if (strchr(path, '/'))
+        lc_path_folder(folder, path);
+    snprintf(config->source, sizeof config->source, "%s", path);
+    LC_TRY(rc, lc_config_fill(config, &tree, folder, err));
+    LC_TRY(rc, config_check(config, &tree, err));
+    LC_TRY(rc, cache_default(config, &tree, err));
+done:
+    lc_tree_release(&tree);
+    if (rc != LC_OK)
+        lc_config_release(config);
+    return rc;
+}

@@ -1,0 +1,80 @@
+#!/bin/sh
+# layers.sh - a room includes its own headers and those of rooms above it, and only its own foreign headers.
+set -u
+bad=0 known=" "
+own_foreign="" own_headers="" above=""
+
+# room | public headers in include/lightcone | foreign headers; top to bottom
+rooms() {
+    cat <<'END'
+base     | err file hash memory random           | openssl/evp.h
+linalg   | linalg                                | cblas.h
+config   | config                                | yaml.h
+format   | json tensor                           | jansson.h zip.h
+text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
+model    | model passes                          |
+sae      | sae activity                          |
+stats    | counts exact positions samples spread |
+parallel | comm handout                          | mpi.h
+results  | results                               | hdf5.h
+report   | report                                |
+top      | job                                   |
+END
+}
+libc=" assert complex ctype dirent errno fcntl fenv float inttypes limits locale math poll pthread setjmp signal \
+spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/mman sys/resource \
+sys/stat sys/statvfs sys/time sys/types sys/uio sys/wait tgmath time unistd wchar "
+
+complain() {
+    echo "$1: may not include $2"
+    bad=1
+}
+
+includes() { # file, expression that leaves the name
+    sed -n "s/^# *include *$2.*/\\1/p" "$1"
+}
+
+check_file() { # every include of one file against $above, $own_headers and $own_foreign
+    for h in $(includes "$1" '"lightcone\/\([^"]*\)\.h"'); do
+        case "$above $own_headers " in *" $h "*) ;; *) complain "$1" "lightcone/$h.h" ;; esac
+    done
+    for h in $(includes "$1" '"\([^"]*\)"' | grep -v '^lightcone/'); do
+        case $h in */*) complain "$1" "$h: another folder" ;; esac
+        [ -f "$(dirname "$1")/$h" ] || complain "$1" "$h: not in its folder"
+    done
+    for h in $(includes "$1" '<\([^>]*\)>'); do
+        case $libc in *" ${h%.h} "*) continue ;; esac
+        case " $own_foreign " in *" $h "*) ;; *) complain "$1" "<$h>" ;; esac
+    done
+}
+
+check_folder() { # files directly in a folder
+    for f in "$1"/*.[ch]; do
+        [ -f "$f" ] && check_file "$f"
+    done
+}
+
+table=$(mktemp) && trap 'rm -f "$table"' EXIT
+rooms | tr -s ' ' >"$table"
+while IFS='|' read -r room own_headers own_foreign; do
+    room=${room% }
+    known="$known$room "
+    for h in $own_headers; do
+        [ -f "include/lightcone/$h.h" ] && check_file "include/lightcone/$h.h"
+    done
+    check_folder "src/$room"
+    above="$above $own_headers"
+done <"$table"
+own_headers="" own_foreign=""
+check_folder src
+check_folder jobs
+
+for h in include/lightcone/*.h; do
+    name=$(basename "$h" .h)
+    case "$above " in *" $name "*) ;; *) echo "$h: in no room; name it in tests/lint/layers.sh"; bad=1 ;; esac
+done
+for d in src/*/; do
+    name=$(basename "$d")
+    case $known in *" $name "*) ;; *) echo "$d: not a room; name it in tests/lint/layers.sh"; bad=1 ;; esac
+done
+exit $bad
