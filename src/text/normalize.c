@@ -103,6 +103,47 @@ done:
     return rc;
 }
 
+/* Characters that came after Unicode 9 and have a combining class or a part in a composition. The library's tables are
+ * those of Unicode 9: to it these are characters like any other, that nothing is sorted or composed across. */
+static const struct {
+    int32_t first, last;
+} later[] = {
+    {0x7fd, 0x7fd},     {0x897, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},     {0xd3b, 0xd3c},
+    {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},   {0x105c0, 0x105ff},
+    {0x10d24, 0x10d27}, {0x10d40, 0x10d8f}, {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+    {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x11380, 0x113ff}, {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x11930, 0x11930},
+    {0x11935, 0x11935}, {0x11938, 0x11938}, {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0}, {0x11a34, 0x11a34},
+    {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42},
+    {0x16100, 0x1613f}, {0x16d40, 0x16d7f}, {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae},
+    {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef}, {0x1e5d0, 0x1e5ff},
+};
+
+static int is_later(int32_t point)
+{
+    int low = 0, high = (int)(sizeof later / sizeof later[0]) - 1;
+
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (point > later[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return point >= later[low].first && point <= later[low].last;
+}
+
+/* Size of the character at the head of the text when it is one of those, else 0. */
+static size_t later_size(const char *text, size_t size)
+{
+    utf8proc_int32_t point;
+    utf8proc_ssize_t n;
+
+    if (size == 0 || (unsigned char)text[0] < 0xdf) /* U+07FD begins so */
+        return 0;
+    n = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)size, &point);
+    return n > 0 && is_later(point) ? (size_t)n : 0;
+}
+
 /* An ASCII character followed by another is a safe place to cut: it takes part in no composition. */
 static size_t ascii_run(const char *text, size_t size)
 {
@@ -113,11 +154,18 @@ static size_t ascii_run(const char *text, size_t size)
     return n < size && n > 0 ? n - 1 : n;
 }
 
+static int cut_at(const char *text, size_t size)
+{
+    if ((unsigned char)text[0] < 0x80)
+        return size == 1 || (unsigned char)text[1] < 0x80;
+    return later_size(text, size) > 0;
+}
+
 static size_t stretch(const char *text, size_t size)
 {
     size_t n = 0;
 
-    while (n < size && !((unsigned char)text[n] < 0x80 && (n + 1 == size || (unsigned char)text[n + 1] < 0x80)))
+    while (n < size && !cut_at(text + n, size - n))
         n++;
     return n;
 }
@@ -128,6 +176,8 @@ int lc_nfc(struct lc_bytes *out, const char *text, size_t size, struct lc_err *e
 
     for (size_t at = 0, n; at < size && rc == LC_OK; at += n) {
         n = ascii_run(text + at, size - at);
+        if (!n)
+            n = later_size(text + at, size - at);
         if (n) {
             rc = lc_bytes_add(out, text + at, n, err);
             continue;

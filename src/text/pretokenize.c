@@ -30,7 +30,7 @@ static int compile(void **code, const char *where, const struct lc_bytes *patter
         return LC_FAIL(err, LC_E_MEMORY, "no memory for a regular expression");
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit(context, 100);
-    c = pcre2_compile(pattern->data, pattern->size, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | options, &number, &at, context);
+    c = pcre2_compile(pattern->data, pattern->size, PCRE2_UTF | options, &number, &at, context);
     pcre2_compile_context_free(context);
     if (!c) {
         pcre2_get_error_message(number, text, sizeof text);
