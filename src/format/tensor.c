@@ -209,7 +209,8 @@ int lc_tensors_need(const struct lc_tensors *set, const char *name, int rank, co
     char found[200], wanted[200];
 
     if (!t)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s is missing", set->maps ? set->path[0] : "(no file)", name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s%s: tensor %s is missing", set->maps ? set->path[0] : "(no file)",
+                       set->maps > 1 ? " and the other shards" : "", name);
     if (t->rank != rank || memcmp(t->shape, shape, (size_t)rank * sizeof *shape) != 0) {
         lc_shape_text(found, sizeof found, t->rank, t->shape);
         lc_shape_text(wanted, sizeof wanted, rank, shape);
