@@ -16,10 +16,12 @@ struct lc_tensor {
     char *name;                     /* owned by the set */
     enum lc_dtype dtype;
     int rank;                       /* 0 for a scalar */
-    int64_t shape[LC_TENSOR_RANK];  /* row-major, contiguous */
+    int64_t shape[LC_TENSOR_RANK];  /* contiguous; row-major unless by_column */
+    int by_column;                  /* rank 2 only: the file holds it column by column (a saved .T view) */
     int64_t count;                  /* product of shape */
     const unsigned char *data;      /* little-endian, any alignment; borrowed from the set's mappings */
     const char *file;               /* path it came from, for messages; owned by the set */
+    unsigned char scalar[8];        /* value of a number that a pickle holds inline; data points here then */
 };
 
 /* All tensors of one file, or of the shards of one folder. */
@@ -41,7 +43,7 @@ const struct lc_tensor *lc_tensors_find(const struct lc_tensors *set, const char
 int lc_tensors_need(const struct lc_tensors *set, const char *name, int rank, const int64_t *shape,
                     const struct lc_tensor **out, struct lc_err *err);
 
-/* All values as float32 into out[count]. LC_E_NUMERIC names file, tensor and place of the first
+/* All values as float32 into out[count], row-major. LC_E_NUMERIC names file, tensor and place of the first
  * value that is not finite (or does not fit float32). */
 int lc_tensor_read_f32(const struct lc_tensor *t, float *out, struct lc_err *err);
 
@@ -58,7 +60,9 @@ int lc_safetensors_open(struct lc_tensors *set, const char *path, struct lc_err 
 int lc_safetensors_open_folder(struct lc_tensors *set, const char *folder, const char *stem, struct lc_err *err);
 
 /* Open the state dict (a dict of tensors) of a torch.save() zip. The pickle runs nothing: a parser knows the
- * opcodes and the few globals that tensors need, and refuses any other by name. Storages are read in place. */
+ * opcodes and the few globals that tensors need, and refuses any other by name. Storages are read in place.
+ * Nested dicts give names with dots ("ae.bias"); integers are rank-0 I64, floats rank-0 F64 and truth values rank-0
+ * BOOL tensors; texts, None and sequences have no tensor. */
 int lc_torch_open(struct lc_tensors *set, const char *path, struct lc_err *err);
 
 #endif
