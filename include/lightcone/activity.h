@@ -14,11 +14,12 @@ struct lc_active {
     int64_t *indptr;    /* [rows + 1] */
     int32_t *feature;   /* [indptr[rows]] */
     float *activation;  /* f, same order */
+    unsigned char *above; /* 1 where f > mark, same order */
     int64_t rechecked;  /* decisions that took float64, since init */
     /* scratch */
     int64_t row_room, hits, hit_room;
     float *shifted, *z, *length;
-    int64_t *hit; /* row * F + feature, as found */
+    int64_t *hit; /* row * F + feature, as found; negative (-1 - that) where f <= mark */
     float *value;
 };
 
@@ -26,9 +27,9 @@ struct lc_active {
 int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct lc_err *err);
 void lc_active_release(struct lc_active *a);
 
-/* Features with f > theta (strictly; theta >= 0) at each of `rows` <= row_room rows of y[rows, D].
- * f = z where z > max(theta, cut). Replaces what `a` held. */
-int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
+/* Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of
+ * them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
+int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta, double mark,
                    struct lc_err *err);
 
 #endif

@@ -24,6 +24,9 @@ void lc_comm_release(struct lc_comm *par);
  * lowest-numbered rank that failed. Collective: every rank calls it, failed or not. */
 int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 
+/* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */
+void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size);
+
 /* Every rank gets rank 0's `size` bytes. Collective; size need not be known on other ranks, *data is allocated there
  * (on rank 0 it is the caller's). Any size. */
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err);

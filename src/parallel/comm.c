@@ -52,6 +52,11 @@ static void broadcast(void *data, int64_t size, MPI_Comm comm)
         MPI_Bcast((char *)data + at, (int)(size - at < PIECE ? size - at : PIECE), MPI_BYTE, 0, comm);
 }
 
+void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size)
+{
+    broadcast(data, size, par->comm);
+}
+
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err)
 {
     MPI_Bcast(size, 1, MPI_INT64_T, 0, par->comm);

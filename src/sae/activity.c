@@ -30,6 +30,7 @@ void lc_active_release(struct lc_active *a)
     free(a->indptr);
     free(a->feature);
     free(a->activation);
+    free(a->above);
     free(a->shifted);
     free(a->z);
     free(a->length);
@@ -104,22 +105,27 @@ static void panel_prepare(struct panel *p, const struct lc_sae *sae, int64_t fir
     }
 }
 
-/* One candidate: is z > level, exactly? Appends it when so. */
-static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t row, int64_t i, float raw,
-                  double theta, struct lc_err *err)
-{
-    double bias = (double)sae->encoder_bias[i], z = (double)raw + bias, level = level_of(sae, i, theta);
-    double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(sae->shape.width) + fabs(z) * 0x1p-23;
+struct thresholds {
+    double theta, mark;
+};
 
-    if (fabs(z - level) <= bound) {
+/* One candidate: is z above the level of theta, and of mark, exactly? Appends it when it is above the first. */
+static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t row, int64_t i, float raw,
+                  const struct thresholds *at, struct lc_err *err)
+{
+    double z = (double)raw + (double)sae->encoder_bias[i], low = level_of(sae, i, at->theta), high = level_of(sae, i, at->mark);
+    double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(sae->shape.width) + fabs(z) * 0x1p-23;
+    int64_t hit = row * sae->shape.features + i;
+
+    if (fabs(z - low) <= bound || fabs(z - high) <= bound) {
         a->rechecked++;
         z = exact_z(sae, y + row * sae->shape.width, i);
     }
-    if (!(z > level))
+    if (!(z > low))
         return LC_OK;
     if (a->hits == a->hit_room && grow(a, err) != LC_OK)
         return err->code;
-    a->hit[a->hits] = row * sae->shape.features + i;
+    a->hit[a->hits] = z > high ? hit : -1 - hit;
     a->value[a->hits++] = (float)z;
     return LC_OK;
 }
@@ -136,20 +142,25 @@ static int strip_hit(const float *z, const struct panel *p, int64_t at, float le
 }
 
 static int scan_row(struct lc_active *a, const struct lc_sae *sae, const struct panel *p, const float *y, int64_t row,
-                    double theta, struct lc_err *err)
+                    const struct thresholds *at, struct lc_err *err)
 {
     const float *z = a->z + row * PANEL;
     float length = a->length[row];
 
-    for (int64_t at = 0; at < p->count; at += STRIP) {
-        if (!strip_hit(z, p, at, length))
+    for (int64_t strip = 0; strip < p->count; strip += STRIP) {
+        if (!strip_hit(z, p, strip, length))
             continue;
-        for (int64_t i = at; i < at + STRIP; i++)
+        for (int64_t i = strip; i < strip + STRIP; i++)
             if (z[i] + length * p->norm[i] > p->floor[i] &&
-                decide(a, sae, y, row, p->first + i, z[i], theta, err) != LC_OK)
+                decide(a, sae, y, row, p->first + i, z[i], at, err) != LC_OK)
                 return err->code;
     }
     return LC_OK;
+}
+
+static int64_t place_of(int64_t hit)
+{
+    return hit >= 0 ? hit : -1 - hit;
 }
 
 /* Hits come panel by panel; hand them out row by row, features ascending (a counting sort by row is stable). */
@@ -158,21 +169,25 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
     if (a->hits > a->room || !a->feature) {
         free(a->feature);
         free(a->activation);
+        free(a->above);
         a->feature = NULL;
         a->activation = NULL;
+        a->above = NULL;
         a->room = a->hit_room;
         if (LC_ALLOC(&a->feature, a->room, "active features", err) != LC_OK ||
-            LC_ALLOC(&a->activation, a->room, "active features", err) != LC_OK)
+            LC_ALLOC(&a->activation, a->room, "active features", err) != LC_OK ||
+            LC_ALLOC(&a->above, a->room, "active features", err) != LC_OK)
             return err->code;
     }
     memset(a->indptr, 0, (size_t)(a->rows + 1) * sizeof *a->indptr);
     for (int64_t k = 0; k < a->hits; k++)
-        a->indptr[a->hit[k] / features + 1]++;
+        a->indptr[place_of(a->hit[k]) / features + 1]++;
     for (int64_t r = 0; r < a->rows; r++)
         a->indptr[r + 1] += a->indptr[r];
     for (int64_t k = 0; k < a->hits; k++) {
-        int64_t row = a->hit[k] / features, to = a->indptr[row]++;
-        a->feature[to] = (int32_t)(a->hit[k] % features);
+        int64_t place = place_of(a->hit[k]), to = a->indptr[place / features]++;
+        a->feature[to] = (int32_t)(place % features);
+        a->above[to] = a->hit[k] >= 0;
         a->activation[to] = a->value[k];
     }
     for (int64_t r = a->rows; r > 0; r--)
@@ -181,9 +196,10 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
     return LC_OK;
 }
 
-int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
+int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta, double mark,
                    struct lc_err *err)
 {
+    const struct thresholds at = {theta, mark};
     int64_t d = sae->shape.width;
     struct panel p;
 
@@ -198,7 +214,7 @@ int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y
         panel_prepare(&p, sae, first, theta);
         lc_gemm_nt(rows, p.count, d, a->shifted, d, sae->encoder + first * d, d, 0.0f, a->z, PANEL);
         for (int64_t r = 0; r < rows; r++)
-            if (scan_row(a, sae, &p, y, r, theta, err) != LC_OK)
+            if (scan_row(a, sae, &p, y, r, &at, err) != LC_OK)
                 return err->code;
     }
     return sort_by_row(a, sae->shape.features, err);

@@ -1,0 +1,49 @@
+/* job.h - what a job is: callbacks around one driver (src/run.c) that owns units, hand-out, merging and the result file.
+ * A job is one file in jobs/ and one row of jobs/jobs.def; it holds no loop over units and no MPI. */
+#ifndef LC_JOB_H
+#define LC_JOB_H
+
+#include <stdint.h>
+
+#include "lightcone/err.h"
+#include "lightcone/memory.h"
+#include "lightcone/results.h"
+#include "lightcone/study.h"
+
+/* Windows of one unit of work: consecutive, of equal length. */
+struct lc_unit {
+    int64_t first, count;
+    void (*breathe)(void *); /* call now and then in long work; may be NULL */
+    void *breathe_arg;
+};
+
+struct lc_job {
+    const char *name;    /* `job:` in the YAML */
+    const char *summary; /* one line, for help */
+    struct lc_needs (*needs)(const struct lc_config *config);
+    /* Windows of a full unit, from the configuration alone. */
+    int64_t (*unit_windows)(const struct lc_config *config);
+    /* This rank's empty accumulators and workspace. end() follows exactly when it succeeds. */
+    int (*begin)(void **state, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
+    /* Add one unit to the accumulators. */
+    int (*observe)(void *state, const struct lc_unit *unit, struct lc_err *err);
+    /* Accumulators as bytes, and the sum of one's own with saved ones; any order of merging gives the same sum. */
+    int (*save)(void *state, struct lc_bytes *out, struct lc_err *err);
+    int (*merge)(void *state, struct lc_reader *in, struct lc_err *err);
+    /* Rank 0, all merged: write the job's groups. */
+    int (*finish)(void *state, struct lc_result *result, struct lc_err *err);
+    void (*end)(void *state);
+    /* Useful FLOP of all that was observed on this rank, for the run record. */
+    double (*flop)(const void *state);
+};
+
+extern const struct lc_job *const lc_jobs[]; /* the table; NULL at its end */
+
+/* NULL when there is none of that name. */
+const struct lc_job *lc_job_find(const char *name);
+
+/* Run a configuration from start to RESULT.h5: the whole of `lightcone run`. Collective; agrees on errors. */
+int lc_run(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+           const char *version, struct lc_err *err);
+
+#endif

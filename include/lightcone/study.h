@@ -1,0 +1,55 @@
+/* study.h - the inputs of a job, the same on every rank: configuration, token stream, windows, model, SAEs. */
+#ifndef LC_STUDY_H
+#define LC_STUDY_H
+
+#include <stdint.h>
+
+#include "lightcone/comm.h"
+#include "lightcone/config.h"
+#include "lightcone/model.h"
+#include "lightcone/sae.h"
+#include "lightcone/tokenizer.h"
+#include "lightcone/windows.h"
+
+struct lc_site {
+    char name[32]; /* resid_out_layerN */
+    int64_t layer;
+    struct lc_sae sae;
+    unsigned char *selected; /* [F] 1 where the features rule takes the feature; NULL: all. Owned */
+};
+
+struct lc_study {
+    struct lc_config config;
+    const int32_t *token; /* the stream; node-shared */
+    int64_t tokens;
+    struct lc_windows windows;
+    int64_t vocab;        /* ids of the tokenizer are below this */
+    int32_t bos;          /* prepended to every window; -1: none */
+    struct lc_model model;
+    struct lc_site *site; /* ascending layers */
+    int64_t sites;
+    /* internal, and of rank 0 alone where so marked */
+    struct lc_shared weights, stream;
+    struct lc_tokenizer *tokenizer; /* rank 0 */
+    struct lc_bytes provenance;     /* rank 0: lines "sha256  size  role  name" */
+};
+
+/* What a job needs of its inputs. */
+struct lc_needs {
+    int keep_short; /* a last window shorter than T takes part */
+    int decoder;    /* decoder rows are loaded */
+    int selection;  /* the features rule applies */
+};
+
+/* Load everything that a parsed configuration names: rank 0 reads, the others get copies, weights stand once per node. Takes over
+ * *config. Warnings go to `warn` on rank 0. Collective; agrees on errors. On success release with lc_study_close(). */
+int lc_study_open(struct lc_study *study, const struct lc_comm *par, struct lc_config *config,
+                  const struct lc_needs *needs, void (*warn)(const char *text), struct lc_err *err);
+void lc_study_close(struct lc_study *study); /* collective */
+
+/* Positions of a window as the model runs it: its tokens, and a BOS before them when there is one. */
+int64_t lc_study_run_length(const struct lc_study *study, int64_t window);
+/* Write the tokens of `count` windows of equal length from `first` on, BOS included: out[count, run length]. */
+void lc_study_tokens(const struct lc_study *study, int64_t first, int64_t count, int32_t *out);
+
+#endif

@@ -1,0 +1,435 @@
+/* influence - squared gradients of every active feature with respect to every input token (SCIENCE.md 4). */
+#include "influence.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/activity.h"
+#include "lightcone/linalg.h"
+#include "lightcone/passes.h"
+
+extern const struct lc_job lc_job_influence;
+
+enum { UNIT_WINDOWS = 2 };   /* a forward pass and an encoder product serve this many windows */
+enum { CHUNK_ROWS = 512 };   /* seeds x positions that descend together: products at full speed, buffers in cache */
+
+/* What a seed is for. */
+struct purpose {
+    int64_t site, feature; /* feature -1: a unit vector of the residual token vector */
+    float activation;
+    int measured; /* above the threshold and selected: gives a sample */
+};
+
+/* One readout of one window while its seeds descend. */
+struct readout {
+    int64_t window, position;
+    struct lc_err *err;
+};
+
+struct state {
+    const struct lc_study *study;
+    struct lc_forward forward;
+    struct lc_backward backward;
+    struct lc_active *active;       /* [sites] at the unit's readouts */
+    struct lc_site_influence *site; /* [sites] */
+    int32_t *token;
+    float *unit_seed;               /* [D, D] identity, for `residual` */
+    float *rows;                    /* [readouts of a unit, D] */
+    int64_t *position;              /* [positions] readouts of a window, ascending */
+    int64_t positions;
+    struct lc_seed *seed;           /* of one readout: all sites, deepest first */
+    struct purpose *purpose;
+    int64_t seeds, seed_room;
+    int64_t first;                  /* first seed of the site that is descending */
+    float *gradient;                /* [features, n, D] of the site that is descending, for `reconstruction` */
+    int64_t gradients, gradient_room;
+    double *j, *residual;           /* [length] */
+    struct readout now;
+    double flop;
+};
+
+int64_t lc_influence_length(const struct lc_study *study)
+{
+    return study->config.windows.length + (study->bos >= 0);
+}
+
+static struct lc_needs needs(const struct lc_config *config)
+{
+    return (struct lc_needs){.decoder = config->token_reconstruction, .selection = 1};
+}
+
+static int64_t unit_windows(const struct lc_config *config)
+{
+    (void)config;
+    return UNIT_WINDOWS;
+}
+
+static void end(void *arg)
+{
+    struct state *s = arg;
+
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        if (s->active)
+            lc_active_release(&s->active[i]);
+        if (!s->site)
+            continue;
+        lc_samples_release(&s->site[i].samples);
+        lc_profiles_release(&s->site[i].profiles);
+        for (int v = 0; v < LC_VECTORS; v++)
+            lc_samples_release(&s->site[i].vector[v]);
+    }
+    free(s->active);
+    free(s->site);
+    free(s->token);
+    free(s->unit_seed);
+    free(s->rows);
+    free(s->position);
+    free(s->seed);
+    free(s->purpose);
+    free(s->gradient);
+    free(s->j);
+    free(s->residual);
+    lc_forward_release(&s->forward);
+    lc_backward_release(&s->backward);
+    free(s);
+}
+
+/* Readout positions of a window as the model runs it. */
+static int list_positions(struct state *s, struct lc_err *err)
+{
+    const struct lc_config *config = &s->study->config;
+    int64_t length = lc_influence_length(s->study), bos = s->study->bos >= 0;
+
+    s->positions = config->readout == LC_READOUT_LAST ? 1
+                   : config->readout == LC_READOUT_ALL ? length - bos
+                                                       : config->readout_positions.count;
+    if (LC_ALLOC(&s->position, s->positions, "readouts", err) != LC_OK)
+        return err->code;
+    for (int64_t i = 0; i < s->positions; i++) {
+        int64_t p = config->readout == LC_READOUT_LAST ? config->windows.length - 1
+                    : config->readout == LC_READOUT_ALL ? i
+                                                        : config->readout_positions.value[i];
+        if (p < 0 || p >= config->windows.length)
+            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'readout': position %lld is outside a window of %lld tokens",
+                           config->source, (long long)p, (long long)config->windows.length);
+        s->position[i] = p + bos;
+    }
+    return LC_OK;
+}
+
+static int begin_sites(struct state *s, int64_t rows, struct lc_err *err)
+{
+    const struct lc_study *study = s->study;
+    int64_t length = lc_influence_length(study);
+    int rc = LC_OK;
+
+    LC_TRY(rc, LC_ALLOC(&s->active, study->sites, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "influence", err));
+    for (int64_t i = 0; i < study->sites; i++) {
+        struct lc_site_influence *site = &s->site[i];
+        LC_TRY(rc, lc_active_init(&s->active[i], rows, study->model.shape.width, err));
+        LC_TRY(rc, lc_profiles_init(&site->profiles, study->site[i].sae.shape.features, length, err));
+        site->samples.profile_length = study->config.keep_profiles ? length : 0;
+        for (int v = 0; v < LC_VECTORS; v++)
+            site->vector[v].profile_length = length;
+    }
+done:
+    return rc;
+}
+
+static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
+{
+    int64_t length = lc_influence_length(study), d = study->model.shape.width;
+    int64_t chunk = study->config.unit_features ? study->config.unit_features : (CHUNK_ROWS + length - 1) / length;
+    struct state *s = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&s, 1, "influence", err));
+    s->study = study;
+    LC_TRY(rc, list_positions(s, err));
+    LC_TRY(rc, begin_sites(s, windows * s->positions, err));
+    LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&s->rows, windows * s->positions * d, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&s->j, length, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&s->residual, length, "influence", err));
+    LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 1, err));
+    LC_TRY(rc, lc_backward_init(&s->backward, &study->model, chunk, length, err));
+    if (study->config.token_residual) {
+        LC_TRY(rc, LC_ALLOC(&s->unit_seed, d * d, "unit vectors", err));
+        for (int64_t i = 0; i < d; i++)
+            s->unit_seed[i * d + i] = 1.0f;
+    }
+    *out = s;
+done:
+    if (rc != LC_OK && s)
+        end(s);
+    return rc;
+}
+
+static int push_seed(struct state *s, const struct lc_seed *seed, const struct purpose *purpose, struct lc_err *err)
+{
+    if (s->seeds == s->seed_room) {
+        int64_t room = s->seed_room ? 2 * s->seed_room : 1024;
+        struct lc_seed *more = realloc(s->seed, (size_t)room * sizeof *more);
+        struct purpose *why = more ? realloc(s->purpose, (size_t)room * sizeof *why) : NULL;
+        s->seed = more ? more : s->seed;
+        s->purpose = why ? why : s->purpose;
+        if (!more || !why)
+            return LC_FAIL(err, LC_E_MEMORY, "no memory for %lld seeds", (long long)room);
+        s->seed_room = room;
+    }
+    s->seed[s->seeds] = *seed;
+    s->purpose[s->seeds++] = *purpose;
+    return LC_OK;
+}
+
+/* Seeds of one site at one readout: the encoder rows of its features, then the unit vectors. */
+static int push_site(struct state *s, int64_t i, int64_t row, struct lc_err *err)
+{
+    const struct lc_site *site = &s->study->site[i];
+    const struct lc_active *a = &s->active[i];
+    int64_t d = s->study->model.shape.width;
+
+    for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++) {
+        int64_t f = a->feature[k];
+        struct purpose why = {.site = i, .feature = f, .activation = a->activation[k]};
+        struct lc_seed seed = {.layer = site->layer, .value = site->sae.encoder + f * d};
+        why.measured = a->above[k] && (!site->selected || site->selected[f]);
+        if (!why.measured && !s->study->config.token_reconstruction)
+            continue;
+        if (push_seed(s, &seed, &why, err) != LC_OK)
+            return err->code;
+    }
+    for (int64_t mu = 0; s->unit_seed && mu < d; mu++) {
+        struct purpose why = {.site = i, .feature = -1};
+        struct lc_seed seed = {.layer = site->layer, .value = s->unit_seed + mu * d};
+        if (push_seed(s, &seed, &why, err) != LC_OK)
+            return err->code;
+    }
+    return LC_OK;
+}
+
+static struct lc_spread spread_of(const double *j, int64_t n)
+{
+    struct lc_spread spread = lc_spread_of(j, n);
+
+    for (int64_t t = 0; t < n; t++)
+        if (!(j[t] <= LC_PROFILE_MAX)) /* beyond what the exact sums hold, or not a number */
+            spread = (struct lc_spread){.total = spread.total, .entropy = NAN, .participation = NAN, .renyi2 = NAN, .degenerate = 1};
+    return spread;
+}
+
+static int keep_gradient(struct state *s, const float *gradient, int64_t size, struct lc_err *err)
+{
+    if ((s->gradients + 1) * size > s->gradient_room) {
+        int64_t room = 2 * (s->gradients + 1) * size;
+        float *more = realloc(s->gradient, (size_t)room * sizeof *more);
+        if (!more)
+            return LC_FAIL(err, LC_E_MEMORY, "no memory for %lld gradient values", (long long)room);
+        s->gradient = more;
+        s->gradient_room = room;
+    }
+    memcpy(s->gradient + s->gradients++ * size, gradient, (size_t)size * sizeof *gradient);
+    return LC_OK;
+}
+
+static void add_sample(struct state *s, const struct purpose *why, int64_t n)
+{
+    struct lc_site_influence *site = &s->site[why->site];
+    struct lc_sample sample = {.window = s->now.window,
+                               .position = s->now.position,
+                               .feature = why->feature,
+                               .activation = (double)why->activation,
+                               .spread = spread_of(s->j, n)};
+
+    lc_samples_add(&site->samples, &sample, s->j, n, s->now.err);
+    if (!sample.spread.degenerate)
+        lc_profiles_add(&site->profiles, why->feature, s->j, n, s->now.err);
+}
+
+static void add_vector(struct state *s, int64_t i, enum lc_vector kind, const double *r, int64_t n)
+{
+    struct lc_sample sample = {.window = s->now.window, .position = s->now.position, .spread = spread_of(r, n)};
+
+    lc_samples_add(&s->site[i].vector[kind], &sample, r, n, s->now.err);
+}
+
+/* R(t') = tr(G^T K G) with G the gradients at t' of all features f > 0 and K the Gram matrix of their decoder rows, which
+ * is || W_d[:, S] G ||_F^2 without forming the D x D Jacobian. */
+static int reconstruct(struct state *s, int64_t i, int64_t n, struct lc_err *err)
+{
+    const struct purpose *active = s->purpose + s->first;
+    int64_t count = s->gradients;
+    const float *decoder = s->study->site[i].sae.decoder;
+    int64_t d = s->study->model.shape.width;
+    float *gram = NULL, *mixed = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&gram, count * count, "reconstruction", err));
+    LC_TRY(rc, LC_ALLOC(&mixed, count * d, "reconstruction", err));
+    for (int64_t a = 0; a < count; a++)
+        for (int64_t b = a; b < count; b++)
+            gram[a * count + b] = gram[b * count + a] =
+                (float)lc_dot_f64(decoder + active[a].feature * d, decoder + active[b].feature * d, d);
+    for (int64_t t = 0; t < n; t++) {
+        const float *g = s->gradient + t * d;
+        s->j[t] = 0.0;
+        lc_gemm_nn(count, d, count, gram, count, g, n * d, 0.0f, mixed, d);
+        for (int64_t a = 0; a < count; a++)
+            s->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
+        s->j[t] = s->j[t] > 0.0 ? s->j[t] : 0.0;
+    }
+    add_vector(s, i, LC_VECTOR_RECONSTRUCTION, s->j, n);
+    rc = err->code;
+done:
+    free(gram);
+    free(mixed);
+    return rc;
+}
+
+/* The token vectors of a site, once all its seeds at the present readout have come down. */
+static void finish_site(struct state *s, int64_t i, int64_t n)
+{
+    if (s->study->config.token_residual)
+        add_vector(s, i, LC_VECTOR_RESIDUAL, s->residual, n);
+    if (s->study->config.token_reconstruction)
+        reconstruct(s, i, n, s->now.err);
+    memset(s->residual, 0, (size_t)n * sizeof *s->residual);
+    s->gradients = 0;
+}
+
+/* One gradient has come down: J of a feature, or its part of `residual`. */
+static void take_gradient(void *arg, int64_t k, const float *gradient, int64_t n)
+{
+    struct state *s = arg;
+    const struct purpose *why = &s->purpose[k];
+    int64_t d = s->study->model.shape.width;
+
+    if (s->now.err->code != LC_OK)
+        return;
+    for (int64_t t = 0; t < n; t++)
+        s->j[t] = lc_square_sum(gradient + t * d, d);
+    for (int64_t t = 0; why->feature < 0 && t < n; t++)
+        s->residual[t] += s->j[t];
+    if (why->feature >= 0 && why->measured)
+        add_sample(s, why, n);
+    if (why->feature >= 0 && s->study->config.token_reconstruction)
+        keep_gradient(s, gradient, n * d, s->now.err);
+    if (k + 1 == s->seeds || s->purpose[k + 1].site != why->site) {
+        finish_site(s, why->site, n);
+        s->first = k + 1;
+    }
+}
+
+/* All sites at one readout: `row` among the unit's readouts, `w` the window's place in the unit. */
+static int observe_readout(struct state *s, const struct lc_unit *unit, int64_t w, int64_t row, struct lc_err *err)
+{
+    const struct lc_study *study = s->study;
+    int64_t position = s->position[row % s->positions], n = position + 1;
+
+    s->now = (struct readout){.window = unit->first + w, .position = position - (study->bos >= 0), .err = err};
+    s->seeds = s->first = 0;
+    for (int64_t i = study->sites - 1; i >= 0; i--) {
+        int64_t before = s->seeds;
+        if (push_site(s, i, row, err) != LC_OK)
+            return err->code;
+        for (int64_t k = before; k < s->seeds; k++)
+            s->flop += lc_backward_flop(&study->model, study->site[i].layer, n);
+        if (s->seeds == before)
+            finish_site(s, i, n);
+    }
+    lc_backward_run(&s->backward, &s->forward, w, position, s->seed, s->seeds, take_gradient, s, unit->breathe,
+                    unit->breathe_arg);
+    return err->code;
+}
+
+/* Active features of one site at all readouts of the unit. */
+static int find_active(struct state *s, const struct lc_unit *unit, int64_t i, struct lc_err *err)
+{
+    const struct lc_site *site = &s->study->site[i];
+    const float *y = lc_forward_site(&s->forward, site->layer);
+    int64_t d = s->study->model.shape.width, rows = unit->count * s->positions;
+    double threshold = s->study->config.threshold;
+
+    for (int64_t row = 0; row < rows; row++)
+        memcpy(s->rows + row * d, y + (row / s->positions * s->forward.length + s->position[row % s->positions]) * d,
+               (size_t)d * sizeof *y);
+    s->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)d;
+    return lc_active_find(&s->active[i], &site->sae, s->rows, rows,
+                          s->study->config.token_reconstruction ? 0.0 : threshold, threshold, err);
+}
+
+static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
+{
+    struct state *s = arg;
+    const struct lc_study *study = s->study;
+    int64_t length = lc_influence_length(study);
+    int rc;
+
+    lc_study_tokens(study, unit->first, unit->count, s->token);
+    LC_TRY(rc, lc_forward_run(&s->forward, s->token, unit->count, length, err));
+    s->flop += lc_forward_flop(&study->model, unit->count * length, length);
+    for (int64_t i = 0; i < study->sites; i++)
+        LC_TRY(rc, find_active(s, unit, i, err));
+    for (int64_t row = 0; row < unit->count * s->positions; row++)
+        LC_TRY(rc, observe_readout(s, unit, row / s->positions, row, err));
+done:
+    return rc;
+}
+
+static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
+{
+    struct state *s = arg;
+    int rc = LC_OK;
+
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_samples_save(&s->site[i].samples, out, err));
+        LC_TRY(rc, lc_profiles_save(&s->site[i].profiles, out, err));
+        for (int v = 0; v < LC_VECTORS; v++)
+            LC_TRY(rc, lc_samples_save(&s->site[i].vector[v], out, err));
+    }
+done:
+    return rc;
+}
+
+static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    struct state *s = arg;
+    int rc = LC_OK;
+
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_samples_merge(&s->site[i].samples, in, err));
+        LC_TRY(rc, lc_profiles_merge(&s->site[i].profiles, in, err));
+        for (int v = 0; v < LC_VECTORS; v++)
+            LC_TRY(rc, lc_samples_merge(&s->site[i].vector[v], in, err));
+    }
+done:
+    return rc;
+}
+
+static int finish(void *arg, struct lc_result *r, struct lc_err *err)
+{
+    struct state *s = arg;
+
+    return lc_influence_write(s->study, s->site, r, err);
+}
+
+static double flop(const void *arg)
+{
+    return ((const struct state *)arg)->flop;
+}
+
+const struct lc_job lc_job_influence = {
+    .name = "influence",
+    .summary = "how far each active feature reaches back: squared gradients over the input tokens and their entropy",
+    .needs = needs,
+    .unit_windows = unit_windows,
+    .begin = begin,
+    .observe = observe,
+    .save = save,
+    .merge = merge,
+    .finish = finish,
+    .end = end,
+    .flop = flop,
+};

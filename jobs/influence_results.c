@@ -1,0 +1,377 @@
+/* influence_results.c - from merged, sorted samples to the groups of the result. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "influence.h"
+
+enum { HISTOGRAM_BINS = 32, BOOTSTRAP_ROUNDS = 1000 };
+
+static const char *const vector_names[LC_VECTORS] = {"residual", "reconstruction"};
+
+#define SAMPLES  "sites/SITE/influence/samples/"
+#define FEATURES "sites/SITE/influence/features/"
+
+/* Where the result goes: the same for every dataset of a site. */
+struct sink {
+    struct lc_result *r;
+    const char *site;
+    struct lc_err *err;
+};
+
+static void put(const struct sink *to, const char *name, const int64_t *dim, const void *data)
+{
+    if (to->err->code == LC_OK)
+        lc_result_put(to->r, name, to->site, dim, data, to->err);
+}
+
+/* One column of the samples, as the schema wants it. */
+static void put_real(const struct sink *to, const char *name, const struct lc_samples *s, float *scratch,
+                     double (*of)(const struct lc_sample *))
+{
+    for (int64_t i = 0; i < s->count; i++)
+        scratch[i] = (float)of(&s->item[i]);
+    put(to, name, &s->count, scratch);
+}
+
+static double activation_of(const struct lc_sample *s)
+{
+    return s->activation;
+}
+
+static double entropy_of(const struct lc_sample *s)
+{
+    return s->spread.entropy;
+}
+
+static double total_of(const struct lc_sample *s)
+{
+    return s->spread.total;
+}
+
+static double participation_of(const struct lc_sample *s)
+{
+    return s->spread.participation;
+}
+
+static double renyi2_of(const struct lc_sample *s)
+{
+    return s->spread.renyi2;
+}
+
+static int write_keys(const struct sink *to, const struct lc_samples *s)
+{
+    int64_t *key = NULL;
+    int32_t *feature = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&key, s->count, "samples", to->err));
+    LC_TRY(rc, LC_ALLOC(&feature, s->count, "samples", to->err));
+    for (int64_t i = 0; i < s->count; i++)
+        key[i] = s->item[i].window;
+    put(to, SAMPLES "window", &s->count, key);
+    for (int64_t i = 0; i < s->count; i++) {
+        key[i] = s->item[i].position;
+        feature[i] = (int32_t)s->item[i].feature;
+    }
+    put(to, SAMPLES "position", &s->count, key);
+    put(to, SAMPLES "feature", &s->count, feature);
+done:
+    free(key);
+    free(feature);
+    return to->err->code;
+}
+
+/* Profiles in the order of the sorted samples. */
+static int write_profiles(const struct sink *to, const char *name, const struct lc_samples *s)
+{
+    int64_t dim[2] = {s->count, s->profile_length};
+    float *row = NULL;
+
+    if (LC_ALLOC(&row, dim[0] * dim[1], "profiles", to->err) != LC_OK)
+        return to->err->code;
+    for (int64_t i = 0; i < s->count; i++)
+        memcpy(row + i * dim[1], s->profile + s->item[i].profile * dim[1], (size_t)dim[1] * sizeof *row);
+    put(to, name, dim, row);
+    free(row);
+    return to->err->code;
+}
+
+static int write_samples(const struct sink *to, const struct lc_samples *s)
+{
+    float *scratch = NULL;
+    int rc;
+
+    LC_TRY(rc, write_keys(to, s));
+    LC_TRY(rc, LC_ALLOC(&scratch, s->count, "samples", to->err));
+    put_real(to, SAMPLES "activation", s, scratch, activation_of);
+    put_real(to, SAMPLES "entropy", s, scratch, entropy_of);
+    put_real(to, SAMPLES "total", s, scratch, total_of);
+    put_real(to, SAMPLES "participation", s, scratch, participation_of);
+    put_real(to, SAMPLES "renyi2", s, scratch, renyi2_of);
+    if (s->profile_length > 0)
+        write_profiles(to, SAMPLES "profile", s);
+    rc = to->err->code;
+done:
+    free(scratch);
+    return rc;
+}
+
+static int write_vector(const struct sink *to, const char *kind, const struct lc_samples *s)
+{
+    double *column = NULL;
+    char name[96];
+
+    if (LC_ALLOC(&column, s->count, "token vector", to->err) != LC_OK)
+        return to->err->code;
+    for (int64_t i = 0; i < s->count; i++)
+        column[i] = s->item[i].spread.entropy;
+    snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/entropy", kind);
+    put(to, name, &s->count, column);
+    for (int64_t i = 0; i < s->count; i++)
+        column[i] = s->item[i].spread.total;
+    snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/total", kind);
+    put(to, name, &s->count, column);
+    free(column);
+    snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/profile", kind);
+    return write_profiles(to, name, s);
+}
+
+/* Statistics of the M features that kept enough samples. */
+struct feature_table {
+    int64_t kept, length;
+    unsigned char *keep;       /* [F] */
+    int64_t *all, *samples;    /* [F] non-degenerate samples; [M] */
+    double *sum, *squares;     /* [F] of H */
+    int32_t *feature;          /* [M] */
+    double *mean, *sd;         /* [M] */
+    int64_t *histogram;        /* [M, HISTOGRAM_BINS] */
+    int64_t *place;            /* [F] row of a kept feature */
+    double *profile_mean, *profile_sd; /* [M, T] */
+};
+
+static void feature_table_release(struct feature_table *t)
+{
+    free(t->keep);
+    free(t->all);
+    free(t->samples);
+    free(t->sum);
+    free(t->squares);
+    free(t->feature);
+    free(t->mean);
+    free(t->sd);
+    free(t->histogram);
+    free(t->place);
+    free(t->profile_mean);
+    free(t->profile_sd);
+}
+
+static int feature_table_count(struct feature_table *t, const struct lc_samples *s, int64_t features, int64_t min_samples,
+                               struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&t->keep, features, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->all, features, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->sum, features, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->squares, features, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->place, features, "feature table", err));
+    for (int64_t i = 0; i < s->count; i++) {
+        const struct lc_sample *x = &s->item[i];
+        if (x->spread.degenerate)
+            continue;
+        t->all[x->feature]++;
+        t->sum[x->feature] += x->spread.entropy;
+        t->squares[x->feature] += x->spread.entropy * x->spread.entropy;
+    }
+    for (int64_t f = 0; f < features; f++) {
+        t->keep[f] = t->all[f] > 0 && t->all[f] >= min_samples;
+        t->place[f] = t->keep[f] ? t->kept++ : -1;
+    }
+done:
+    return rc;
+}
+
+static void feature_table_fill(struct feature_table *t, const struct lc_site_influence *site, int64_t features)
+{
+    double widest = log2((double)t->length);
+
+    for (int64_t f = 0; f < features; f++) {
+        int64_t m = t->place[f];
+        double n = (double)t->all[f];
+        if (m < 0)
+            continue;
+        t->feature[m] = (int32_t)f;
+        t->samples[m] = t->all[f];
+        t->mean[m] = t->sum[f] / n;
+        t->sd[m] = sqrt(fmax(0.0, t->squares[f] / n - t->mean[m] * t->mean[m]));
+        lc_profiles_moments(&site->profiles, f, t->profile_mean + m * t->length, t->profile_sd + m * t->length);
+    }
+    for (int64_t i = 0; i < site->samples.count; i++) {
+        const struct lc_sample *x = &site->samples.item[i];
+        int64_t m = t->place[x->feature];
+        double bin = widest > 0.0 ? x->spread.entropy / widest * HISTOGRAM_BINS : 0.0;
+        if (m >= 0 && !x->spread.degenerate)
+            t->histogram[m * HISTOGRAM_BINS + (bin < HISTOGRAM_BINS - 1 ? (int64_t)bin : HISTOGRAM_BINS - 1)]++;
+    }
+}
+
+static int feature_table_make(struct feature_table *t, const struct lc_site_influence *site, int64_t features,
+                              int64_t length, int64_t min_samples, struct lc_err *err)
+{
+    int rc;
+
+    *t = (struct feature_table){.length = length};
+    LC_TRY(rc, feature_table_count(t, &site->samples, features, min_samples, err));
+    LC_TRY(rc, LC_ALLOC(&t->feature, t->kept, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->samples, t->kept, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->mean, t->kept, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->sd, t->kept, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->histogram, t->kept * HISTOGRAM_BINS, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->profile_mean, t->kept * length, "feature table", err));
+    LC_TRY(rc, LC_ALLOC(&t->profile_sd, t->kept * length, "feature table", err));
+    feature_table_fill(t, site, features);
+done:
+    if (rc != LC_OK)
+        feature_table_release(t);
+    return rc;
+}
+
+static void write_features(const struct sink *to, const struct feature_table *t)
+{
+    int64_t bins[] = {t->kept, HISTOGRAM_BINS}, profile[] = {t->kept, t->length};
+
+    put(to, FEATURES "feature", &t->kept, t->feature);
+    put(to, FEATURES "samples", &t->kept, t->samples);
+    put(to, FEATURES "entropy_mean", &t->kept, t->mean);
+    put(to, FEATURES "entropy_sd", &t->kept, t->sd);
+    put(to, FEATURES "entropy_histogram", bins, t->histogram);
+    put(to, FEATURES "profile_mean", profile, t->profile_mean);
+    put(to, FEATURES "profile_sd", profile, t->profile_sd);
+}
+
+static int write_windows(const struct sink *to, const struct lc_samples *s, const unsigned char *keep, int64_t windows)
+{
+    int64_t *count = NULL;
+    double *mean = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&count, windows, "window table", to->err));
+    LC_TRY(rc, LC_ALLOC(&mean, windows, "window table", to->err));
+    for (int64_t i = 0; i < s->count; i++) {
+        const struct lc_sample *x = &s->item[i];
+        if (x->spread.degenerate || !keep[x->feature])
+            continue;
+        count[x->window]++;
+        mean[x->window] += x->spread.entropy;
+    }
+    for (int64_t w = 0; w < windows; w++)
+        mean[w] = count[w] > 0 ? mean[w] / (double)count[w] : NAN;
+    put(to, "sites/SITE/influence/windows/samples", &windows, count);
+    put(to, "sites/SITE/influence/windows/entropy_mean", &windows, mean);
+    rc = to->err->code;
+done:
+    free(count);
+    free(mean);
+    return rc;
+}
+
+static void put_summary(const struct sink *to, const char *name, const struct lc_summary *x)
+{
+    const char *group = "sites/SITE/influence", *suffix[] = {"", "_sd", "_low", "_high"};
+    double value[] = {x->mean, x->sd, x->low, x->high};
+    char key[48];
+
+    for (int i = 0; i < 4 && to->err->code == LC_OK; i++) {
+        snprintf(key, sizeof key, "%s%s", name, suffix[i]);
+        lc_result_put_real(to->r, group, to->site, key, value[i], to->err);
+    }
+    snprintf(key, sizeof key, "%s_n", name);
+    if (to->err->code == LC_OK)
+        lc_result_put_int(to->r, group, to->site, key, x->count, to->err);
+}
+
+static int write_summaries(const struct sink *to, const struct lc_study *study, const struct lc_samples *s,
+                           const unsigned char *keep, int64_t features)
+{
+    struct lc_summaries sum;
+
+    if (lc_samples_summarise(s, keep, features, (uint64_t)study->config.windows.seed, BOOTSTRAP_ROUNDS, &sum, to->err) != LC_OK)
+        return to->err->code;
+    put_summary(to, "pooled", &sum.pooled);
+    put_summary(to, "window_mean", &sum.window_mean);
+    put_summary(to, "feature_mean", &sum.feature_mean);
+    if (to->err->code == LC_OK)
+        lc_result_put_int(to->r, "sites/SITE/influence", to->site, "degenerate", sum.degenerate, to->err);
+    if (to->err->code == LC_OK)
+        lc_result_put_real(to->r, "sites/SITE/influence", to->site, "threshold", study->config.threshold, to->err);
+    return to->err->code;
+}
+
+static int write_site(const struct sink *to, const struct lc_study *study, const struct lc_site *which,
+                      struct lc_site_influence *site)
+{
+    int64_t features = which->sae.shape.features;
+    struct feature_table t;
+    int rc;
+
+    lc_samples_sort(&site->samples);
+    rc = feature_table_make(&t, site, features, lc_influence_length(study), study->config.features.min_samples, to->err);
+    if (rc != LC_OK)
+        return rc;
+    LC_TRY(rc, write_samples(to, &site->samples));
+    write_features(to, &t);
+    LC_TRY(rc, write_windows(to, &site->samples, t.keep, study->windows.count));
+    LC_TRY(rc, write_summaries(to, study, &site->samples, t.keep, features));
+    for (int v = 0; v < LC_VECTORS; v++) {
+        if (v == LC_VECTOR_RESIDUAL ? !study->config.token_residual : !study->config.token_reconstruction)
+            continue;
+        lc_samples_sort(&site->vector[v]);
+        LC_TRY(rc, write_vector(to, vector_names[v], &site->vector[v]));
+    }
+done:
+    feature_table_release(&t);
+    return rc;
+}
+
+static int readout_count(const struct lc_config *config)
+{
+    return config->readout == LC_READOUT_LAST ? 1
+           : config->readout == LC_READOUT_ALL ? (int)config->windows.length
+                                               : (int)config->readout_positions.count;
+}
+
+static int write_readouts(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    const struct lc_config *config = &study->config;
+    int64_t each = readout_count(config), count = each * study->windows.count, *window = NULL, *position = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&window, count, "readouts", err));
+    LC_TRY(rc, LC_ALLOC(&position, count, "readouts", err));
+    for (int64_t k = 0; k < count; k++) {
+        window[k] = k / each;
+        position[k] = config->readout == LC_READOUT_LAST ? config->windows.length - 1
+                      : config->readout == LC_READOUT_ALL ? k % each
+                                                          : config->readout_positions.value[k % each];
+    }
+    LC_TRY(rc, lc_result_put(r, "readouts/window", NULL, &count, window, err));
+    LC_TRY(rc, lc_result_put(r, "readouts/position", NULL, &count, position, err));
+done:
+    free(window);
+    free(position);
+    return rc;
+}
+
+int lc_influence_write(const struct lc_study *study, struct lc_site_influence *site, struct lc_result *r,
+                       struct lc_err *err)
+{
+    int rc = write_readouts(study, r, err);
+
+    for (int64_t i = 0; i < study->sites && rc == LC_OK; i++) {
+        struct sink to = {.r = r, .site = study->site[i].name, .err = err};
+        rc = write_site(&to, study, &study->site[i], &site[i]);
+    }
+    return rc;
+}

@@ -1,0 +1,326 @@
+/* sparsity - how often each feature is active, on which tokens and where (SCIENCE.md 2). */
+#include <math.h>
+#include <stdlib.h>
+
+#include "lightcone/activity.h"
+#include "lightcone/counts.h"
+#include "lightcone/job.h"
+#include "lightcone/passes.h"
+#include "lightcone/positions.h"
+
+extern const struct lc_job lc_job_sparsity;
+
+enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
+
+/* Accumulators of one site. */
+struct site_counts {
+    struct lc_counts tokens;       /* N(i,a) */
+    struct lc_positions positions; /* N_i and where */
+};
+
+struct state {
+    const struct lc_study *study;
+    struct lc_forward forward;
+    struct lc_active active;
+    struct site_counts *site;
+    int64_t n_tokens; /* N */
+    int32_t *token;   /* of the unit */
+    double flop;
+};
+
+static struct lc_needs needs(const struct lc_config *config)
+{
+    (void)config;
+    return (struct lc_needs){.keep_short = 1};
+}
+
+static int64_t unit_windows(const struct lc_config *config)
+{
+    int64_t windows = UNIT_TOKENS / config->windows.length;
+
+    return windows > 0 ? windows : 1;
+}
+
+static void end(void *arg)
+{
+    struct state *s = arg;
+
+    for (int64_t i = 0; s->site && i < s->study->sites; i++) {
+        lc_counts_release(&s->site[i].tokens);
+        lc_positions_release(&s->site[i].positions);
+    }
+    free(s->site);
+    free(s->token);
+    lc_active_release(&s->active);
+    lc_forward_release(&s->forward);
+    free(s);
+}
+
+static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
+{
+    int64_t length = study->config.windows.length + (study->bos >= 0);
+    struct state *s = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&s, 1, "sparsity", err));
+    s->study = study;
+    LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "sparsity", err));
+    LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "sparsity", err));
+    LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 0, err));
+    LC_TRY(rc, lc_active_init(&s->active, windows * length, study->model.shape.width, err));
+    for (int64_t i = 0; i < study->sites; i++)
+        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length, err));
+    *out = s;
+done:
+    if (rc != LC_OK && s)
+        end(s);
+    return rc;
+}
+
+/* What one site saw in the rows of the unit; a BOS at position 0 is no token of the corpus. */
+static int count_site(struct state *s, struct site_counts *site, const struct lc_unit *unit, int64_t length,
+                      struct lc_err *err)
+{
+    const struct lc_active *a = &s->active;
+    int64_t bos = s->study->bos >= 0;
+
+    for (int64_t row = 0; row < a->rows; row++) {
+        int64_t position = row % length;
+        int64_t index = s->study->windows.start[unit->first + row / length] + position - bos;
+        if (position < bos)
+            continue;
+        for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++)
+            if (lc_counts_add(&site->tokens, a->feature[k], s->token[row], 1, index, err) != LC_OK ||
+                lc_positions_add(&site->positions, a->feature[k], position, index, err) != LC_OK)
+                return err->code;
+    }
+    return LC_OK;
+}
+
+static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
+{
+    struct state *s = arg;
+    const struct lc_study *study = s->study;
+    int64_t length = lc_study_run_length(study, unit->first), rows = unit->count * length;
+    int rc;
+
+    lc_study_tokens(study, unit->first, unit->count, s->token);
+    LC_TRY(rc, lc_forward_run(&s->forward, s->token, unit->count, length, err));
+    s->flop += lc_forward_flop(&study->model, rows, length);
+    for (int64_t i = 0; i < study->sites; i++) {
+        const struct lc_sae *sae = &study->site[i].sae;
+        LC_TRY(rc, lc_active_find(&s->active, sae, lc_forward_site(&s->forward, study->site[i].layer), rows,
+                                  study->config.threshold, study->config.threshold, err));
+        LC_TRY(rc, count_site(s, &s->site[i], unit, length, err));
+        s->flop += 2.0 * (double)rows * (double)sae->shape.features * (double)sae->shape.width;
+        if (unit->breathe)
+            unit->breathe(unit->breathe_arg);
+    }
+    s->n_tokens += rows - unit->count * (study->bos >= 0);
+done:
+    return rc;
+}
+
+static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
+{
+    struct state *s = arg;
+    int rc;
+
+    LC_TRY(rc, lc_bytes_add(out, &s->n_tokens, sizeof s->n_tokens, err));
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_counts_save(&s->site[i].tokens, out, err));
+        LC_TRY(rc, lc_positions_save(&s->site[i].positions, out, err));
+    }
+done:
+    return rc;
+}
+
+static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    struct state *s = arg;
+    int64_t n_tokens = 0;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &n_tokens, sizeof n_tokens, err));
+    s->n_tokens += n_tokens;
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_counts_merge(&s->site[i].tokens, in, err));
+        LC_TRY(rc, lc_positions_merge(&s->site[i].positions, in, err));
+    }
+done:
+    return rc;
+}
+
+/* N(i,a) as rows of a sparse matrix, with what follows from it for each feature. */
+struct token_table {
+    struct lc_count *list;
+    int64_t *indptr, *unique, *count, *first; /* [F+1], [F], [nnz], [nnz] */
+    int32_t *id;                              /* [nnz] */
+    double *entropy;                          /* [F] H_vocab, bits; NaN for a dead feature */
+};
+
+static void token_table_release(struct token_table *t)
+{
+    free(t->list);
+    free(t->indptr);
+    free(t->unique);
+    free(t->count);
+    free(t->first);
+    free(t->id);
+    free(t->entropy);
+}
+
+static double vocab_entropy(const int64_t *count, int64_t n)
+{
+    double total = 0.0, h = 0.0;
+
+    for (int64_t k = 0; k < n; k++)
+        total += (double)count[k];
+    for (int64_t k = 0; k < n; k++)
+        h -= (double)count[k] / total * log2((double)count[k] / total);
+    return n > 0 ? (h > 0.0 ? h : 0.0) : NAN;
+}
+
+static int token_table_make(struct token_table *t, const struct lc_counts *counts, int64_t features, struct lc_err *err)
+{
+    int rc;
+
+    *t = (struct token_table){0};
+    LC_TRY(rc, lc_counts_sorted(counts, &t->list, err));
+    LC_TRY(rc, LC_ALLOC(&t->indptr, features + 1, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&t->unique, features, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&t->count, counts->used, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&t->first, counts->used, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&t->id, counts->used, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&t->entropy, features, "token counts", err));
+    for (int64_t k = 0; k < counts->used; k++) {
+        t->unique[t->list[k].key >> 32]++;
+        t->id[k] = (int32_t)(t->list[k].key & UINT32_MAX);
+        t->count[k] = t->list[k].count;
+        t->first[k] = t->list[k].first;
+    }
+    for (int64_t f = 0; f < features; f++) {
+        t->indptr[f + 1] = t->indptr[f] + t->unique[f];
+        t->entropy[f] = vocab_entropy(t->count + t->indptr[f], t->unique[f]);
+    }
+done:
+    if (rc != LC_OK)
+        token_table_release(t);
+    return rc;
+}
+
+static int write_tokens(const struct site_counts *site, struct lc_result *r, const char *name, int64_t features,
+                        struct lc_err *err)
+{
+    int64_t ends = features + 1, nnz = site->tokens.used;
+    struct token_table t;
+    int rc = token_table_make(&t, &site->tokens, features, err);
+
+    if (rc != LC_OK)
+        return rc;
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/unique_tokens", name, &features, t.unique, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/vocab_entropy", name, &features, t.entropy, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_indptr", name, &ends, t.indptr, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_id", name, &nnz, t.id, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_count", name, &nnz, t.count, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_first", name, &nnz, t.first, err));
+done:
+    token_table_release(&t);
+    return rc;
+}
+
+/* Counts and positions of one site, feature by feature. */
+struct position_table {
+    int64_t *count, *histogram;                      /* [F], [F, bins] */
+    double *frequency, *mean, *sd, *corpus_mean, *corpus_sd; /* [F] */
+};
+
+static void position_table_release(struct position_table *t)
+{
+    free(t->count);
+    free(t->histogram);
+    free(t->frequency);
+    free(t->mean);
+    free(t->sd);
+    free(t->corpus_mean);
+    free(t->corpus_sd);
+}
+
+static int position_table_make(struct position_table *t, const struct lc_positions *p, int64_t n_tokens, struct lc_err *err)
+{
+    double **column[] = {&t->frequency, &t->mean, &t->sd, &t->corpus_mean, &t->corpus_sd};
+    int rc;
+
+    *t = (struct position_table){0};
+    LC_TRY(rc, LC_ALLOC(&t->count, p->features, "positions", err));
+    LC_TRY(rc, LC_ALLOC(&t->histogram, p->features * p->bins, "positions", err));
+    for (int i = 0; i < 5; i++)
+        LC_TRY(rc, LC_ALLOC(column[i], p->features, "positions", err));
+    for (int64_t f = 0; f < p->features; f++) {
+        lc_positions_moments(p, f, &t->mean[f], &t->sd[f], &t->corpus_mean[f], &t->corpus_sd[f]);
+        t->count[f] = p->item[f] ? p->item[f]->count : 0;
+        t->frequency[f] = (double)t->count[f] / (double)n_tokens;
+        for (int64_t b = 0; p->item[f] && b < p->bins; b++)
+            t->histogram[f * p->bins + b] = p->item[f]->bin[b];
+    }
+done:
+    if (rc != LC_OK)
+        position_table_release(t);
+    return rc;
+}
+
+static int write_positions(const struct state *s, const struct site_counts *site, struct lc_result *r, const char *name,
+                           struct lc_err *err)
+{
+    int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
+    struct position_table t;
+    int rc = position_table_make(&t, &site->positions, s->n_tokens, err);
+
+    if (rc != LC_OK)
+        return rc;
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/count", name, &features, t.count, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", name, &features, t.frequency, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/mean", name, &features, t.mean, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/sd", name, &features, t.sd, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_mean", name, &features, t.corpus_mean, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_sd", name, &features, t.corpus_sd, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/histogram", name, dim, t.histogram, err));
+done:
+    position_table_release(&t);
+    return rc;
+}
+
+static int finish(void *arg, struct lc_result *r, struct lc_err *err)
+{
+    struct state *s = arg;
+    int rc = LC_OK;
+
+    for (int64_t i = 0; i < s->study->sites; i++) {
+        const struct lc_site *site = &s->study->site[i];
+        LC_TRY(rc, write_positions(s, &s->site[i], r, site->name, err));
+        LC_TRY(rc, write_tokens(&s->site[i], r, site->name, site->sae.shape.features, err));
+        LC_TRY(rc, lc_result_put_int(r, "sites/SITE/sparsity", site->name, "n_tokens", s->n_tokens, err));
+        LC_TRY(rc, lc_result_put_real(r, "sites/SITE/sparsity", site->name, "threshold", s->study->config.threshold, err));
+    }
+done:
+    return rc;
+}
+
+static double flop(const void *arg)
+{
+    return ((const struct state *)arg)->flop;
+}
+
+const struct lc_job lc_job_sparsity = {
+    .name = "sparsity",
+    .summary = "how often each feature is active, on which tokens and where in the window",
+    .needs = needs,
+    .unit_windows = unit_windows,
+    .begin = begin,
+    .observe = observe,
+    .save = save,
+    .merge = merge,
+    .finish = finish,
+    .end = end,
+    .flop = flop,
+};

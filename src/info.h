@@ -1,0 +1,11 @@
+/* info.h - what a path is: model folder, SAE, tokenizer, corpus or result. Private to the top level. */
+#ifndef LC_INFO_H
+#define LC_INFO_H
+
+#include <stdio.h>
+
+#include "lightcone/err.h"
+
+int lc_info(const char *path, FILE *out, struct lc_err *err);
+
+#endif

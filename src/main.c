@@ -1,0 +1,231 @@
+/* main.c - the command line, MPI's start and end, and the only printer of errors. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "info.h"
+#include "lightcone/comm.h"
+#include "lightcone/config.h"
+#include "lightcone/job.h"
+#include "lightcone/linalg.h"
+#include "lightcone/report.h"
+
+#define LIGHTCONE_VERSION "0.1.0"
+
+enum { MAX_ARGUMENTS = 1024 };
+
+/* What a command was given, options taken apart by the table below. */
+struct arguments {
+    const char *positional[MAX_ARGUMENTS], *set[MAX_ARGUMENTS];
+    int64_t positional_count, set_count;
+    const char *output, *site, *feature, *top, *by;
+};
+
+struct option {
+    const char *flag;
+    size_t offset; /* of a `const char *` in struct arguments; 0 with --set, which may repeat */
+};
+
+static const struct option options[] = {
+    {"--set", 0},
+    {"-o", offsetof(struct arguments, output)},
+    {"--site", offsetof(struct arguments, site)},
+    {"--feature", offsetof(struct arguments, feature)},
+    {"--top", offsetof(struct arguments, top)},
+    {"--by", offsetof(struct arguments, by)},
+};
+
+struct command {
+    const char *name, *usage, *summary, *flags;
+    int least, most; /* positional arguments */
+    int collective;  /* all ranks of a launcher take part */
+    int (*act)(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
+};
+
+static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    return lc_run(par, a->positional[0], a->set, a->set_count, LIGHTCONE_VERSION, err);
+}
+
+static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
+    if (lc_report_write(a->positional, a->positional_count, a->output, err) != LC_OK)
+        return err->code;
+    printf("%s/index.html\n", a->output);
+    return LC_OK;
+}
+
+static int whole_number(const char *flag, const char *text, int64_t least, int64_t *out, struct lc_err *err)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (errno || *end || end == text || *out < least)
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld on", flag, text, (long long)least);
+    return LC_OK;
+}
+
+static int act_show(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_show what = {.site = a->site, .feature = -1, .top = 20, .by = a->by};
+
+    (void)par;
+    if (a->feature && whole_number("--feature", a->feature, 0, &what.feature, err) != LC_OK)
+        return err->code;
+    if (a->top && whole_number("--top", a->top, 1, &what.top, err) != LC_OK)
+        return err->code;
+    return lc_show(a->positional[0], &what, stdout, err);
+}
+
+static int act_info(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    (void)par;
+    return lc_info(a->positional[0], stdout, err);
+}
+
+static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
+
+static const struct command commands[] = {
+    {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1, act_run},
+    {"report", "report RESULT.h5... -o FOLDER", "figures (SVG), tables (CSV) and one self-contained page", "-o", 1,
+     MAX_ARGUMENTS, 0, act_report},
+    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
+     "--site --feature --top --by", 1, 1, 0, act_show},
+    {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0], OPTIONS = sizeof options / sizeof options[0] };
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "lightcone " LIGHTCONE_VERSION ": how far the features of sparse autoencoders reach back over the input\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  lightcone %-62s %s\n", commands[i].usage, commands[i].summary);
+    fprintf(out, "\njobs:\n");
+    for (const struct lc_job *const *job = lc_jobs; *job; job++)
+        fprintf(out, "  %-12s %s\n", (*job)->name, (*job)->summary);
+    fprintf(out, "\n`lightcone help config` lists the keys of a configuration.\n");
+}
+
+static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const char *topic = a->positional_count ? a->positional[0] : NULL;
+    const struct lc_job *job = topic ? lc_job_find(topic) : NULL;
+    struct lc_bytes text = {0};
+
+    (void)par;
+    if (!topic) {
+        print_usage(stdout);
+        return LC_OK;
+    }
+    if (!job && strcmp(topic, "config") != 0)
+        return LC_FAIL(err, LC_E_USAGE, "no help on '%s'; allowed: config, or a job (see lightcone help)", topic);
+    if (job)
+        printf("job: %s\n  %s\n\n", job->name, job->summary);
+    if (lc_config_help(&text, err) == LC_OK)
+        fwrite(text.data, 1, text.size, stdout);
+    lc_bytes_release(&text);
+    return err->code;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static const struct option *find_option(const struct command *c, const char *flag)
+{
+    for (int i = 0; i < OPTIONS; i++) {
+        const char *at = strcmp(options[i].flag, flag) == 0 ? strstr(c->flags, flag) : NULL;
+        if (at)
+            return &options[i];
+    }
+    return NULL;
+}
+
+static int parse_arguments(struct arguments *a, const struct command *c, int argc, char **argv, struct lc_err *err)
+{
+    for (int i = 2; i < argc; i++) {
+        const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
+        if (!o && argv[i][0] == '-' && argv[i][1])
+            return LC_FAIL(err, LC_E_USAGE, "'%s' takes no option %s; usage: lightcone %s", c->name, argv[i], c->usage);
+        if (o && i + 1 >= argc)
+            return LC_FAIL(err, LC_E_USAGE, "%s needs a value; usage: lightcone %s", argv[i], c->usage);
+        if (a->positional_count == MAX_ARGUMENTS || a->set_count == MAX_ARGUMENTS)
+            return LC_FAIL(err, LC_E_USAGE, "more than %d arguments", MAX_ARGUMENTS);
+        if (!o)
+            a->positional[a->positional_count++] = argv[i];
+        else if (o->offset == 0)
+            a->set[a->set_count++] = argv[++i];
+        else
+            *(const char **)(void *)((char *)a + o->offset) = argv[++i];
+    }
+    if (a->positional_count < c->least || a->positional_count > c->most)
+        return LC_FAIL(err, LC_E_USAGE, "usage: lightcone %s", c->usage);
+    return LC_OK;
+}
+
+static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *err)
+{
+    static struct arguments a;
+    const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+
+    if (!c)
+        return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands", argc > 1 ? "no command '" : "no command given",
+                       argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");
+    if (parse_arguments(&a, c, argc, argv, err) != LC_OK)
+        return err->code;
+    if (!c->collective && par->rank != 0)
+        return LC_OK;
+    return c->act(par, &a, err);
+}
+
+/* OpenBLAS chooses its kernels while it is loaded, before main: to choose again, the program starts itself again. */
+static void repair_blas(char **argv)
+{
+    const char *core = lc_blas_core_repair();
+
+    if (!core)
+        return;
+    setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
+    setenv("OPENBLAS_CORETYPE", core, 1);
+    execv("/proc/self/exe", argv);
+}
+
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_comm par;
+
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("lightcone " LIGHTCONE_VERSION "\n");
+        return 0;
+    }
+    repair_blas(argv);
+    lc_blas_single_thread();
+    MPI_Init(&argc, &argv);
+    if (lc_comm_init(&par, MPI_COMM_WORLD, &err) == LC_OK) {
+        act(&par, argc, argv, &err);
+        lc_comm_agree(&par, &err);
+    }
+    if (err.code != LC_OK && par.rank == 0)
+        fprintf(stderr, "lightcone: %s: %s%s\n", lc_rc_text(err.code), err.msg, "");
+    lc_comm_release(&par);
+    MPI_Finalize();
+    return exit_status(err.code);
+}

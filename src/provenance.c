@@ -1,0 +1,105 @@
+#include "provenance.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/file.h"
+#include "lightcone/hash.h"
+
+static int add_line(struct lc_bytes *out, const char *hash, int64_t size, const char *role, const char *name,
+                    struct lc_err *err)
+{
+    return lc_bytes_printf(out, err, "%s  %" PRId64 "  %s  %s\n", hash, size, role, name);
+}
+
+static int add_file(struct lc_bytes *out, const char *path, const char *role, struct lc_err *err)
+{
+    char hash[LC_HASH_HEX];
+    int64_t size = 0;
+
+    if (lc_hash_file(hash, &size, path, err) != LC_OK)
+        return err->code;
+    return add_line(out, hash, size, role, lc_path_name(path), err);
+}
+
+static int matches(const char *name, const char *const *patterns)
+{
+    for (; *patterns; patterns++)
+        if (fnmatch(*patterns, name, FNM_PERIOD) == 0)
+            return 1;
+    return 0;
+}
+
+/* Files of a folder that match, in the order of their names. */
+static int add_folder(struct lc_bytes *out, const char *folder, const char *const *patterns, const char *role,
+                      struct lc_err *err)
+{
+    struct dirent **entry = NULL;
+    int n = scandir(folder, &entry, NULL, alphasort), rc = LC_OK;
+    char path[LC_PATH_MAX];
+
+    if (n < 0)
+        return LC_FAIL(err, LC_E_IO, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (rc == LC_OK && matches(entry[i]->d_name, patterns)) {
+            rc = lc_path_join(path, folder, entry[i]->d_name, err);
+            if (rc == LC_OK && lc_path_is_file(path))
+                rc = add_file(out, path, role, err);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+    return rc;
+}
+
+static int add_sae(struct lc_bytes *out, const struct lc_study *study, const struct lc_site *site, struct lc_err *err)
+{
+    static const char *const files[] = {"ae.pt", "config.json", "cfg.json", "*.safetensors", NULL};
+    char path[LC_PATH_MAX], role[64];
+
+    snprintf(role, sizeof role, "sae:%s", site->name);
+    if (lc_sae_path(path, sizeof path, study->config.sae_path, site->layer, err) != LC_OK)
+        return err->code;
+    if (lc_path_is_file(path))
+        return add_file(out, path, role, err);
+    return add_folder(out, path, files, role, err);
+}
+
+int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
+                        struct lc_err *err)
+{
+    static const char *const files[] = {"config.json", "*.safetensors", "*.safetensors.index.json", NULL};
+    int rc;
+
+    LC_TRY(rc, add_folder(out, study->config.model_path, files, "model", err));
+    LC_TRY(rc, add_line(out, corpus->tokenizer_hash, corpus->tokenizer_size, "tokenizer", "tokenizer.json", err));
+    for (int64_t i = 0; i < study->sites; i++)
+        LC_TRY(rc, add_sae(out, study, &study->site[i], err));
+    LC_TRY(rc, add_line(out, corpus->text_hash, corpus->text_size, "corpus", lc_path_name(study->config.corpus_path), err));
+done:
+    return rc;
+}
+
+int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const char *path, struct lc_err *err)
+{
+    const char *line = (const char *)ours->data, *end = line + ours->size;
+
+    while (line < end) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        char text[512];
+        if (!newline)
+            break;
+        snprintf(text, sizeof text, "%.*s", (int)(newline - line + 1), line);
+        if (!strstr(theirs, text))
+            return LC_FAIL(err, LC_E_CONFIG,
+                           "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s",
+                           path, (int)(newline - line), line);
+        line = newline + 1;
+    }
+    return LC_OK;
+}

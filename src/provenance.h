@@ -1,0 +1,18 @@
+/* provenance.h - names, sizes and SHA-256 of every input file, as lines of text. Private to the top level. */
+#ifndef LC_PROVENANCE_H
+#define LC_PROVENANCE_H
+
+#include "lightcone/corpus.h"
+#include "lightcone/err.h"
+#include "lightcone/memory.h"
+#include "lightcone/study.h"
+
+/* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. */
+int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
+                        struct lc_err *err);
+
+/* Every line of `ours` must be among `theirs` (the text of the result at `path`); LC_E_CONFIG names the first file
+ * that differs. */
+int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const char *path, struct lc_err *err);
+
+#endif

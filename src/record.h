@@ -1,0 +1,31 @@
+/* record.h - the run record beside a result: what is true of one run and not of its result. Private to the top level. */
+#ifndef LC_RECORD_H
+#define LC_RECORD_H
+
+#include "lightcone/comm.h"
+#include "lightcone/study.h"
+
+/* One rank's share of a run. Plain data, gathered as bytes. */
+struct lc_rank_record {
+    char host[64];
+    int64_t units, peak_bytes; /* units done; largest resident set */
+    double flop, busy_seconds; /* useful FLOP; seconds inside units */
+};
+
+struct lc_run_record {
+    const char *version;
+    double load_seconds, compute_seconds, merge_seconds, write_seconds;
+    struct lc_rank_record mine;
+};
+
+/* Seconds of a clock that only goes forward. */
+double lc_seconds(void);
+
+/* Gather every rank's part and write RESULT.run.json on rank 0. Collective; agrees on errors. */
+int lc_record_write(const struct lc_comm *par, const struct lc_study *study, struct lc_run_record *record,
+                    struct lc_err *err);
+
+/* All ranks must compute with the same kernels, or their last digits differ. Collective; agrees on errors. */
+int lc_record_check_class(const struct lc_comm *par, struct lc_err *err);
+
+#endif

@@ -1,0 +1,348 @@
+/* run.c - the driver of every job: configuration, inputs, units, merging, the result file. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lightcone/file.h"
+#include "lightcone/handout.h"
+#include "lightcone/job.h"
+#include "record.h"
+
+/* Units cut the windows into runs of `each`; windows of another length than T (a short last one) make their own. */
+struct cut {
+    int64_t each, full, units; /* windows a unit; windows of length T; units in all */
+};
+
+static struct cut cut_units(const struct lc_study *study, int64_t each)
+{
+    struct cut c = {.each = each, .full = study->windows.count};
+    int64_t last = c.full - 1;
+
+    if (study->windows.length[last] != study->config.windows.length)
+        c.full--;
+    c.units = (c.full + each - 1) / each + (study->windows.count - c.full);
+    return c;
+}
+
+static struct lc_unit unit_at(const struct cut *c, const struct lc_study *study, int64_t index)
+{
+    int64_t first = index * c->each;
+
+    if (first >= c->full) /* the short window */
+        return (struct lc_unit){.first = c->full, .count = study->windows.count - c->full};
+    return (struct lc_unit){.first = first, .count = c->full - first < c->each ? c->full - first : c->each};
+}
+
+struct run {
+    const struct lc_comm *par;
+    const struct lc_job *job;
+    struct lc_study study;
+    void *state;
+    struct cut cut;
+    struct lc_run_record record;
+    double started, printed; /* of the units; of the last line of progress */
+};
+
+static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
+{
+    struct run *run = arg;
+    struct lc_unit unit = unit_at(&run->cut, &run->study, index);
+    double start = lc_seconds();
+
+    unit.breathe = breathe;
+    unit.breathe_arg = breathe_arg;
+    if (run->job->observe(run->state, &unit, err) != LC_OK)
+        return err->code;
+    run->record.mine.units++;
+    run->record.mine.busy_seconds += lc_seconds() - start;
+    return LC_OK;
+}
+
+static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    return run->job->save(run->state, out, err);
+}
+
+static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    return run->job->merge(run->state, in, err);
+}
+
+/* On a terminal a bar that is redrawn, in a log a line a minute. */
+static void progress(void *arg, int64_t done, int64_t units)
+{
+    enum { WIDTH = 30 };
+    struct run *run = arg;
+    double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
+    int terminal = isatty(STDERR_FILENO), bar = (int)(done * WIDTH / units);
+
+    if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
+        return;
+    run->printed = now;
+    if (terminal)
+        fprintf(stderr, "\r%-10s [%.*s%*s] %" PRId64 "/%" PRId64 " units  %.1f/s  ETA %.0f s  %s", run->job->name, bar,
+                "##############################", WIDTH - bar, "", done, units, (double)done / spent, left,
+                done == units ? "\n" : "");
+    else
+        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units, %.2f/s, ETA %.0f s\n", run->job->name, done, units,
+                (double)done / spent, left);
+}
+
+static void warn(const char *text)
+{
+    fprintf(stderr, "lightcone: warning: %s\n", text);
+}
+
+static int find_job(const struct lc_config *config, const struct lc_job **out, struct lc_err *err)
+{
+    char allowed[256] = "";
+    size_t used = 0;
+
+    *out = lc_job_find(config->job);
+    if (*out)
+        return LC_OK;
+    for (const struct lc_job *const *job = lc_jobs; *job && used < sizeof allowed; job++)
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", (*job)->name);
+    return LC_FAIL(err, LC_E_CONFIG, "%s: key 'job' is '%s'; allowed: %s", config->source, config->job, allowed);
+}
+
+/* Rank 0, before hours of work: can the result be put where it shall go? */
+static int check_output(const char *output, struct lc_err *err)
+{
+    char folder[LC_PATH_MAX];
+
+    lc_path_folder(folder, output);
+    if (lc_folder_make(folder, err) != LC_OK)
+        return err->code;
+    if (lc_path_is_folder(output))
+        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", output);
+    if (access(folder, W_OK | X_OK) != 0)
+        return LC_FAIL(err, LC_E_IO, "%s: the output's folder cannot be written", folder);
+    return LC_OK;
+}
+
+static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
+                       struct lc_config *config, struct lc_err *err)
+{
+    struct lc_map map = {0};
+    void *bytes = NULL;
+    int64_t size = 0;
+    int rc;
+
+    if (par->rank == 0 && lc_map_open(&map, path, err) == LC_OK) {
+        bytes = (void *)(uintptr_t)map.data;
+        size = (int64_t)map.size;
+    }
+    LC_TRY(rc, lc_comm_agree(par, err));
+    LC_TRY(rc, lc_comm_share(par, &bytes, &size, err));
+    lc_config_parse(config, path, bytes, (size_t)size, overrides, override_count, err);
+    rc = lc_comm_agree(par, err);
+done:
+    if (par->rank == 0)
+        lc_map_close(&map);
+    else
+        free(bytes);
+    return rc;
+}
+
+static int put_text(struct lc_result *r, const char *name, const struct lc_bytes *text, struct lc_err *err)
+{
+    int64_t size = (int64_t)text->size;
+
+    return lc_result_put(r, name, NULL, &size, text->data, err);
+}
+
+static int put_config(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    struct lc_bytes text = {0};
+    int rc;
+
+    LC_TRY(rc, lc_config_canonical(&study->config, &text, err));
+    LC_TRY(rc, put_text(r, "config", &text, err));
+    LC_TRY(rc, put_text(r, "provenance/files", &study->provenance, err));
+done:
+    lc_bytes_release(&text);
+    return rc;
+}
+
+/* Windows with the tokens that the model saw, BOS included. */
+static int put_windows(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    int64_t count = study->windows.count, ends = count + 1, total = 0, *indptr = NULL, *seen = NULL;
+    int32_t *token = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&indptr, ends, "windows", err));
+    for (int64_t w = 0; w < count; w++)
+        indptr[w + 1] = total += lc_study_run_length(study, w);
+    LC_TRY(rc, LC_ALLOC(&token, total, "windows", err));
+    LC_TRY(rc, LC_ALLOC(&seen, study->vocab, "token counts", err));
+    for (int64_t w = 0; w < count; w++) {
+        lc_study_tokens(study, w, 1, token + indptr[w]);
+        for (int64_t k = indptr[w] + (study->bos >= 0); k < indptr[w + 1]; k++)
+            seen[token[k]]++;
+    }
+    LC_TRY(rc, lc_result_put(r, "windows/start", NULL, &count, study->windows.start, err));
+    LC_TRY(rc, lc_result_put(r, "windows/length", NULL, &count, study->windows.length, err));
+    LC_TRY(rc, lc_result_put(r, "windows/token_id", NULL, &total, token, err));
+    LC_TRY(rc, lc_result_put(r, "windows/indptr", NULL, &ends, indptr, err));
+    LC_TRY(rc, lc_result_put(r, "corpus/token_count", NULL, &study->vocab, seen, err));
+done:
+    free(indptr);
+    free(token);
+    free(seen);
+    return rc;
+}
+
+static int put_vocabulary(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    int64_t ends = study->vocab + 1, *indptr = NULL;
+    struct lc_bytes text = {0};
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&indptr, ends, "vocabulary", err));
+    for (int64_t v = 0; v < study->vocab; v++) {
+        size_t size;
+        const unsigned char *bytes = lc_tokenizer_bytes(study->tokenizer, (int32_t)v, &size);
+        LC_TRY(rc, lc_bytes_add(&text, bytes, size, err));
+        indptr[v + 1] = (int64_t)text.size;
+    }
+    LC_TRY(rc, lc_result_put(r, "vocabulary/indptr", NULL, &ends, indptr, err));
+    LC_TRY(rc, put_text(r, "vocabulary/bytes", &text, err));
+done:
+    free(indptr);
+    lc_bytes_release(&text);
+    return rc;
+}
+
+/* Attributes that say by which definitions the numbers hold (SCIENCE.md). */
+static int put_definitions(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    static const char *const bias[] = {"own", "subtract", "ignore"}, *const readout[] = {"last", "all", "positions"};
+    static const char *const features[] = {"active", "list", "select"};
+    const struct lc_config *c = &study->config;
+    int rc;
+
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "job", c->job, err));
+    LC_TRY(rc, lc_result_put_real(r, NULL, NULL, "threshold", c->threshold, err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_bias", bias[c->sae_bias], err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_kind", study->site[0].sae.shape.kind, err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "model_family", study->model.shape.family, err));
+    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "window_length", c->windows.length, err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "bos", study->bos >= 0 ? "each" : "none", err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "readout", readout[c->readout], err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "features", features[c->features.rule], err));
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "definitions",
+                                  "active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the output of the token "
+                                  "embedding; H = -sum P log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the "
+                                  "population's; intervals: 95 % bootstrap over windows, 1000 rounds",
+                                  err));
+done:
+    return rc;
+}
+
+static int write_result(struct run *run, struct lc_err *err)
+{
+    struct lc_result *r = NULL;
+    int rc;
+
+    LC_TRY(rc, lc_result_create(&r, run->study.config.output, err));
+    LC_TRY(rc, put_definitions(&run->study, r, err));
+    LC_TRY(rc, put_config(&run->study, r, err));
+    LC_TRY(rc, put_windows(&run->study, r, err));
+    LC_TRY(rc, put_vocabulary(&run->study, r, err));
+    LC_TRY(rc, run->job->finish(run->state, r, err));
+    return lc_result_commit(r, err);
+done:
+    lc_result_abandon(r);
+    return rc;
+}
+
+/* From merged accumulators to files: rank 0 writes, all agree. */
+static int conclude(struct run *run, struct lc_err *err)
+{
+    double start = lc_seconds();
+    int rc;
+
+    if (run->par->rank == 0)
+        write_result(run, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
+    run->record.write_seconds = lc_seconds() - start;
+    LC_TRY(rc, lc_record_write(run->par, &run->study, &run->record, err));
+    if (run->par->rank == 0)
+        fprintf(stderr, "%s: %" PRId64 " windows, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
+                run->study.windows.count, run->study.sites, run->record.compute_seconds, run->study.config.output);
+done:
+    return rc;
+}
+
+static int compute(struct run *run, struct lc_err *err)
+{
+    const struct lc_handout handout = {.units = run->cut.units,
+                                       .work = work,
+                                       .arg = run,
+                                       .progress = progress,
+                                       .progress_arg = run};
+    const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
+    int rc;
+
+    lc_handout_catch_signals();
+    run->started = run->printed = lc_seconds();
+    LC_TRY(rc, lc_handout_run(run->par, &handout, err));
+    run->record.compute_seconds = lc_seconds() - run->started;
+    run->record.mine.flop = run->job->flop(run->state);
+    LC_TRY(rc, lc_comm_merge(run->par, &mergeable, err));
+    run->record.merge_seconds = lc_seconds() - run->started - run->record.compute_seconds;
+done:
+    return rc;
+}
+
+static int run_study(struct run *run, struct lc_err *err)
+{
+    int64_t each = run->study.config.unit_windows;
+    int rc, begun;
+
+    run->cut = cut_units(&run->study, each > 0 ? each : run->job->unit_windows(&run->study.config));
+    run->job->begin(&run->state, &run->study, run->cut.each, err);
+    begun = err->code == LC_OK;
+    LC_TRY(rc, lc_comm_agree(run->par, err));
+    LC_TRY(rc, compute(run, err));
+    LC_TRY(rc, conclude(run, err));
+done:
+    if (begun)
+        run->job->end(run->state);
+    return rc;
+}
+
+int lc_run(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+           const char *version, struct lc_err *err)
+{
+    struct run run = {.par = par, .record.version = version};
+    struct lc_config config = {0};
+    struct lc_needs needs;
+    double start = lc_seconds();
+    int rc;
+
+    LC_TRY(rc, lc_record_check_class(par, err));
+    LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
+    if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)
+        check_output(config.output, err);
+    if ((rc = lc_comm_agree(par, err)) != LC_OK) {
+        lc_config_release(&config);
+        return rc;
+    }
+    needs = run.job->needs(&config);
+    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, warn, err));
+    run.record.load_seconds = lc_seconds() - start;
+    rc = run_study(&run, err);
+    lc_study_close(&run.study);
+done:
+    return rc;
+}

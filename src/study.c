@@ -1,0 +1,260 @@
+/* study.c - rank 0 reads and checks every input; shapes go to all ranks, weights and token ids once to every node. */
+#include "lightcone/study.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/corpus.h"
+#include "lightcone/file.h"
+#include "provenance.h"
+#include "selection.h"
+
+/* What rank 0 finds out before anything large is read. Plain data, sent as bytes with its sites behind it. */
+struct site_outline {
+    int64_t layer;
+    struct lc_sae_shape sae;
+};
+
+struct outline {
+    struct lc_model_shape model;
+    int64_t sites, tokens, vocab;
+    int32_t bos;
+    int32_t decoder;
+    struct site_outline site[];
+};
+
+static void site_name(char out[32], int64_t layer)
+{
+    snprintf(out, 32, "resid_out_layer%" PRId64, layer);
+}
+
+static int sae_is_there(const struct lc_config *config, int64_t layer)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    char path[LC_PATH_MAX];
+
+    return lc_sae_path(path, sizeof path, config->sae_path, layer, &ignored) == LC_OK &&
+           (lc_path_is_folder(path) || lc_path_is_file(path));
+}
+
+static int check_sae(const struct outline *o, const struct site_outline *s, const char *path, struct lc_err *err)
+{
+    if (s->sae.width != o->model.width)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the SAE has width %" PRId64 "; the model's residual stream has %" PRId64, path,
+                       s->sae.width, o->model.width);
+    return LC_OK;
+}
+
+static int outline_site(struct outline *o, const struct lc_config *config, int64_t layer, struct lc_err *err)
+{
+    struct site_outline *s = &o->site[o->sites];
+    char path[LC_PATH_MAX];
+    int rc;
+
+    if (layer >= o->model.layers)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'sites.layers': layer %" PRId64 " is not there; the model has layers 0 to %" PRId64,
+                       config->source, layer, o->model.layers - 1);
+    s->layer = layer;
+    LC_TRY(rc, lc_sae_path(path, sizeof path, config->sae_path, layer, err));
+    LC_TRY(rc, lc_sae_shape_read(&s->sae, path, err));
+    LC_TRY(rc, check_sae(o, s, path, err));
+    o->sites++;
+done:
+    return rc;
+}
+
+static int outline_sites(struct outline *o, const struct lc_config *config, struct lc_err *err)
+{
+    for (int64_t i = 0; i < config->layers.count; i++)
+        if (outline_site(o, config, config->layers.value[i], err) != LC_OK)
+            return err->code;
+    for (int64_t layer = 0; config->layers.count == 0 && layer < o->model.layers; layer++)
+        if (sae_is_there(config, layer) && outline_site(o, config, layer, err) != LC_OK)
+            return err->code;
+    if (o->sites == 0)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'sae.path': no SAE at '%s' for any of the model's %" PRId64 " layers",
+                       config->source, config->sae_path, o->model.layers);
+    return LC_OK;
+}
+
+static int open_text(struct lc_study *s, struct lc_corpus *corpus, struct lc_err *err)
+{
+    char path[LC_PATH_MAX];
+    int rc;
+
+    LC_TRY(rc, lc_path_join(path, s->config.model_path, "tokenizer.json", err));
+    LC_TRY(rc, lc_tokenizer_open(&s->tokenizer, path, err));
+    LC_TRY(rc, lc_corpus_open(corpus, s->tokenizer, path, s->config.corpus_path, s->config.cache,
+                              s->config.corpus_tokens, err));
+done:
+    return rc;
+}
+
+static int check_text(const struct lc_study *s, const struct outline *o, struct lc_err *err)
+{
+    int64_t run = s->config.windows.length + (o->bos >= 0);
+
+    if (o->vocab > o->model.vocab)
+        return LC_FAIL(err, LC_E_FORMAT, "%s/tokenizer.json: has ids up to %" PRId64 "; the model embeds only %" PRId64,
+                       s->config.model_path, o->vocab - 1, o->model.vocab);
+    if (s->config.windows.bos == LC_BOS_EACH && o->bos < 0)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'windows.bos': the tokenizer has no <|endoftext|> token to put first",
+                       s->config.source);
+    if (run > o->model.context)
+        return LC_FAIL(err, LC_E_CONFIG,
+                       "%s: key 'windows.length': windows of %" PRId64 " tokens are longer than the model's context of %" PRId64,
+                       s->config.source, run, o->model.context);
+    return LC_OK;
+}
+
+static void warn_bos(const struct lc_study *s, const struct outline *o, void (*warn)(const char *))
+{
+    char text[256];
+
+    for (int64_t i = 0; i < o->sites; i++) {
+        int wants = o->site[i].sae.prepend_bos, has = s->config.windows.bos == LC_BOS_EACH;
+        if (wants < 0 || wants == has)
+            continue;
+        snprintf(text, sizeof text, "the SAE of layer %" PRId64 " says that it was trained %s BOS; windows.bos is '%s'",
+                 o->site[i].layer, wants ? "with" : "without", has ? "each" : "none");
+        warn(text);
+        return;
+    }
+}
+
+/* Rank 0: everything that can be wrong with the inputs but for the numbers in the weights. */
+static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const struct lc_needs *needs, struct outline **out,
+                        int64_t *size, void (*warn)(const char *), struct lc_err *err)
+{
+    struct lc_model_shape model;
+    struct outline *o = NULL;
+    int rc;
+
+    LC_TRY(rc, lc_model_shape_read(&model, s->config.model_path, err));
+    *size = (int64_t)sizeof *o + model.layers * (int64_t)sizeof o->site[0];
+    LC_TRY(rc, lc_alloc((void **)&o, 1, (size_t)*size, "outline", err));
+    *out = o;
+    o->model = model;
+    o->decoder = needs->decoder;
+    LC_TRY(rc, outline_sites(o, &s->config, err));
+    LC_TRY(rc, open_text(s, corpus, err));
+    o->tokens = corpus->count;
+    o->vocab = lc_tokenizer_vocab_size(s->tokenizer);
+    o->bos = s->config.windows.bos == LC_BOS_EACH ? lc_tokenizer_bos(s->tokenizer) : -1;
+    LC_TRY(rc, check_text(s, o, err));
+    warn_bos(s, o, warn);
+done:
+    return rc;
+}
+
+/* Every rank: pointers into the shared weights, which may still be empty. */
+static int bind(struct lc_study *s, const struct lc_comm *par, const struct outline *o, struct lc_err *err)
+{
+    int64_t depth = o->site[o->sites - 1].layer + 1, floats = lc_model_floats(&o->model, depth), at;
+    int rc;
+
+    at = floats = (floats + 15) / 16 * 16;
+    for (int64_t i = 0; i < o->sites; i++)
+        floats += (lc_sae_floats(&o->site[i].sae, o->decoder) + 15) / 16 * 16;
+    LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
+    LC_TRY(rc, lc_shared_init(&s->stream, par, o->tokens * (int64_t)sizeof(int32_t), "token ids", err));
+    if (LC_ALLOC(&s->site, o->sites, "sites", err) == LC_OK)
+        lc_model_bind(&s->model, &o->model, depth, s->weights.data, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    for (int64_t i = 0; i < o->sites; i++) {
+        struct lc_site *site = &s->site[i];
+        site->layer = o->site[i].layer;
+        site_name(site->name, site->layer);
+        lc_sae_bind(&site->sae, &o->site[i].sae, o->decoder, (float *)s->weights.data + at);
+        at += (lc_sae_floats(&o->site[i].sae, o->decoder) + 15) / 16 * 16;
+    }
+    s->sites = o->sites;
+    s->token = s->stream.data;
+    s->tokens = o->tokens;
+    s->vocab = o->vocab;
+    s->bos = o->bos;
+done:
+    return rc;
+}
+
+/* Rank 0: fill what bind() laid out. */
+static int load(struct lc_study *s, const struct lc_corpus *corpus, struct lc_err *err)
+{
+    char path[LC_PATH_MAX];
+    int rc;
+
+    LC_TRY(rc, lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, s->weights.data, err));
+    for (int64_t i = 0; i < s->sites; i++) {
+        LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, s->site[i].layer, err));
+        LC_TRY(rc, lc_sae_load(&s->site[i].sae, path, s->config.sae_bias, err));
+    }
+    memcpy(s->stream.data, corpus->id, (size_t)corpus->count * sizeof *corpus->id);
+    LC_TRY(rc, lc_provenance_write(&s->provenance, s, corpus, err));
+done:
+    return rc;
+}
+
+int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_config *config, const struct lc_needs *needs,
+                  void (*warn)(const char *text), struct lc_err *err)
+{
+    struct lc_corpus corpus = {0};
+    struct outline *o = NULL;
+    int64_t size = 0;
+    int rc;
+
+    *s = (struct lc_study){.config = *config, .bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+    *config = (struct lc_config){0};
+    if (par->rank == 0)
+        make_outline(s, &corpus, needs, &o, &size, warn, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
+    lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    LC_TRY(rc, bind(s, par, o, err));
+    if (par->rank == 0)
+        load(s, &corpus, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    lc_shared_publish(&s->weights, par);
+    lc_shared_publish(&s->stream, par);
+    if (needs->selection)
+        LC_TRY(rc, lc_selection_make(s, par, err));
+done:
+    free(o);
+    lc_corpus_close(&corpus);
+    if (rc != LC_OK)
+        lc_study_close(s);
+    return rc;
+}
+
+void lc_study_close(struct lc_study *s)
+{
+    for (int64_t i = 0; i < s->sites; i++)
+        free(s->site[i].selected);
+    free(s->site);
+    lc_model_release(&s->model);
+    lc_shared_release(&s->weights);
+    lc_shared_release(&s->stream);
+    lc_windows_release(&s->windows);
+    if (s->tokenizer)
+        lc_tokenizer_close(s->tokenizer);
+    lc_bytes_release(&s->provenance);
+    lc_config_release(&s->config);
+    *s = (struct lc_study){.weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+}
+
+int64_t lc_study_run_length(const struct lc_study *s, int64_t window)
+{
+    return s->windows.length[window] + (s->bos >= 0);
+}
+
+void lc_study_tokens(const struct lc_study *s, int64_t first, int64_t count, int32_t *out)
+{
+    for (int64_t w = first; w < first + count; w++) {
+        if (s->bos >= 0)
+            *out++ = s->bos;
+        memcpy(out, s->token + s->windows.start[w], (size_t)s->windows.length[w] * sizeof *out);
+        out += s->windows.length[w];
+    }
+}
