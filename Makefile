@@ -66,7 +66,7 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
 
-check: $(TESTS) ## run the tests; TEST=name, NP=4, MODE=asan, WRAP=valgrind narrow it
+check: all $(TESTS) ## run the tests; TEST=name, NP=4, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 clean: ## remove build/
