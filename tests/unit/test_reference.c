@@ -83,10 +83,15 @@ static int32_t integer_at(const struct lc_tensor *t, int64_t i)
     return x;
 }
 
+/* The larger of two errors; one that is not a number is infinite. */
+static double larger(double worst, double error)
+{
+    return isnan(error) ? INFINITY : fmax(worst, error);
+}
+
 static void worst(struct reference *c, enum what what, double error)
 {
-    if (!(error <= c->error[what]))
-        c->error[what] = error;
+    c->error[what] = larger(c->error[what], error);
 }
 
 /* Largest difference of two profiles over the largest value of the expected one. */
@@ -96,7 +101,7 @@ static double profile_error(const double *ours, const struct lc_tensor *expected
 
     for (int64_t t = 0; t < n; t++) {
         double e = real_at(expected, offset + t);
-        difference = fmax(difference, isfinite(ours[t]) ? fabs(ours[t] - e) : INFINITY);
+        difference = larger(difference, fabs(ours[t] - e));
         largest = fmax(largest, e);
     }
     return difference / largest;
@@ -206,7 +211,7 @@ static double chunk_error(const struct reference *c, const struct lc_forward *f,
     for (int64_t k = 0; k < s->count; k++) {
         double difference = 0.0, largest = 0.0;
         for (int64_t t = k * length; t < (k + 1) * length; t++) {
-            difference = fmax(difference, fabs(part.j[t] - whole->j[t]));
+            difference = larger(difference, fabs(part.j[t] - whole->j[t]));
             largest = fmax(largest, whole->j[t]);
         }
         largest_error = fmax(largest_error, largest > 0.0 ? difference / largest : difference);
