@@ -34,43 +34,80 @@ static void say_fall(const struct lc_view *v, enum lc_view_mean k, int64_t a, in
                     x->value, y->high >= x->low ? ", within their 95 % intervals" : "");
 }
 
-static void verdict_one(const struct lc_view *v, enum lc_view_mean k, struct lc_bytes *out, struct lc_err *err)
+/* First and last site that have this mean; returns how many have it. */
+static int64_t mean_ends(const struct lc_view *v, enum lc_view_mean k, int64_t *first, int64_t *last)
 {
-    int64_t first = -1, last = -1, sites = 0, a, b;
+    int64_t sites = 0;
 
     for (int64_t i = 0; i < v->n_sites; i++) {
         if (!v->site[i].mean[k].found)
             continue;
-        first = first < 0 ? i : first;
-        last = i;
-        sites++;
+        if (sites++ == 0)
+            *first = i;
+        *last = i;
     }
+    return sites;
+}
+
+static void say_ends(const struct lc_view *v, enum lc_view_mean k, struct lc_bytes *out, struct lc_err *err)
+{
+    int64_t first = 0, last = 0;
+
+    if (mean_ends(v, k, &first, &last) > 0)
+        lc_bytes_printf(out, err, "%s %.3f bit at %s to %.3f bit at %s", lc_view_mean_names[k], v->site[first].mean[k].value,
+                        v->site[first].name, v->site[last].mean[k].value, v->site[last].name);
+}
+
+static void verdict_one(const struct lc_view *v, enum lc_view_mean k, struct lc_bytes *out, struct lc_err *err)
+{
+    int64_t first = 0, last = 0, sites = mean_ends(v, k, &first, &last), a, b;
+
     if (sites == 0)
         return;
-    lc_bytes_printf(out, err, "%s%s: ", out->size ? " " : "", lc_view_mean_names[k]);
     if (sites == 1) {
-        lc_bytes_printf(out, err, "%.3f bit at %s; one site says nothing about depth.", v->site[first].mean[k].value,
-                        v->site[first].name);
+        lc_bytes_printf(out, err, "%s: %.3f bit at %s; one site says nothing about depth.\n", lc_view_mean_names[k],
+                        v->site[first].mean[k].value, v->site[first].name);
         return;
     }
     if (!find_fall(v, k, 0, &a, &b)) {
-        lc_bytes_printf(out, err, "mean entropy rises with depth at every step, from %.3f bit at %s to %.3f bit at %s.",
-                        v->site[first].mean[k].value, v->site[first].name, v->site[last].mean[k].value, v->site[last].name);
+        lc_bytes_printf(out, err, "Mean entropy rises with depth at every step: ");
+        say_ends(v, k, out, err);
+        lc_bytes_printf(out, err, ".\n");
         return;
     }
-    lc_bytes_printf(out, err, "mean entropy does not rise with depth at every step:");
+    lc_bytes_printf(out, err, "Mean entropy (%s) does not rise with depth at every step:", lc_view_mean_names[k]);
     for (int more = 0; find_fall(v, k, more ? b : 0, &a, &b); more = 1) {
         lc_bytes_printf(out, err, "%s", more ? ";" : "");
         say_fall(v, k, a, b, out, err);
     }
-    lc_bytes_printf(out, err, ".");
+    lc_bytes_printf(out, err, ".\n");
+}
+
+/* All three definitions there, over several sites, and all rising? */
+static int all_rise(const struct lc_view *v)
+{
+    int64_t a = 0, b = 0;
+
+    for (int k = 0; k < LC_VIEW_MEANS; k++)
+        if (mean_ends(v, (enum lc_view_mean)k, &a, &b) < 2 || find_fall(v, (enum lc_view_mean)k, 0, &a, &b))
+            return 0;
+    return 1;
 }
 
 void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err)
 {
-    verdict_one(v, LC_VIEW_FEATURE_MEAN, out, err);
-    verdict_one(v, LC_VIEW_WINDOW_MEAN, out, err);
-    verdict_one(v, LC_VIEW_POOLED, out, err);
+    static const enum lc_view_mean order[] = {LC_VIEW_FEATURE_MEAN, LC_VIEW_WINDOW_MEAN, LC_VIEW_POOLED};
+
+    if (!all_rise(v)) {
+        for (int k = 0; k < LC_VIEW_MEANS; k++)
+            verdict_one(v, order[k], out, err);
+        return;
+    }
+    lc_bytes_printf(out, err, "Mean entropy rises with depth at every step, under each definition: ");
+    for (int k = 0; k < LC_VIEW_MEANS; k++) {
+        say_ends(v, order[k], out, err);
+        lc_bytes_printf(out, err, "%s", k < LC_VIEW_MEANS - 1 ? "; " : ".\n");
+    }
 }
 
 static int64_t add_means(const struct lc_view *v, enum lc_view_mean k, struct lc_table *t, struct lc_err *err)
@@ -157,6 +194,9 @@ int lc_figure_depth(const struct lc_view *v, struct lc_figure_out *out, struct l
         return err->code;
     }
     depth_script(v, &out->table, end, &out->script, err);
+    lc_bytes_printf(&out->sentence, err,
+                    "Higher means that features draw on more tokens; bars that do not overlap are differences that other windows "
+                    "would show too.\n");
     lc_figure_verdict(v, &out->sentence, err);
     return err->code;
 }

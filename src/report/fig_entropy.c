@@ -32,7 +32,7 @@ static int64_t entropies_of(const struct lc_view_site *s, int32_t feature, doubl
     return n;
 }
 
-static void feature_panel(const struct lc_view_site *s, int32_t feature, double high, struct lc_figure_out *out,
+static void feature_panel(const struct lc_view_site *s, int32_t feature, const double *axis, struct lc_figure_out *out,
                           struct lc_err *err)
 {
     double *x, low, top;
@@ -48,8 +48,8 @@ static void feature_panel(const struct lc_view_site *s, int32_t feature, double 
         lc_table_row(&out->table, err, "siirri", s->name, (int64_t)feature, (int64_t)k, b.edge[k], b.edge[k + 1], b.count[k]);
     lc_bytes_printf(&out->script, err,
                     "set title 'feature %" PRId32 ": N = %" PRId64 ", mean %.3f'\nset xlabel 'entropy H (bit)'\n"
-                    "set ylabel 'samples'\nset xrange [0:%g]\nset yrange [0:*]\n",
-                    feature, n, stat.mean, high);
+                    "set ylabel 'samples'\nset xrange [%g:%g]\nset yrange [0:*]\n",
+                    feature, n, stat.mean, axis[0], axis[1]);
     mean_line(&out->script, stat.n ? stat.mean : 0, err);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 4, 0, LC_SKY, err);
     free(x);
@@ -63,11 +63,27 @@ static double entropy_axis(const struct lc_view *v)
     return length > 1 ? log2((double)length) : 10;
 }
 
+/* Whole bits around all entropies of the chosen features. */
+static void shared_axis(const struct lc_view_site *s, const int64_t *row, int n, double axis[2], struct lc_err *err)
+{
+    axis[0] = INFINITY;
+    axis[1] = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        double *x, low, high;
+        int64_t count = entropies_of(s, lc_view_i32(s, LC_VIEW_F_FEATURE)[row[i]], &x, err);
+        lc_bins_range(x, count, &low, &high);
+        axis[0] = fmin(axis[0], floor(low));
+        axis[1] = fmax(axis[1], floor(high) + 1);
+        free(x);
+    }
+}
+
 int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"site", "feature", "bin", "entropy_low_bits", "entropy_high_bits", "samples", NULL};
     const struct lc_view_site *s = lc_figure_middle_site(v);
     int64_t row[TOP];
+    double axis[2];
     int n = s ? lc_figure_top_features(s, TOP, row) : 0;
 
     lc_table_begin(&out->table, columns);
@@ -75,9 +91,10 @@ int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *o
         lc_figure_leave_out(out, "no given result holds influence with features of enough samples");
         return err->code;
     }
+    shared_axis(s, row, n, axis, err);
     lc_panels_begin(&out->script, n, err);
     for (int i = 0; i < n; i++)
-        feature_panel(s, lc_view_i32(s, LC_VIEW_F_FEATURE)[row[i]], entropy_axis(v), out, err);
+        feature_panel(s, lc_view_i32(s, LC_VIEW_F_FEATURE)[row[i]], axis, out, err);
     lc_panels_end(&out->script, err);
     lc_bytes_printf(&out->sentence, err,
                     "At %s, the %d features with most samples: one feature reaches differently far in different windows.", s->name,
@@ -105,7 +122,32 @@ static void site_panel(const struct lc_view_site *s, double high, struct lc_figu
                     s->name, stat.n, stat.mean, high);
     mean_line(&out->script, stat.n ? stat.mean : 0, err);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0, LC_BLUE, err);
-    lc_bytes_printf(&out->sentence, err, " %s: %.3f bit (sd %.3f, N = %" PRId64 ").", s->name, stat.mean, stat.sd, stat.n);
+}
+
+/* Where features differ most and least. */
+static void say_spread(const struct lc_view *v, struct lc_bytes *sentence, struct lc_err *err)
+{
+    const char *wide = NULL, *narrow = NULL;
+    double most = -1, least = INFINITY;
+
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        double sd = lc_view_stat_f64(lc_view_f64(s, LC_VIEW_F_MEAN), lc_view_count(s, LC_VIEW_F_MEAN)).sd;
+        if (sd > most) {
+            most = sd;
+            wide = s->name;
+        }
+        if (sd < least) {
+            least = sd;
+            narrow = s->name;
+        }
+    }
+    lc_bytes_printf(sentence, err, "How the features of a site spread around its mean");
+    if (wide && narrow && wide != narrow)
+        lc_bytes_printf(sentence, err, ": most at %s (sd %.3f bit), least at %s (sd %.3f bit)", wide, most, narrow, least);
+    else if (wide)
+        lc_bytes_printf(sentence, err, ": sd %.3f bit at %s", most, wide);
+    lc_bytes_printf(sentence, err, ".");
 }
 
 int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
@@ -121,7 +163,7 @@ int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *
         return err->code;
     }
     panels = panels < LC_PANELS_MAX ? panels : LC_PANELS_MAX;
-    lc_bytes_printf(&out->sentence, err, "How the features of a site spread around its mean:");
+    say_spread(v, &out->sentence, err);
     lc_panels_begin(&out->script, panels, err);
     for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
         if (lc_view_count(&v->site[i], LC_VIEW_F_MEAN) == 0)
@@ -193,12 +235,11 @@ static void frequency_panel(const struct lc_view_site *s, double high, struct lc
     n = lc_table_rows(&out->table) - from;
     add_dots(&out->table, from, high, &out->script, err);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s: N = %" PRId64 "'\nset xlabel 'activation probability p_i'\n"
+                    "set title '%s: N = %" PRId64 ", r = %.2f'\nset xlabel 'activation probability p_i'\n"
                     "set ylabel 'mean entropy (bit)'\nset logscale x\nset format x '%%.0e'\nset xrange [*:*]\nset yrange [0:%g]\n",
-                    s->name, n, high);
+                    s->name, n, log_correlation(&out->table, from), high);
     if (n > 0)
         lc_bytes_printf(&out->script, err, "plot $D using 1:2 with points pt 7 ps 0.3 lc rgb '" LC_BLUE "' notitle\n");
-    lc_bytes_printf(&out->sentence, err, " %s: r = %.2f (N = %" PRId64 ").", s->name, log_correlation(&out->table, from), n);
 }
 
 int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
@@ -215,8 +256,7 @@ int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *o
     }
     panels = panels < LC_PANELS_MAX ? panels : LC_PANELS_MAX;
     lc_bytes_printf(&out->sentence, err,
-                    "Whether features that are active more often reach further back; r is Pearson's correlation of entropy with "
-                    "log10 p_i.");
+                    "Whether features that are active more often reach further back: a cloud that leans to the right (r > 0) says yes.");
     lc_panels_begin(&out->script, panels, err);
     for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
         if (!has_both(&v->site[i]))

@@ -139,7 +139,7 @@ static void draw_lines(const struct line *line, int n, const struct lc_table *t,
         if (line[i].to > line[i].from)
             lc_table_plot(t, block, line[i].from, line[i].to, script, err);
     }
-    lc_bytes_printf(script, err, "plot $dots using 1:2 with points pt 7 ps 0.25 lc rgb '#b0b0b0' title 'features'");
+    lc_bytes_printf(script, err, "plot $dots using 1:2 with points pt 7 ps 0.35 lc rgb '#a0a0a0' title 'features'");
     for (int i = 0; i < n; i++) {
         if (line[i].to == line[i].from)
             continue;

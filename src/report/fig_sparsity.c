@@ -110,7 +110,6 @@ static void density_panel(const struct lc_view_site *s, double low, struct lc_fi
                     "set ylabel 'features'\nset xrange [%g:0]\nset yrange [0:*]\n",
                     s->name, n - dead, active, low);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0, LC_GREEN, err);
-    lc_bytes_printf(&out->sentence, err, " %s: %" PRId64 " of %" PRId64 " features dead, mean L0 %.1f.", s->name, dead, n, active);
 }
 
 int lc_figure_density(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
@@ -125,6 +124,7 @@ int lc_figure_density(const struct lc_view *v, struct lc_figure_out *out, struct
         return err->code;
     }
     lc_bytes_printf(&out->sentence, err, "How often features are active: rare ones at the left, dense ones at the right.");
+    say_panels(v, panels, &out->sentence, err);
     lc_panels_begin(&out->script, panels, err);
     for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
         if (lc_view_count(&v->site[i], LC_VIEW_FREQUENCY) == 0)

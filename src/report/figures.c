@@ -35,7 +35,8 @@ const struct lc_figure lc_figures[] = {
      "Mean H of each feature over its samples, 20 bins from least to greatest at each site; dashed: the mean over features.",
      lc_figure_entropy_histograms},
     {"entropy_frequency", "8", "Mean entropy against activation probability",
-     "One dot a feature: mean H over its samples against p_i, the share of positions where it is active.",
+     "One dot a feature: mean H over its samples against p_i, the share of positions where it is active. r: Pearson's correlation "
+     "of mean H with log10 p_i.",
      lc_figure_entropy_frequency},
 };
 const int lc_figures_count = sizeof lc_figures / sizeof lc_figures[0];
@@ -131,15 +132,28 @@ void lc_site_axis(struct lc_bytes *script, const struct lc_view *v, struct lc_er
         lc_bytes_printf(script, err, "set xlabel 'site'\n");
 }
 
-void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double floor,
+/* A step of 1, 2 or 5 times a power of ten, at least 1: counts have no halves. */
+static double whole_step(double x)
+{
+    double power = x > 1 ? pow(10, floor(log10(x))) : 1, m = x / power;
+
+    return power * (m <= 1.5 ? 1 : m <= 3.5 ? 2 : m <= 7.5 ? 5 : 10);
+}
+
+void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double base,
                    const char *color, struct lc_err *err)
 {
     int c = low_column;
+    double most = 1;
 
+    for (int64_t r = from; r < to; r++)
+        most = fmax(most, lc_table_number(t, r, c + 1));
+    if (base == 0)
+        lc_bytes_printf(script, err, "set ytics %g\n", whole_step(most / 4));
     lc_table_plot(t, "D", from, to, script, err);
     lc_bytes_printf(script, err,
                     "plot $D using (0.5*($%d+$%d)):%d:%d:%d:(%g):($%d>0?$%d:%g) with boxxyerror lc rgb '%s' notitle\n", c, c + 1,
-                    c + 2, c, c + 1, floor, c + 2, c + 2, floor, color);
+                    c + 2, c, c + 1, base, c + 2, c + 2, base, color);
 }
 
 const struct lc_view_site *lc_figure_middle_site(const struct lc_view *v)

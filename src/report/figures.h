@@ -35,7 +35,7 @@ int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out,
 int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 
-/* Does mean entropy rise with depth? One sentence for each definition that is there; "" without influence. */
+/* Does mean entropy rise with depth? Sentences, each a line; none without influence. */
 void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err);
 
 /* Say why nothing can be drawn. */
@@ -64,8 +64,8 @@ void lc_panels_end(struct lc_bytes *script, struct lc_err *err);
 /* Sites along x at 0, 1, ...: range, tics and axis label. */
 void lc_site_axis(struct lc_bytes *script, const struct lc_view *v, struct lc_err *err);
 
-/* Boxes of rows [from, to) whose columns low, high, count (numbers from 1) are a histogram; `floor` is where boxes stand. */
-void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double floor,
+/* Boxes of rows [from, to) whose columns low, high, count (numbers from 1) are a histogram; `base` is where boxes stand. */
+void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double base,
                    const char *color, struct lc_err *err);
 
 /* The site in the middle of those with features that have samples; NULL for none. */

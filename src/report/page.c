@@ -23,7 +23,9 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.3rem .65rem;text-align:right;border-bottom:1px solid #e6e6e6;vertical-align:bottom}\n"
     "th{font-weight:600;max-width:8rem}\n"
-    "td.text,th:first-child{text-align:left;overflow-wrap:anywhere;vertical-align:top}\n"
+    "td.text,th:first-child,.words th{text-align:left;vertical-align:top}\n"
+    "td.text:first-child{white-space:nowrap}\n"
+    ".words td.text{white-space:normal;overflow-wrap:break-word}\n"
     ".tokens{font:15px/1.9 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;max-width:none;white-space:pre-wrap;"
     "border:1px solid #e6e6e6;padding:.6rem .8rem}\n"
     ".tokens span{padding:.15em 0;border-radius:2px}\n"
@@ -31,14 +33,17 @@ static const char style[] =
     "pre{font-size:.8rem;background:#f6f6f6;padding:.75rem;overflow-x:auto}\n"
     "a{color:#00598a}\n";
 
-/* A paragraph of plain text. */
-static void paragraph(struct lc_bytes *page, const char *class, const struct lc_bytes *text, struct lc_err *err)
+/* Plain text, each line a paragraph. */
+static void paragraphs(struct lc_bytes *page, const char *class, const struct lc_bytes *text, struct lc_err *err)
 {
-    if (text->size == 0)
-        return;
-    lc_bytes_printf(page, err, "<p class=\"%s\">", class);
-    lc_escape_bytes(page, LC_ESCAPE_HTML, text->data, text->size, err);
-    lc_bytes_printf(page, err, "</p>\n");
+    for (size_t from = 0; from < text->size;) {
+        const unsigned char *line = text->data + from, *end = memchr(line, '\n', text->size - from);
+        size_t size = end ? (size_t)(end - line) : text->size - from;
+        lc_bytes_printf(page, err, "<p class=\"%s\">", class);
+        lc_escape_bytes(page, LC_ESCAPE_HTML, line, size, err);
+        lc_bytes_printf(page, err, "</p>\n");
+        from += size + 1;
+    }
 }
 
 static void heading(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
@@ -60,26 +65,17 @@ static void heading(struct lc_bytes *page, const struct lc_view *v, struct lc_er
 
 static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
 {
-    struct lc_table influence, sparsity;
-
-    lc_summary_influence(v, &influence, err);
-    lc_summary_sparsity(v, &sparsity, err);
-    if (lc_table_rows(&influence) > 0) {
-        lc_bytes_printf(page, err, "<h3>Influence, by site</h3>\n");
-        lc_table_html(&influence, page, err);
-        lc_bytes_printf(page, err,
-                        "<p class=\"small\">Entropies in bits; low and high: bootstrap 95 %% interval of feature_mean; effective "
-                        "tokens: 2^feature_mean; degenerate samples (no or non-finite influence) are counted and never averaged in; "
-                        "share explained: sum of the reconstruction's influence over the residual's; overlap: sum of the lesser of "
-                        "the two profiles. <a href=\"tables/summary_influence.csv\">CSV</a></p>\n");
+    for (int i = 0; i < lc_summaries_count; i++) {
+        const struct lc_summary *s = &lc_summaries[i];
+        struct lc_table t;
+        s->make(v, &t, err);
+        if (lc_table_rows(&t) > 0) {
+            lc_bytes_printf(page, err, "<h3>%s</h3>\n", s->title);
+            lc_table_html(&t, page, err);
+            lc_bytes_printf(page, err, "<p class=\"small\">%s <a href=\"tables/%s.csv\">CSV</a></p>\n", s->note, s->name);
+        }
+        lc_table_release(&t);
     }
-    if (lc_table_rows(&sparsity) > 0) {
-        lc_bytes_printf(page, err, "<h3>Sparsity, by site</h3>\n");
-        lc_table_html(&sparsity, page, err);
-        lc_bytes_printf(page, err, "<p class=\"small\"><a href=\"tables/summary_sparsity.csv\">CSV</a></p>\n");
-    }
-    lc_table_release(&influence);
-    lc_table_release(&sparsity);
 }
 
 void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
@@ -93,11 +89,11 @@ void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err
                     style);
     heading(page, v, err);
     lc_figure_verdict(v, &verdict, err);
-    paragraph(page, "verdict", &verdict, err);
+    paragraphs(page, "verdict", &verdict, err);
     lc_bytes_release(&verdict);
     lc_bytes_printf(page, err, "<h2>Summary</h2>\n");
     site_tables(page, v, err);
-    paragraph(page, "small", &v->notes, err);
+    paragraphs(page, "small", &v->notes, err);
     lc_bytes_printf(page, err, "<h2>Figures</h2>\n");
 }
 
@@ -108,7 +104,7 @@ void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int positi
     if (f->number[0])
         lc_bytes_printf(page, err, " <span class=\"small\">(the paper's figure %s)</span>", f->number);
     lc_bytes_printf(page, err, "</h3>\n");
-    paragraph(page, "say", &out->sentence, err);
+    paragraphs(page, "say", &out->sentence, err);
     lc_bytes_add(page, svg->data, svg->size, err);
     lc_bytes_add(page, out->html.data, out->html.size, err);
     lc_bytes_printf(page, err, "<figcaption>");
@@ -140,8 +136,10 @@ static void result_details(struct lc_bytes *page, const struct lc_view *v, int64
     lc_escape_text(page, LC_ESCAPE_HTML, lc_path_name(v->paths[i]), err);
     lc_bytes_printf(page, err, "</h3>\n");
     lc_summary_definitions(v->result[i], &definitions, err);
+    lc_bytes_printf(page, err, "<div class=\"words\">\n");
     if (lc_table_rows(&definitions) > 0)
         lc_table_html(&definitions, page, err);
+    lc_bytes_printf(page, err, "</div>\n");
     lc_table_release(&definitions);
     text_dataset(page, v->result[i], "config", "Configuration, every default written out", err);
     text_dataset(page, v->result[i], "provenance/files", "Provenance: SHA-256, size, role and name of every input file", err);

@@ -94,17 +94,14 @@ static int draw_figure(const struct lc_figure *f, const struct lc_view *v, const
 
 static int write_summaries(const struct lc_view *v, const char *folder, struct lc_err *err)
 {
-    struct lc_table t;
-    int rc;
+    int rc = LC_OK;
 
-    lc_summary_influence(v, &t, err);
-    rc = err->code == LC_OK ? write_table(folder, "summary_influence", &t, err) : err->code;
-    lc_table_release(&t);
-    if (rc != LC_OK)
-        return rc;
-    lc_summary_sparsity(v, &t, err);
-    rc = err->code == LC_OK ? write_table(folder, "summary_sparsity", &t, err) : err->code;
-    lc_table_release(&t);
+    for (int i = 0; i < lc_summaries_count && rc == LC_OK; i++) {
+        struct lc_table t;
+        lc_summaries[i].make(v, &t, err);
+        rc = err->code == LC_OK ? write_table(folder, lc_summaries[i].name, &t, err) : err->code;
+        lc_table_release(&t);
+    }
     return rc;
 }
 

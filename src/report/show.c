@@ -34,10 +34,11 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    lc_summary_influence(v, &t, err);
-    print_titled("Influence, by site (entropies in bits)", &t, INT64_MAX, out, err);
-    lc_summary_sparsity(v, &t, err);
-    return print_titled("Sparsity, by site", &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summaries_count; i++) {
+        lc_summaries[i].make(v, &t, err);
+        print_titled(lc_summaries[i].title, &t, INT64_MAX, out, err);
+    }
+    return err->code;
 }
 
 /* Features by influence: the default order is the number of samples. */
@@ -208,8 +209,8 @@ static int show_profile(const struct lc_view_site *s, const struct lc_tokens *to
 }
 
 /* What is known of one feature at one site, as name and value. */
-static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens, FILE *out,
-                        struct lc_err *err)
+static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens, int *known,
+                        FILE *out, struct lc_err *err)
 {
     static const char *const columns[] = {"what", "value", NULL};
     const struct lc_view_feature *f = lc_view_find(s, (int32_t)feature);
@@ -230,18 +231,19 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
         lc_table_row(&t, err, "sr", "sum of activations", f->activation);
         lc_table_row(&t, err, "sr", "strongest activation", tokens->strongest < 0 ? (double)NAN : tokens->activation);
     }
+    *known |= lc_table_rows(&t) > 0;
     snprintf(title, sizeof title, "%.64s: feature %" PRId64, s->name, feature);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
-static int show_feature(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out, struct lc_err *err)
 {
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
 
     if (s->influence)
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
-    LC_TRY(rc, show_numbers(s, what->feature, &tokens, out, err));
+    LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
     if (tokens.share)
         rc = show_profile(s, &tokens, out, err);
@@ -262,18 +264,22 @@ static int site_fail(const struct lc_view *v, const char *site, struct lc_err *e
 
 static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE *out, struct lc_err *err)
 {
-    int shown = 0, rc = LC_OK;
+    int shown = 0, known = 0, rc = LC_OK;
 
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
         if (what->site && strcmp(what->site, s->name) != 0)
             continue;
         shown++;
-        rc = what->feature >= 0 ? show_feature(s, what, out, err) : show_features(s, what, out, err);
+        rc = what->feature >= 0 ? show_feature(s, what, &known, out, err) : show_features(s, what, out, err);
         if (rc != LC_OK)
             return rc;
     }
-    return what->site && !shown ? site_fail(v, what->site, err) : LC_OK;
+    if (what->site && !shown)
+        return site_fail(v, what->site, err);
+    if (what->feature >= 0 && !known)
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here", v->paths[0], what->feature);
+    return LC_OK;
 }
 
 int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_err *err)

@@ -58,26 +58,39 @@ static double profile_overlap(const struct lc_view_site *s)
     return used ? total / (double)used : NAN;
 }
 
-void lc_summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+static void summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {"site", "samples", "degenerate", "features", "feature_mean_bits", "low", "high",
-                                          "window_mean_bits", "pooled_bits", "effective_tokens", "token_vector_residual_bits",
-                                          "token_vector_reconstruction_bits", "share_explained", "profile_overlap", NULL};
+                                          "window_mean_bits", "pooled_bits", "effective_tokens", NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
         const struct lc_view_summary *m = s->mean;
         if (s->influence)
-            lc_table_row(t, err, "siiirrrrrrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
+            lc_table_row(t, err, "siiirrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
                          lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value, m[LC_VIEW_FEATURE_MEAN].low,
                          m[LC_VIEW_FEATURE_MEAN].high, m[LC_VIEW_WINDOW_MEAN].value, m[LC_VIEW_POOLED].value,
-                         exp2(m[LC_VIEW_FEATURE_MEAN].value), vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
+                         exp2(m[LC_VIEW_FEATURE_MEAN].value));
+    }
+}
+
+static void summary_token_vector(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    static const char *const columns[] = {"site", "readouts", "residual_bits", "reconstruction_bits", "share_explained",
+                                          "profile_overlap", NULL};
+
+    lc_table_begin(t, columns);
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY), b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
+        if (a > 0 || b > 0)
+            lc_table_row(t, err, "sirrrr", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
                          vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), share_explained(s), profile_overlap(s));
     }
 }
 
-void lc_summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {"site", "features", "live", "dead", "activations", "mean_L0", "tokens", "threshold",
                                           NULL};
@@ -102,6 +115,19 @@ void lc_summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_
         lc_table_row(t, err, "siiiirir", s->name, n, live, n - live, sum, l0, tokens, threshold);
     }
 }
+
+const struct lc_summary lc_summaries[] = {
+    {"summary_influence", "Influence, by site",
+     "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: 2^feature_mean; degenerate samples "
+     "(no influence, or not finite) are counted and never averaged in.",
+     summary_influence},
+    {"summary_token_vector", "Token vectors, by site",
+     "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; profile overlap: sum over "
+     "positions of the lesser of the two shares; means over readouts.",
+     summary_token_vector},
+    {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.", summary_sparsity},
+};
+const int lc_summaries_count = sizeof lc_summaries / sizeof lc_summaries[0];
 
 /* Attributes of the file, and of influence groups, that readers must know. */
 static const struct {

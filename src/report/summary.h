@@ -5,9 +5,13 @@
 #include "table.h"
 #include "view.h"
 
-/* One row a site; columns of the influence and of the sparsity job. */
-void lc_summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
-void lc_summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
+/* Tables with one row a site. */
+struct lc_summary {
+    const char *name, *title, *note;
+    void (*make)(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
+};
+extern const struct lc_summary lc_summaries[];
+extern const int lc_summaries_count;
 
 /* Attributes that say what was measured: of the file, then of the influence at its first site.
  * Columns: what, value. */

@@ -194,7 +194,7 @@ static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_es
     else if (isnan(c->is.real))
         lc_bytes_printf(out, err, "-");
     else
-        lc_bytes_printf(out, err, "%.4g", c->is.real);
+        lc_bytes_printf(out, err, "%#.4g", c->is.real);
 }
 
 void lc_table_html(const struct lc_table *t, struct lc_bytes *out, struct lc_err *err)

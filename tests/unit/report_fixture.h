@@ -33,6 +33,8 @@ struct fx_site {
     double w_mean[FX_N];
     double vector_entropy[FX_N], vector_total[FX_N];
     float vector_profile[FX_N * FX_T];
+    double half_total[FX_N]; /* a reconstruction of half the residual */
+    float half_profile[FX_N * FX_T];
 };
 
 static double fx_uniform(uint64_t stream, uint64_t counter)
@@ -99,6 +101,9 @@ static void fx_samples(struct fx_site *s, int layer)
         fx_profile(s->vector_profile + w * FX_T, 2 + 3.0 * layer, 1, (uint64_t)(400 + layer), (uint64_t)w);
         double unused;
         fx_entropy(s->vector_profile + w * FX_T, &s->vector_entropy[w], &s->vector_total[w], &unused);
+        s->half_total[w] = s->vector_total[w] / 2;
+        for (int t = w * FX_T; t < (w + 1) * FX_T; t++)
+            s->half_profile[t] = s->vector_profile[t] / 2;
     }
 }
 
@@ -206,6 +211,9 @@ static int fx_put_site(struct lc_result *r, const char *site, const struct fx_si
     FX_PUT("token_vector/residual/entropy", s->vector_entropy, FX_N);
     FX_PUT("token_vector/residual/total", s->vector_total, FX_N);
     FX_PUT("token_vector/residual/profile", s->vector_profile, FX_N, FX_T);
+    FX_PUT("token_vector/reconstruction/entropy", s->vector_entropy, FX_N);
+    FX_PUT("token_vector/reconstruction/total", s->half_total, FX_N);
+    FX_PUT("token_vector/reconstruction/profile", s->half_profile, FX_N, FX_T);
     FX_PUT("features/feature", s->f_feature, s->m);
     FX_PUT("features/samples", s->f_samples, s->m);
     FX_PUT("features/entropy_mean", s->f_mean, s->m);
