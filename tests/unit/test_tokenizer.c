@@ -123,10 +123,11 @@ static void build_gpt2(const char *out)
             json_array_append_new(list, json_string(line));
     }
     fclose(f);
-    root = json_pack("{s:n, s:{s:s, s:b}, s:[{s:i, s:s, s:b, s:b, s:b, s:b, s:b}], s:{s:s, s:o, s:o}}", "normalizer",
-                     "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0, "added_tokens", "id", 50256,
-                     "content", "<|endoftext|>", "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0,
-                     "special", 1, "model", "type", "BPE", "vocab", json_load_file(vocab, 0, NULL), "merges", list);
+    root = json_pack("{s:n, s:{s:s, s:b}, s:[{s:i, s:s, s:b, s:b, s:b, s:b, s:b}], s:{s:s, s:o, s:o}}",
+                     "normalizer", "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0,
+                     "added_tokens", "id", 50256, "content", "<|endoftext|>", "single_word", 0, "lstrip", 0,
+                     "rstrip", 0, "normalized", 0, "special", 1, "model", "type", "BPE", "vocab",
+                     json_load_file(vocab, 0, NULL), "merges", list);
     assert_non_null(root);
     assert_int_equal(json_dump_file(root, out, 0), 0);
     json_decref(root);
@@ -211,7 +212,8 @@ static void bytes_give_the_text_back(void **state)
 
 static void invalid_utf8_is_refused(void **state)
 {
-    static const char *const text[] = {"abc\xff", "abc\xc3", "abc\xed\xa0\x80", "abc\xc0\x80", "abc\xf4\x90\x80\x80"};
+    static const char *const text[] = {"abc\xff", "abc\xc3", "abc\xed\xa0\x80", "abc\xc0\x80",
+                                       "abc\xf4\x90\x80\x80"};
     struct lc_tokenizer *tok = open_tokenizer(DATA "neox.tokenizer.json");
     struct lc_ids ids = {0};
 
@@ -251,10 +253,10 @@ static void long_words_take_little_time(void **state)
 }
 
 #define FLAGS "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true"
-#define PRE "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
+#define PRE   "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
 #define SPLIT(pattern, behavior)                                                                             \
-    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":" pattern                  \
+    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":" pattern  \
     ",\"behavior\":\"" behavior "\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"   \
     "\"use_regex\":false}]}," MODEL "}"
 
@@ -272,19 +274,26 @@ static const struct {
     {"{" PRE ",\"model\":{\"type\":\"WordPiece\"}}", "model.type is 'WordPiece'; allowed: BPE"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"dropout\":0.1}}", "model.dropout is a number; allowed: null"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"unk_token\":\"u\"}}", "model.unk_token is 'u'; allowed: null"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}", "model.byte_fallback is true; allowed: false"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}", "model.end_of_word_suffix is '</w>'"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}",
+     "model.byte_fallback is true; allowed: false"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}",
+     "model.end_of_word_suffix is '</w>'"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", "model.vocab is an array"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "model.vocab is empty"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "model.vocab['a'] is -1"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":2147483647},\"merges\":[]}}", "is 2147483647; allowed"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":70000},\"merges\":[]}}", "the largest id is 70000"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1,\"b\":1},\"merges\":[]}}", "two entries have the id 1"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":2147483647},\"merges\":[]}}",
+     "is 2147483647; allowed"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":70000},\"merges\":[]}}",
+     "the largest id is 70000"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1,\"b\":1},\"merges\":[]}}",
+     "two entries have the id 1"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}}", "duplicate"},
     {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a z\"]}}",
      "model.merges[0]: 'z' is not in the vocabulary"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\",\"a\"]]}}", "the merged 'aa' is not"},
-    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", "model.merges[0] is 'a'"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\",\"a\"]]}}",
+     "the merged 'aa' is not"},
+    {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}",
+     "model.merges[0] is 'a'"},
     {"{\"normalizer\":{\"type\":\"Lowercase\"}," PRE "," MODEL "}", "normalizer.type is 'Lowercase'"},
     {"{" MODEL "}", "pre_tokenizer.type is missing"},
     {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "pre_tokenizer.type is 'Metaspace'"},
@@ -301,12 +310,16 @@ static const struct {
     {SPLIT("{\"Regex\":\"a{2}+\"}", "Isolated"), "a '{' at byte 1"},
     {SPLIT("{\"Regex\":\"?\"}", "Isolated"), "refused by PCRE2"},
     {"{\"added_tokens\":[{\"id\":3,\"content\":\"x\"," FLAGS "}]," PRE "," MODEL "}", NULL},
-    {"{\"added_tokens\":[{\"id\":9,\"content\":\"x\"," FLAGS "}]," PRE "," MODEL "}", "added_tokens[0].id is 9; allowed: 3"},
-    {"{\"added_tokens\":[{\"id\":3,\"content\":\"\"," FLAGS "}]," PRE "," MODEL "}", "added_tokens[0].content is ''"},
+    {"{\"added_tokens\":[{\"id\":9,\"content\":\"x\"," FLAGS "}]," PRE "," MODEL "}",
+     "added_tokens[0].id is 9; allowed: 3"},
+    {"{\"added_tokens\":[{\"id\":3,\"content\":\"\"," FLAGS "}]," PRE "," MODEL "}",
+     "added_tokens[0].content is ''"},
     {"{\"added_tokens\":[{\"id\":3}]," PRE "," MODEL "}", "added_tokens[0].single_word is missing"},
-    {"{\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"single_word\":false,\"lstrip\":true}]," PRE "," MODEL "}",
+    {"{\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"single_word\":false,\"lstrip\":true}]," PRE "," MODEL
+     "}",
      "added_tokens[0].lstrip is true; allowed: false"},
-    {"{\"added_tokens\":[{\"id\":0,\"content\":\"a\"," FLAGS "},{\"id\":0,\"content\":\"a\"," FLAGS "}]," PRE "," MODEL "}",
+    {"{\"added_tokens\":[{\"id\":0,\"content\":\"a\"," FLAGS "},{\"id\":0,\"content\":\"a\"," FLAGS "}]," PRE
+     "," MODEL "}",
      "have the same content"},
 };
 
