@@ -133,7 +133,25 @@ static void build_gpt2(const char *out)
     json_decref(root);
 }
 
-static void check_file(const struct lc_tokenizer *tok, const char *text, int64_t count, const char *hash)
+/* Where no normalizer is at work, the bytes of the ids are the text. */
+static void check_bytes(const struct lc_tokenizer *tok, const struct lc_ids *ids, const void *text,
+                        size_t size)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_bytes back = {0};
+    size_t n;
+
+    for (int64_t i = 0; i < ids->count; i++) {
+        const unsigned char *p = lc_tokenizer_bytes(tok, ids->id[i], &n);
+        assert_int_equal(lc_bytes_add(&back, p, n, &err), LC_OK);
+    }
+    assert_int_equal(back.size, size);
+    assert_memory_equal(back.data, text, size);
+    lc_bytes_release(&back);
+}
+
+static void check_file(const struct lc_tokenizer *tok, const char *text, int64_t count, const char *hash,
+                       int plain)
 {
     struct lc_err err = LC_ERR_INIT;
     char path[LC_PATH_MAX], hex[LC_HASH_HEX];
@@ -146,6 +164,8 @@ static void check_file(const struct lc_tokenizer *tok, const char *text, int64_t
     hash_ids(hex, &ids);
     assert_int_equal(ids.count, count);
     assert_string_equal(hex, hash);
+    if (plain)
+        check_bytes(tok, &ids, map.data, map.size);
     lc_ids_release(&ids);
     lc_map_close(&map);
 }
@@ -172,7 +192,7 @@ static void whole_files(void **state)
     f = fopen(DATA "hashes.txt", "r");
     assert_non_null(f);
     for (; fscanf(f, "%31s %31s %lld %79s", kind, text, &count, hash) == 4; lines++)
-        check_file(tok[strcmp(kind, "gpt2") == 0], text, count, hash);
+        check_file(tok[strcmp(kind, "gpt2") == 0], text, count, hash, strcmp(kind, "gpt2") == 0);
     assert_int_equal(lines, 6);
     assert_int_equal(lc_tokenizer_bos(tok[0]), 0);
     assert_int_equal(lc_tokenizer_bos(tok[1]), 50256);
@@ -184,28 +204,19 @@ static void whole_files(void **state)
     rmdir(folder);
 }
 
-/* Without a normalizer and a prefix space, the bytes of the ids are the text. */
 static void bytes_give_the_text_back(void **state)
 {
     static const char text[] = "It's 3 caf\xc3\xa9s \xf0\x9f\x99\x82\n\t<|endoftext|> <|end|><|x|>!";
     struct lc_tokenizer *tok = open_tokenizer(DATA "llama3.tokenizer.json");
     struct lc_ids ids = encode(tok, text, sizeof text - 1);
-    struct lc_bytes back = {0};
-    struct lc_err err = LC_ERR_INIT;
     size_t size;
 
     (void)state;
-    for (int64_t i = 0; i < ids.count; i++) {
-        const unsigned char *p = lc_tokenizer_bytes(tok, ids.id[i], &size);
-        assert_int_equal(lc_bytes_add(&back, p, size, &err), LC_OK);
-    }
-    assert_int_equal(back.size, sizeof text - 1);
-    assert_memory_equal(back.data, text, back.size);
+    check_bytes(tok, &ids, text, sizeof text - 1);
     assert_non_null(lc_tokenizer_bytes(tok, -1, &size));
     assert_int_equal(size, 0);
     assert_non_null(lc_tokenizer_bytes(tok, (int32_t)lc_tokenizer_vocab_size(tok), &size));
     assert_int_equal(size, 0);
-    lc_bytes_release(&back);
     lc_ids_release(&ids);
     lc_tokenizer_close(tok);
 }
@@ -323,6 +334,29 @@ static const struct {
      "have the same content"},
 };
 
+/* Three tokens and one merge, worked by hand; 'c' has no token. */
+static void merges_by_hand(void **state)
+{
+    static const int32_t wanted[] = {2, 2, 1, 0, 2};
+    char path[] = "/tmp/lc-tokenizer-XXXXXX";
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_tokenizer *tok;
+    struct lc_ids ids;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(lc_file_write(path, files[0].json, strlen(files[0].json), &err), LC_OK);
+    tok = open_tokenizer(path);
+    ids = encode(tok, "ababbaacb", 9);
+    assert_int_equal(ids.count, 5);
+    assert_memory_equal(ids.id, wanted, sizeof wanted);
+    lc_ids_release(&ids);
+    lc_tokenizer_close(tok);
+    unlink(path);
+}
+
 static void other_files_are_refused_by_name(void **state)
 {
     char folder[] = "/tmp/lc-tokenizer-XXXXXX", path[64];
@@ -357,6 +391,7 @@ int main(void)
         cmocka_unit_test(bytes_give_the_text_back),
         cmocka_unit_test(invalid_utf8_is_refused),
         cmocka_unit_test(long_words_take_little_time),
+        cmocka_unit_test(merges_by_hand),
         cmocka_unit_test(other_files_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
