@@ -62,7 +62,7 @@ $(B)/lightcone: $(call obj,src/main.c) $(B)/liblightcone.a
 
 $(B)/liblightcone.a: $(call obj,$(LIB_SRC) $(JOB_SRC))
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)

@@ -65,8 +65,9 @@ while IFS='|' read -r room own_headers own_foreign; do
     check_folder "src/$room"
     above="$above $own_headers"
 done <"$table"
-own_headers="" own_foreign=""
-check_folder src
+own_headers=""
+check_folder src # what stands above the rooms: the foreign headers of the row `top`
+own_foreign=""
 check_folder jobs
 
 for h in include/lightcone/*.h; do
