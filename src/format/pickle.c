@@ -633,8 +633,7 @@ static int op_reduce(struct machine *m, int64_t unused)
     return push(m, out);
 }
 
-/* An OrderedDict that came from state_dict() carries attributes (_metadata); they say nothing of the values.
- */
+/* An OrderedDict of state_dict() carries attributes (_metadata); they say nothing of the values. */
 static int op_build(struct machine *m, int64_t unused)
 {
     int rc = need(m, 2);
