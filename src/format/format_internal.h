@@ -1,5 +1,4 @@
-/* format_internal.h - what the files of this room share: parsing from memory, and the value tree of a pickle.
- */
+/* format_internal.h - what this room shares: parsing from memory, and the value tree of a pickle. */
 #ifndef LC_FORMAT_INTERNAL_H
 #define LC_FORMAT_INTERNAL_H
 

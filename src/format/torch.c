@@ -88,8 +88,7 @@ static zip_int64_t source_call(void *context, void *data, zip_uint64_t length, z
 
 /* --- entries --- */
 
-/* libzip does not tell where an entry lies, but opening one makes it go to that entry's local header first.
- */
+/* libzip does not tell where an entry lies, but opening one makes it go to its local header first. */
 static int local_header(struct archive *a, zip_uint64_t index, const char *name, uint64_t *at,
                         struct lc_err *err)
 {
