@@ -64,9 +64,10 @@ while IFS='|' read -r room own_headers own_foreign; do
     done
     check_folder "src/$room"
     above="$above $own_headers"
+    top_foreign=$own_foreign # of the last row
 done <"$table"
-own_headers=""
-check_folder src # what stands above the rooms: the foreign headers of the row `top`
+own_headers="" own_foreign=$top_foreign
+check_folder src
 own_foreign=""
 check_folder jobs
 
