@@ -19,13 +19,13 @@
 #define FEATURES "sites/SITE/influence/features/"
 #define WINDOWS  "sites/SITE/influence/windows/"
 
+/* clang-format off */
 #define TOKEN_VECTOR(kind, formula)                                                                          \
     {VECTOR kind "/entropy", F64, 1, "bit",                                                                  \
      "[R] entropy H of the " kind " token vector's profile, " formula},                                      \
-        {VECTOR kind "/total", F64, 1, "1", "[R] sum over positions of R(t') of the " kind " token vector"}, \
-    {                                                                                                        \
-        VECTOR kind "/profile", F32, 2, "1", "[R,T] R(t') of the " kind " token vector, " formula            \
-    }
+    {VECTOR kind "/total", F64, 1, "1", "[R] sum over positions of R(t') of the " kind " token vector"},     \
+    {VECTOR kind "/profile", F32, 2, "1", "[R,T] R(t') of the " kind " token vector, " formula}
+/* clang-format on */
 
 static const struct lc_schema_row rows[] = {
     {"config", U8, 1, "UTF-8 text",
