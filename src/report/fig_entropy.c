@@ -269,7 +269,7 @@ int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *o
         return err->code;
     }
     lc_bytes_printf(&out->sentence, err,
-                    "Whether features that are active more often reach further back: a cloud that leans to "
+                    "Whether features that are active more often reach further back: a cloud that rises to "
                     "the right (r > 0) says yes.");
     lc_panels_begin(&out->script, panels, err);
     for (int i = 0; i < panels; i++)
