@@ -162,7 +162,7 @@ enum { KEYS = sizeof keys / sizeof keys[0] };
 static void add_key(const struct lc_result *r, const char *group, const char *site, int k, struct lc_table *t,
                     struct lc_err *err)
 {
-    char what[160], *text = NULL;
+    char what[160], number[32], *text = NULL;
     int64_t integer;
     double real;
     int found = 0;
@@ -173,10 +173,13 @@ static void add_key(const struct lc_result *r, const char *group, const char *si
             lc_table_row(t, err, "ss", what, text);
         free(text);
     } else if (keys[k].kind == 'i') {
-        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found)
-            lc_table_row(t, err, "si", what, integer);
+        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found) {
+            snprintf(number, sizeof number, "%" PRId64, integer);
+            lc_table_row(t, err, "ss", what, number);
+        }
     } else if (lc_result_get_real(r, group, site, keys[k].key, &real, &found, err) == LC_OK && found) {
-        lc_table_row(t, err, "sr", what, real);
+        snprintf(number, sizeof number, "%.9g", real);
+        lc_table_row(t, err, "ss", what, number);
     }
 }
 
