@@ -184,8 +184,8 @@ void lc_table_csv(const struct lc_table *t, struct lc_bytes *out, struct lc_err 
 }
 
 /* For the eye: 4 digits, a dash for what is not there. */
-static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_escape how, struct lc_bytes *out,
-                      struct lc_err *err)
+static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_escape how,
+                      struct lc_bytes *out, struct lc_err *err)
 {
     if (c->kind == CELL_TEXT)
         lc_escape_text(out, how, cell_text(t, c), err);
@@ -194,7 +194,7 @@ static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_es
     else if (isnan(c->is.real))
         lc_bytes_printf(out, err, "-");
     else
-        lc_bytes_printf(out, err, "%#.4g", c->is.real);
+        lc_bytes_printf(out, err, fabs(c->is.real) >= 1000 ? "%.5g" : "%#.4g", c->is.real);
 }
 
 void lc_table_html(const struct lc_table *t, struct lc_bytes *out, struct lc_err *err)
@@ -269,8 +269,8 @@ int lc_table_print(const struct lc_table *t, int64_t top, FILE *out, struct lc_e
     return err->code;
 }
 
-void lc_table_plot(const struct lc_table *t, const char *block, int64_t from, int64_t to, struct lc_bytes *out,
-                   struct lc_err *err)
+void lc_table_plot(const struct lc_table *t, const char *block, int64_t from, int64_t to,
+                   struct lc_bytes *out, struct lc_err *err)
 {
     lc_bytes_printf(out, err, "$%s << EOD\n", block);
     for (int64_t r = from; r < to && err->code == LC_OK; r++) {
