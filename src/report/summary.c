@@ -148,7 +148,7 @@ static const struct {
 } keys[] = {
     {"job", 's', "job"},
     {"definitions", 's', "definitions"},
-    {"threshold", 'r', "activity threshold: a feature is active when f > this"},
+    {"threshold", 'r', "threshold: active is f > this"},
     {"sae_bias", 's', "bias of the SAE"},
     {"window_length", 'i', "window length T (tokens)"},
     {"readout", 's', "readout position"},

@@ -232,9 +232,9 @@ static const char *cell_plain(const struct lc_table *t, int64_t row, int column,
     return err->code == LC_OK ? (const char *)scratch->data : "";
 }
 
-static void print_padded(FILE *out, const char *text, size_t width, int left)
+static void print_padded(FILE *out, const char *text, size_t width, int left, int last)
 {
-    int pad = (int)(width - lc_escape_width(text));
+    int pad = left && last ? 0 : (int)(width - lc_escape_width(text));
 
     if (left)
         fprintf(out, "%s%*s", text, pad, "");
@@ -261,7 +261,7 @@ int lc_table_print(const struct lc_table *t, int64_t top, FILE *out, struct lc_e
         for (int c = 0; c < t->columns; c++) {
             int left = rows > 0 && cell_at(t, 0, c)->kind == CELL_TEXT;
             fprintf(out, "%s", c ? "  " : "");
-            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left);
+            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left, c + 1 == t->columns);
         }
         fprintf(out, "\n");
     }
