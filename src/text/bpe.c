@@ -1,4 +1,5 @@
-/* bpe.c - merges within one word: a heap of candidate pairs over a linked list, and a cache of short words. */
+/* bpe.c - merges within one word: a heap of candidate pairs over a linked list, and a cache of short words.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -19,7 +20,7 @@ struct candidate {
 
 struct lc_bpe {
     const struct lc_tokenizer *tok;
-    struct symbol *symbol; /* [room] */
+    struct symbol *symbol;  /* [room] */
     struct candidate *heap; /* [3 room]: each merge takes one out and puts two in at most */
     int64_t room, heap_count;
     struct lc_dict cache; /* word to place in `cached` << 8 | count */
@@ -156,7 +157,8 @@ static void merge_all(struct lc_bpe *bpe, int32_t count)
         struct candidate c = heap_pop(bpe);
         uint64_t merge;
         /* stale when either side has been merged since */
-        if (bpe->symbol[c.at].id == NONE || !pair_merge(bpe, c.at, &merge) || (uint32_t)merge != (uint32_t)c.merged)
+        if (bpe->symbol[c.at].id == NONE || !pair_merge(bpe, c.at, &merge) ||
+            (uint32_t)merge != (uint32_t)c.merged)
             continue;
         merge_pair(bpe, c);
     }
@@ -171,7 +173,8 @@ static int compute(struct lc_bpe *bpe, const char *word, size_t size, struct lc_
     if (bpe->tok->ignore_merges && lc_dict_get(&bpe->tok->words, word, size, &id))
         return lc_ids_add(out, &(int32_t){(int32_t)id}, 1, err);
     if (size > INT32_MAX / 8)
-        return LC_FAIL(err, LC_E_FORMAT, "a single word has %zu bytes; allowed: up to %d", size, INT32_MAX / 8);
+        return LC_FAIL(err, LC_E_FORMAT, "a single word has %zu bytes; allowed: up to %d", size,
+                       INT32_MAX / 8);
     rc = make_room(bpe, (int64_t)size, err);
     if (rc != LC_OK)
         return rc;

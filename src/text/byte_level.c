@@ -1,5 +1,5 @@
-/* byte_level.c - the printable stand-ins for bytes that GPT-2's vocabulary is written in: bytes that are printable
- * in Latin-1 stand for themselves, the other 68 in order are U+0100 and up. */
+/* byte_level.c - the printable stand-ins for bytes that GPT-2's vocabulary is written in: bytes that are
+ * printable in Latin-1 stand for themselves, the other 68 in order are U+0100 and up. */
 #include <utf8proc.h>
 
 #include "tokenizer_internal.h"

@@ -80,7 +80,8 @@ static int cache_use(struct lc_corpus *c, const struct lc_tokenizer *tok, const 
     return 1;
 }
 
-static int cache_write(const struct lc_corpus *c, const char *path, const struct lc_ids *ids, struct lc_err *err)
+static int cache_write(const struct lc_corpus *c, const char *path, const struct lc_ids *ids,
+                       struct lc_err *err)
 {
     struct lc_bytes file = {0};
     struct header h;
@@ -95,16 +96,18 @@ done:
     return rc;
 }
 
-static int cache_path(char path[LC_PATH_MAX], const struct lc_corpus *c, const char *folder, struct lc_err *err)
+static int cache_path(char path[LC_PATH_MAX], const struct lc_corpus *c, const char *folder,
+                      struct lc_err *err)
 {
     char name[64];
 
-    snprintf(name, sizeof name, "tokens-%.*s-%.*s.bin", NAME_DIGITS, c->tokenizer_hash, NAME_DIGITS, c->text_hash);
+    snprintf(name, sizeof name, "tokens-%.*s-%.*s.bin", NAME_DIGITS, c->tokenizer_hash, NAME_DIGITS,
+             c->text_hash);
     return lc_path_join(path, folder, name, err);
 }
 
-static int encode(struct lc_ids *ids, const struct lc_tokenizer *tok, const struct lc_map *text, const char *path,
-                  struct lc_err *err)
+static int encode(struct lc_ids *ids, const struct lc_tokenizer *tok, const struct lc_map *text,
+                  const char *path, struct lc_err *err)
 {
     int rc = lc_tokenizer_encode(tok, (const char *)text->data, text->size, ids, err);
 

@@ -1,14 +1,17 @@
 /* pattern.c - regular expressions of tokenizer.json (Oniguruma's dialect) rewritten for PCRE2.
  *
- * The two dialects differ in many places (\h, \s of U+180E, {n}+, nested sets, anchors, multi-character case folds);
- * what is let through is what they read alike, and character classes are spelled out with the tables of unicode.c. */
+ * The two dialects differ in many places (\h, \s of U+180E, {n}+, nested sets, anchors, multi-character case
+ * folds); what is let through is what they read alike, and character classes are spelled out with the tables
+ * of unicode.c. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tokenizer_internal.h"
 
-#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define SPACES                                                                                               \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{" \
+    "3000}"
 #define NOT_SPACES                                                                                           \
     "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}"          \
     "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
@@ -26,8 +29,8 @@ struct translation {
 
 static int refuse(struct translation *t, const char *what, const char *allowed)
 {
-    return LC_FAIL(t->err, LC_E_FORMAT, "%s: the regular expression has %s at byte %zu; allowed: %s", t->where, what,
-                   t->at, allowed);
+    return LC_FAIL(t->err, LC_E_FORMAT, "%s: the regular expression has %s at byte %zu; allowed: %s",
+                   t->where, what, t->at, allowed);
 }
 
 static int emit(struct translation *t, size_t size)
@@ -59,8 +62,9 @@ static int peek(const struct translation *t, size_t ahead)
 /* "{L}" or "{Lu}" after \p: the category's name. */
 static int read_category(struct translation *t, char name[3])
 {
-    static const char *const known[] = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N",  "Nd", "Nl", "No",
-                                        "P",  "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So"};
+    static const char *const known[] = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc",
+                                        "Me", "N",  "Nd", "Nl", "No", "P",  "Pc", "Pd", "Ps",
+                                        "Pe", "Pi", "Pf", "Po", "S",  "Sm", "Sc", "Sk", "So"};
     size_t n = peek(t, 4) == '}' ? 1 : 2;
 
     if (peek(t, 2) == '{' && peek(t, n + 3) == '}') {

@@ -5,7 +5,7 @@
 
 #include "tokenizer_internal.h"
 
-enum { JIT_STACK_FIRST = 32 << 10, JIT_STACK_MAX = 16 << 20 };
+enum { JIT_STACK_FIRST = 32 << 10, JIT_STACK_MAX = 16 << 20, STEPS_FIRST = 10000000, STEPS_PER_BYTE = 16 };
 
 struct lc_splitter {
     const struct lc_tokenizer *tok;
@@ -34,7 +34,8 @@ static int compile(void **code, const char *where, const struct lc_bytes *patter
     pcre2_compile_context_free(context);
     if (!c) {
         pcre2_get_error_message(number, text, sizeof text);
-        return LC_FAIL(err, LC_E_FORMAT, "%s: the regular expression is refused by PCRE2: %s", where, (char *)text);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the regular expression is refused by PCRE2: %s", where,
+                       (char *)text);
     }
     pcre2_jit_compile(c, PCRE2_JIT_COMPLETE); /* where there is no JIT, matching is slower and the same */
     *code = c;
@@ -102,8 +103,8 @@ void lc_splitter_close(struct lc_splitter *s)
 static int run_stage(struct lc_splitter *s, int number, const char *text, size_t size, struct lc_err *err);
 
 /* The next match at or after `at`: 1 and its ends, 0 when there is none, or -1 with the error set. */
-static int next_match(struct lc_splitter *s, const struct lc_stage *stage, const char *text, size_t size, size_t at,
-                      size_t ends[2], struct lc_err *err)
+static int next_match(struct lc_splitter *s, const struct lc_stage *stage, const char *text, size_t size,
+                      size_t at, size_t ends[2], struct lc_err *err)
 {
     PCRE2_UCHAR why[256] = "";
     PCRE2_SIZE *found;
@@ -176,8 +177,18 @@ done:
     return rc;
 }
 
-int lc_splitter_run(struct lc_splitter *s, const char *text, size_t size, struct lc_ids *out, struct lc_err *err)
+/* Steps that one match may take: going back over one long run of blanks is fine, going astray is not. */
+static uint32_t step_limit(size_t size)
 {
+    return size > (UINT32_MAX - STEPS_FIRST) / STEPS_PER_BYTE
+               ? UINT32_MAX
+               : (uint32_t)(STEPS_FIRST + STEPS_PER_BYTE * size);
+}
+
+int lc_splitter_run(struct lc_splitter *s, const char *text, size_t size, struct lc_ids *out,
+                    struct lc_err *err)
+{
+    pcre2_set_match_limit(s->context, step_limit(size));
     s->out = out;
     return run_stage(s, 0, text, size, err);
 }

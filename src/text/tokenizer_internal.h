@@ -17,7 +17,8 @@ enum {
 };
 
 /* The regular expression that a ByteLevel pre-tokenizer with use_regex splits by. */
-#define LC_BYTE_LEVEL_PATTERN "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define LC_BYTE_LEVEL_PATTERN                                                                                \
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 /* One pre-tokenizer: an optional space in front, then an optional split by a regular expression. */
 struct lc_stage {
@@ -40,12 +41,12 @@ struct lc_token {
 };
 
 struct lc_tokenizer {
-    struct lc_bytes bytes;   /* of all tokens */
-    struct lc_token *token;  /* [vocab_size] */
+    struct lc_bytes bytes;  /* of all tokens */
+    struct lc_token *token; /* [vocab_size] */
     int64_t vocab_size;
-    int32_t byte_id[256];    /* token of each single byte, or -1 */
-    struct lc_table merges;  /* left id << 32 | right id, to rank << 32 | merged id */
-    struct lc_dict words;    /* bytes to id, when whole words are looked up before merges */
+    int32_t byte_id[256];   /* token of each single byte, or -1 */
+    struct lc_table merges; /* left id << 32 | right id, to rank << 32 | merged id */
+    struct lc_dict words;   /* bytes to id, when whole words are looked up before merges */
     int ignore_merges, nfc;
     struct lc_trie added[2]; /* matched before and after normalisation */
     struct lc_stage stage[LC_STAGES_MAX];
@@ -57,10 +58,11 @@ struct lc_tokenizer {
 int lc_tokenizer_parse(struct lc_tokenizer **out, const char *path, const void *data, size_t size,
                        struct lc_err *err);
 
-/* GPT-2's printable stand-ins for the 256 bytes (U+0000 to U+0143): the byte that `point` stands for, or -1. */
+/* GPT-2's printable stand-ins for the 256 bytes (U+0000 to U+0143): the byte that `point` stands for, or -1.
+ */
 int lc_byte_of_point(int32_t point);
-/* Append the bytes that a vocabulary entry stands for: by the table above, or as they are when a character is not
- * in it (*plain = 0). `text` is valid UTF-8. */
+/* Append the bytes that a vocabulary entry stands for: by the table above, or as they are when a character is
+ * not in it (*plain = 0). `text` is valid UTF-8. */
 int lc_byte_level_decode(struct lc_bytes *out, const char *text, size_t size, int *plain, struct lc_err *err);
 
 /* Offset of the first byte that is not valid UTF-8, or `size`. */
@@ -74,8 +76,8 @@ int lc_trie_add(struct lc_trie *t, const void *content, size_t size, int32_t id,
 size_t lc_trie_match(const struct lc_trie *t, const char *text, size_t size, int32_t *id);
 void lc_trie_release(struct lc_trie *t);
 
-/* The pattern in PCRE2's dialect with the classes of Unicode 16, appended to *out. The constructs that Oniguruma and
- * PCRE2 read alike are allowed, the others are LC_E_FORMAT naming `where` and the offset. */
+/* The pattern in PCRE2's dialect with the classes of Unicode 16, appended to *out. The constructs that
+ * Oniguruma and PCRE2 read alike are allowed, the others are LC_E_FORMAT naming `where` and the offset. */
 int lc_pattern_translate(struct lc_bytes *out, const char *where, const char *pattern, size_t size,
                          struct lc_err *err);
 /* Append the ranges of characters of a general category ("L", "Nd") that came with Unicode 15 and 16. */
@@ -97,7 +99,8 @@ int lc_splitter_open(struct lc_splitter **out, const struct lc_tokenizer *tok, s
                      struct lc_err *err);
 void lc_splitter_close(struct lc_splitter *s);
 /* Run a piece of text through the pre-tokenizers and append the ids of its words. */
-int lc_splitter_run(struct lc_splitter *s, const char *text, size_t size, struct lc_ids *out, struct lc_err *err);
+int lc_splitter_run(struct lc_splitter *s, const char *text, size_t size, struct lc_ids *out,
+                    struct lc_err *err);
 
 int lc_ids_add(struct lc_ids *ids, const int32_t *id, int64_t count, struct lc_err *err);
 

@@ -24,7 +24,8 @@ struct parse {
 
 static const char *kind_of(const json_t *v)
 {
-    static const char *const name[] = {"an object", "an array", "a text", "an integer", "a number", "true", "false", "null"};
+    static const char *const name[] = {"an object", "an array", "a text", "an integer",
+                                       "a number",  "true",     "false",  "null"};
 
     return v ? name[json_typeof(v)] : "missing";
 }
@@ -33,8 +34,8 @@ static const char *kind_of(const json_t *v)
 static int wrong(struct parse *p, const char *key, const json_t *found, const char *allowed)
 {
     if (json_is_string(found))
-        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s is '%.60s'; allowed: %s", p->path, key, json_string_value(found),
-                       allowed);
+        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s is '%.60s'; allowed: %s", p->path, key,
+                       json_string_value(found), allowed);
     if (json_is_integer(found))
         return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s is %" JSON_INTEGER_FORMAT "; allowed: %s", p->path, key,
                        json_integer_value(found), allowed);
@@ -88,8 +89,8 @@ static int read_normalizer(struct parse *p, const json_t *v, const char *where, 
 static int new_stage(struct parse *p, const char *where, struct lc_stage **stage)
 {
     if (p->tok->stages == LC_STAGES_MAX - 1)
-        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s: too many pre-tokenizers; allowed: up to %d", p->path, where,
-                       LC_STAGES_MAX - 1);
+        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s: too many pre-tokenizers; allowed: up to %d", p->path,
+                       where, LC_STAGES_MAX - 1);
     *stage = &p->tok->stage[p->tok->stages++];
     return LC_OK;
 }
@@ -104,7 +105,8 @@ static int read_byte_level(struct parse *p, const json_t *v, const char *where)
     if (json_object_get(v, "use_regex"))
         LC_TRY(rc, read_bool(p, v, where, "use_regex", &regex));
     if (regex)
-        rc = lc_stage_compile(&stage->code, where, LC_BYTE_LEVEL_PATTERN, sizeof LC_BYTE_LEVEL_PATTERN - 1, 0, p->err);
+        rc = lc_stage_compile(&stage->code, where, LC_BYTE_LEVEL_PATTERN, sizeof LC_BYTE_LEVEL_PATTERN - 1, 0,
+                              p->err);
 done:
     return rc;
 }
@@ -131,7 +133,8 @@ static int read_split(struct parse *p, const json_t *v, const char *where)
     snprintf(name, sizeof name, "%s.pattern", where);
     if (!json_is_string(from) || (regex && text))
         return wrong(p, name, pattern, "{\"Regex\": text} or {\"String\": text}");
-    rc = lc_stage_compile(&stage->code, place, json_string_value(from), json_string_length(from), !regex, p->err);
+    rc = lc_stage_compile(&stage->code, place, json_string_value(from), json_string_length(from), !regex,
+                          p->err);
 done:
     return rc;
 }
@@ -155,7 +158,8 @@ static int read_pretokenizers(struct parse *p, const json_t *list)
         else if (i < last && is_text(type, "Split"))
             rc = read_split(p, item, where);
         else
-            rc = wrong(p, name, type, i == last ? "ByteLevel, as the last one" : "Split, before the last one");
+            rc =
+                wrong(p, name, type, i == last ? "ByteLevel, as the last one" : "Split, before the last one");
         if (rc != LC_OK)
             break;
     }
@@ -176,8 +180,9 @@ static int read_pretokenizer(struct parse *p)
 /* Options that change the ids and are not supported must be off. */
 static int check_model(struct parse *p, const json_t *model)
 {
-    static const char *const off[] = {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-                                      "byte_fallback", "fuse_unk"};
+    static const char *const off[] = {
+        "dropout",       "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+        "byte_fallback", "fuse_unk"};
     const json_t *type = json_object_get(model, "type");
 
     if (!json_is_object(model))
@@ -224,7 +229,8 @@ static int read_vocab(struct parse *p, json_t *vocab)
     return rc;
 }
 
-/* The id that the library gives to an added token, whatever the file says: that of the vocabulary, else the next free one. */
+/* The id that the library gives to an added token, whatever the file says: that of the vocabulary, else the
+ * next free one. */
 static int64_t library_id(const struct parse *p, const json_t *content, int64_t largest)
 {
     int64_t id;
@@ -252,7 +258,8 @@ static int check_added(struct parse *p, size_t i, const json_t *item, int64_t *l
             return wrong(p, name, json_object_get(item, off[k]), "false");
     }
     snprintf(name, sizeof name, "%s.content", where);
-    if (!json_is_string(content) || !json_string_length(content) || json_string_length(content) > LC_ADDED_BYTES_MAX)
+    if (!json_is_string(content) || !json_string_length(content) ||
+        json_string_length(content) > LC_ADDED_BYTES_MAX)
         return wrong(p, name, content, "a text of 1 to 1024 bytes");
     id = library_id(p, content, *largest);
     if (!json_is_integer(written) || json_integer_value(written) != id || id > ID_MAX)
@@ -285,8 +292,8 @@ static int check_all_added(struct parse *p, const json_t *added)
         total += json_string_length(json_object_get(item, "content"));
     }
     if (total > ADDED_TOTAL_MAX)
-        return LC_FAIL(p->err, LC_E_FORMAT, "%s: added_tokens have %zu bytes; allowed: up to %d", p->path, total,
-                       ADDED_TOTAL_MAX);
+        return LC_FAIL(p->err, LC_E_FORMAT, "%s: added_tokens have %zu bytes; allowed: up to %d", p->path,
+                       total, ADDED_TOTAL_MAX);
     return LC_OK;
 }
 
@@ -297,8 +304,9 @@ static int make_tokens(struct parse *p)
     if (p->ids == 0)
         return LC_FAIL(p->err, LC_E_FORMAT, "%s: model.vocab is empty", p->path);
     if (p->ids > 4 * entries + 65536)
-        return LC_FAIL(p->err, LC_E_FORMAT, "%s: the largest id is %" PRId64 " for %" PRId64 " tokens; allowed: %" PRId64,
-                       p->path, p->ids - 1, entries, 4 * entries + 65535);
+        return LC_FAIL(p->err, LC_E_FORMAT,
+                       "%s: the largest id is %" PRId64 " for %" PRId64 " tokens; allowed: %" PRId64, p->path,
+                       p->ids - 1, entries, 4 * entries + 65535);
     p->tok->vocab_size = p->ids;
     return LC_ALLOC(&p->tok->token, p->ids, "vocabulary", p->err);
 }
@@ -327,7 +335,8 @@ static int decode_entry(struct parse *p, const struct lc_dict_entry *e)
         return rc;
     if (size == 1)
         tok->byte_id[tok->bytes.data[at]] = (int32_t)e->value;
-    return tok->ignore_merges ? lc_dict_add(&tok->words, tok->bytes.data + at, size, e->value, p->err) : LC_OK;
+    return tok->ignore_merges ? lc_dict_add(&tok->words, tok->bytes.data + at, size, e->value, p->err)
+                              : LC_OK;
 }
 
 static int decode_vocab(struct parse *p)
@@ -373,7 +382,8 @@ static int add_merge(struct parse *p, size_t i, uint32_t rank, const json_t *v, 
 
     snprintf(name, sizeof name, "model.merges[%zu]", i);
     if (!merge_sides(v, side, size))
-        return wrong(p, name, v, "two entries of the vocabulary with one space between, or a list of the two");
+        return wrong(p, name, v,
+                     "two entries of the vocabulary with one space between, or a list of the two");
     joined->size = 0;
     for (int k = 0; k < 2 && rc == LC_OK; k++) {
         if (!lc_dict_get(&p->vocab, side[k], size[k], &id[k]))
@@ -384,8 +394,8 @@ static int add_merge(struct parse *p, size_t i, uint32_t rank, const json_t *v, 
     if (rc != LC_OK)
         return rc;
     if (!lc_dict_get(&p->vocab, joined->data ? (const char *)joined->data : "", joined->size, &merged))
-        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s: the merged '%.*s' is not in the vocabulary", p->path, name,
-                       (int)(joined->size < 60 ? joined->size : 60), (const char *)joined->data);
+        return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s: the merged '%.*s' is not in the vocabulary", p->path,
+                       name, (int)(joined->size < 60 ? joined->size : 60), (const char *)joined->data);
     return lc_table_put(&p->tok->merges, (uint64_t)id[0] << 32 | (uint64_t)id[1],
                         (uint64_t)rank << 32 | (uint64_t)merged, p->err);
 }
@@ -497,7 +507,8 @@ int lc_tokenizer_parse(struct lc_tokenizer **out, const char *path, const void *
     int rc;
 
     if (size > FILE_MAX)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: the file has %zu bytes; allowed: up to %d", path, size, FILE_MAX);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the file has %zu bytes; allowed: up to %d", path, size,
+                       FILE_MAX);
     p.root = json_loadb(data, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
     if (!p.root)
         return LC_FAIL(err, LC_E_FORMAT, "%s: line %d: not JSON: %s", path, why.line, why.text);

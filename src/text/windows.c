@@ -29,18 +29,19 @@ static int check_count(int64_t count, int64_t there, int64_t length, int64_t tok
 {
     if (there == 0)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.length is %" PRId64 ", and the corpus has %" PRId64 " tokens; allowed: up to that many",
+                       "windows.length is %" PRId64 ", and the corpus has %" PRId64
+                       " tokens; allowed: up to that many",
                        length, tokens);
     if (count < 0 || count > there)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.count is %" PRId64 "; allowed: 0 (all) to %" PRId64 ", as many windows of %" PRId64
-                       " tokens as there are in %" PRId64 " tokens",
+                       "windows.count is %" PRId64 "; allowed: 0 (all) to %" PRId64
+                       ", as many windows of %" PRId64 " tokens as there are in %" PRId64 " tokens",
                        count, there, length, tokens);
     return LC_OK;
 }
 
-static int sequential(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens, int keep_short,
-                      struct lc_err *err)
+static int sequential(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens,
+                      int keep_short, struct lc_err *err)
 {
     int64_t T = config->length, whole = tokens / T, count = whole + (keep_short && tokens % T ? 1 : 0);
     int rc;
@@ -55,7 +56,8 @@ done:
     return rc;
 }
 
-/* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): every subset is equally likely, in ascending order. */
+/* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): every subset is equally likely, in ascending
+ * order. */
 static int at_random(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens,
                      struct lc_err *err)
 {
@@ -84,12 +86,14 @@ static int check_start(const struct lc_window_config *config, int64_t i, int64_t
                        i, start, tokens - config->length, tokens, config->length);
     if (i > 0 && start <= config->starts.value[i - 1])
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.starts[%" PRId64 "] is %" PRId64 " after %" PRId64 "; allowed: ascending, each once", i,
-                       start, config->starts.value[i - 1]);
+                       "windows.starts[%" PRId64 "] is %" PRId64 " after %" PRId64
+                       "; allowed: ascending, each once",
+                       i, start, config->starts.value[i - 1]);
     return LC_OK;
 }
 
-static int listed(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens, struct lc_err *err)
+static int listed(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens,
+                  struct lc_err *err)
 {
     int64_t count = config->starts.count;
     int rc;
@@ -98,7 +102,8 @@ static int listed(struct lc_windows *out, const struct lc_window_config *config,
         return LC_FAIL(err, LC_E_CONFIG, "windows.starts is empty; allowed: at least one token offset");
     if (config->count != 0 && config->count != count)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.count is %" PRId64 " beside %" PRId64 " windows.starts; allowed: absent, 0 or %" PRId64,
+                       "windows.count is %" PRId64 " beside %" PRId64
+                       " windows.starts; allowed: absent, 0 or %" PRId64,
                        config->count, count, count);
     LC_TRY(rc, check_count(0, tokens / config->length, config->length, tokens, err));
     LC_TRY(rc, make_room(out, count, err));
@@ -121,17 +126,19 @@ static int make(struct lc_windows *out, const struct lc_window_config *config, i
     case LC_CHOICE_STARTS:
         return listed(out, config, tokens, err);
     }
-    return LC_FAIL(err, LC_E_CONFIG, "windows.choice is %d; allowed: sequential, random, starts", (int)config->choice);
+    return LC_FAIL(err, LC_E_CONFIG, "windows.choice is %d; allowed: sequential, random, starts",
+                   (int)config->choice);
 }
 
-int lc_windows_make(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens, int keep_short,
-                    struct lc_err *err)
+int lc_windows_make(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens,
+                    int keep_short, struct lc_err *err)
 {
     int rc;
 
     *out = (struct lc_windows){0};
     if (config->length < 1)
-        return LC_FAIL(err, LC_E_CONFIG, "windows.length is %" PRId64 "; allowed: at least 1", config->length);
+        return LC_FAIL(err, LC_E_CONFIG, "windows.length is %" PRId64 "; allowed: at least 1",
+                       config->length);
     rc = make(out, config, tokens, keep_short, err);
     if (rc != LC_OK)
         lc_windows_release(out);

@@ -85,6 +85,7 @@ FIXED = [
     "it's IT'S It'S we'LL 'Twas 'tis ''s", "'\u017f s'\u017f", "don't can't they're I've I'm he'd she'll",
     "cafe\u0301 caf\u00e9 cafe\u0301!", "e\u0301! \u00e9!", "A\u030a \u212b \u00c5", "\u1e9b\u0323", "q\u0307\u0323 q\u0323\u0307",
     "\u0344 \u0958 \u2126 \U0002f800", "\u1100\u1161\u11a8 \u1100\u1161 \uac00\u11a8", "a\u0315\u0300\u05ae\u0300b",
+    "a\u08d3\u0316\u0301 a\u0897\u0316", "\U00011935\U00011930 \U00011938", "a\u07fd\u0316 \u1715\u0334", "\U000105d2\u0307",
     "<|endoftext|>", "a<|endoftext|>b", "<|endoftext|><|endoftext|>", "<|endoftext", "<|end|><|x|> <|end|><|y|>", "<|padding|> x",
     "    four", "x" + " " * 30 + "y", " " * 100, "\n" * 50, "a" * 3000, "ab" * 2000, " ." * 500, "\u0301" * 300,
     "\u0315\u0316" * 200, "0123456789" * 30, "1 12 123 1234 12345", "\u0660\u0661\u0662 \u0967\u0968 \u00bd\u00b2 \u2167 \u3007",

@@ -36,14 +36,15 @@ static void sequential_windows(void **state)
         int keep_short;
         int64_t windows, last_start, last_length;
     } row[] = {
-        {100, 10, 0, 0, 10, 90, 10}, {109, 10, 0, 0, 10, 90, 10}, {109, 10, 0, 1, 11, 100, 9}, {100, 10, 0, 1, 10, 90, 10},
-        {109, 10, 3, 1, 3, 20, 10},  {109, 10, 11, 1, 11, 100, 9}, {7, 10, 0, 1, 1, 0, 7},     {10, 10, 0, 0, 1, 0, 10},
+        {100, 10, 0, 0, 10, 90, 10}, {109, 10, 0, 0, 10, 90, 10}, {109, 10, 0, 1, 11, 100, 9},
+        {100, 10, 0, 1, 10, 90, 10}, {109, 10, 3, 1, 3, 20, 10},  {109, 10, 11, 1, 11, 100, 9},
+        {7, 10, 0, 1, 1, 0, 7},      {10, 10, 0, 0, 1, 0, 10},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        struct lc_windows w = make((struct lc_window_config){.length = row[i].length, .count = row[i].count}, row[i].tokens,
-                                   row[i].keep_short);
+        struct lc_windows w = make((struct lc_window_config){.length = row[i].length, .count = row[i].count},
+                                   row[i].tokens, row[i].keep_short);
         assert_int_equal(w.count, row[i].windows);
         for (int64_t k = 0; k < w.count; k++) {
             assert_int_equal(w.start[k], k * row[i].length);
@@ -84,7 +85,8 @@ static void every_subset_is_equally_likely(void **state)
     (void)state;
     for (int64_t seed = 0; seed < 10000; seed++) {
         struct lc_windows w =
-            make((struct lc_window_config){.length = 3, .choice = LC_CHOICE_RANDOM, .count = 2, .seed = seed}, 17, 0);
+            make((struct lc_window_config){.length = 3, .choice = LC_CHOICE_RANDOM, .count = 2, .seed = seed},
+                 17, 0);
         seen[w.start[0] / 3 * 5 + w.start[1] / 3]++;
         lc_windows_release(&w);
     }
@@ -95,7 +97,8 @@ static void every_subset_is_equally_likely(void **state)
 
 static void random_count_may_be_all(void **state)
 {
-    struct lc_windows w = make((struct lc_window_config){.length = 3, .choice = LC_CHOICE_RANDOM, .count = 5}, 17, 0);
+    struct lc_windows w =
+        make((struct lc_window_config){.length = 3, .choice = LC_CHOICE_RANDOM, .count = 5}, 17, 0);
 
     (void)state;
     assert_int_equal(w.count, 5);
@@ -135,12 +138,17 @@ static void impossible_windows(void **state)
 {
     (void)state;
     refused((struct lc_window_config){.length = 0}, 100, 0, "windows.length is 0");
-    refused((struct lc_window_config){.length = 101}, 100, 0, "windows.length is 101, and the corpus has 100 tokens");
-    refused((struct lc_window_config){.length = 10, .count = 11}, 100, 0, "windows.count is 11; allowed: 0 (all) to 10");
+    refused((struct lc_window_config){.length = 101}, 100, 0,
+            "windows.length is 101, and the corpus has 100 tokens");
+    refused((struct lc_window_config){.length = 10, .count = 11}, 100, 0,
+            "windows.count is 11; allowed: 0 (all) to 10");
     refused((struct lc_window_config){.length = 10, .count = -1}, 100, 0, "windows.count is -1");
-    refused((struct lc_window_config){.length = 10, .choice = LC_CHOICE_RANDOM, .count = 11}, 109, 1, "windows.count is 11");
-    refused((struct lc_window_config){.length = 10}, 0, 1, "windows.length is 10, and the corpus has 0 tokens");
-    refused((struct lc_window_config){.length = 10, .choice = (enum lc_window_choice)9}, 100, 0, "windows.choice is 9");
+    refused((struct lc_window_config){.length = 10, .choice = LC_CHOICE_RANDOM, .count = 11}, 109, 1,
+            "windows.count is 11");
+    refused((struct lc_window_config){.length = 10}, 0, 1,
+            "windows.length is 10, and the corpus has 0 tokens");
+    refused((struct lc_window_config){.length = 10, .choice = (enum lc_window_choice)9}, 100, 0,
+            "windows.choice is 9");
 }
 
 int main(void)
