@@ -143,6 +143,10 @@ static int entry_find(struct archive *a, const char *name, struct lc_map *out, s
                        "%s: zip entry '%s' is compressed (method %d, %" PRIu64 " bytes declared from %" PRIu64
                        "); allowed: stored entries, as torch.save writes them",
                        a->path, name, st.comp_method, (uint64_t)st.size, (uint64_t)st.comp_size);
+    if (st.size == 0) { /* libzip does not look for these */
+        *out = (struct lc_map){.data = a->bytes.data, .size = 0};
+        return LC_OK;
+    }
     return entry_place(a, &st, out, err);
 }
 

@@ -164,6 +164,12 @@ def write_dl(name, state, config):
 
 write_dl("dl_hand", OrderedDict({"bias": b_dec, "encoder.weight": W, "encoder.bias": b_enc, "decoder.weight": Dec}),
          trainer)
+zero = Dec.clone()
+zero[:, 1] = 0
+write_dl("dl_zero", OrderedDict({"bias": b_dec, "encoder.weight": W, "encoder.bias": b_enc, "decoder.weight": zero}),
+         trainer)
+write_dl("dl_no_factor", {"ae": {"bias": b_dec, "encoder.weight": W, "encoder.bias": b_enc, "decoder.weight": Dec}},
+         trainer)
 lens = {"W_enc": W.T.contiguous(), "W_dec": Dec.T.contiguous(), "b_enc": b_enc, "b_dec": b_dec}
 v6 = {"architecture": "standard", "d_in": 2, "d_sae": 3, "dtype": "float32", "device": "cpu",
       "apply_b_dec_to_input": True, "normalize_activations": "none", "reshape_activations": "none",
