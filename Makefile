@@ -1,27 +1,42 @@
-# Makefile - GNU make, one file, no recursion, no configure step.
-# `make help` lists the targets; any variable below can be set on the command line or kept in config.mk (not tracked).
+# Makefile - GNU make, one file, no configure step. `make help` lists the targets; any variable below can be set on
+# the command line or kept in config.mk (not tracked).
 -include config.mk
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-MODE    ?= release# release | debug | asan
+MODE    ?= release
 MODE    := $(strip $(MODE))
 B       ?= build/$(MODE)
 LC_CC   ?= mpicc
 CC      := $(LC_CC)
 MPIRUN  ?= mpirun
-ARCH    ?= native# -march: native, or for a cluster of mixed nodes e.g. x86-64-v3
+# Instruction set: of this machine, or for a cluster of mixed nodes e.g. ARCH=x86-64-v3.
+ARCH    ?= native
+# Ranks of `make demo` and `make bench`.
+RANKS   ?= $(shell n=$$(nproc); [ $$n -lt 2 ] && n=2; [ $$n -gt 8 ] && n=8; echo $$n)
 V       ?= 0
 Q       := $(if $(filter 0,$(V)),@)
 say      = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) '$(2)')
 
+# pkg-config module = the Debian package that brings it = the Spack spec
+DEPENDENCIES = \
+  scalapack-openmpi=libscalapack-openmpi-dev=netlib-scalapack openblas=libopenblas-dev=openblas \
+  hdf5-openmpi=libhdf5-openmpi-dev=hdf5+mpi yaml-0.1=libyaml-dev=libyaml libpcre2-8=libpcre2-dev=pcre2 \
+  jansson=libjansson-dev=jansson libutf8proc=libutf8proc-dev=utf8proc libzip=libzip-dev=libzip \
+  libcrypto=libssl-dev=openssl cmocka=libcmocka-dev=cmocka
+# program = the Debian package = the Spack spec
+PROGRAMS = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi gcc=gcc=gcc pkg-config=pkg-config=pkgconf \
+  gnuplot=gnuplot-nox=gnuplot
+
 PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto
 TEST_PKGS = cmocka
-CPPFLAGS += -Iinclude $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+CPPFLAGS += -Iinclude
 CFLAGS   ?= -g
 CSTD      = -std=c17 -D_POSIX_C_SOURCE=200809L -fopenmp-simd
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
-            -Wundef -Wformat=2 -Werror
+            -Wundef -Wformat=2 $(if $(CI)$(WERROR),-Werror)
 OPT_release = -O3 -march=$(strip $(ARCH)) -ffp-contract=off -fno-math-errno -fno-trapping-math
 OPT_debug   = -O0
 OPT_asan    = -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -29,8 +44,8 @@ OPT      := $(OPT_$(MODE))
 ifeq ($(OPT),)
 $(error MODE is '$(MODE)': one of release debug asan)
 endif
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
-ALL_CFLAGS = $(CSTD) $(WARN) $(OPT) $(CFLAGS)
+LDLIBS   += $(PKG_LIBS) -lm
+ALL_CFLAGS = $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) $(WARN) $(OPT) $(CFLAGS)
 
 LIB_SRC  := $(filter-out src/main.c,$(wildcard src/*.c src/*/*.c))
 JOB_SRC  := $(wildcard jobs/*.c)
@@ -39,38 +54,76 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 TESTS    := $(patsubst %.c,$(B)/tests/%,$(notdir $(TEST_SRC)))
 
 .DEFAULT_GOAL := all
-all: $(B)/lightcone ## build the program (default)
+all: $(B)/lightcone ## build the program (default); MODE=release | debug | asan
 
-$(B)/lightcone: $(call obj,src/main.c $(JOB_SRC)) $(B)/liblightcone.a
+$(B)/lightcone: $(call obj,src/main.c) $(B)/liblightcone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(OPT) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(B)/liblightcone.a: $(call obj,$(LIB_SRC))
+$(B)/liblightcone.a: $(call obj,$(LIB_SRC) $(JOB_SRC))
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 vpath test_%.c tests/unit tests/mpi
 $(B)/tests/%: %.c $(B)/liblightcone.a $(B)/flags
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) \
-	  $(shell pkg-config --libs $(TEST_PKGS) 2>/dev/null) $(LDLIBS) -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) \
+	  $(shell pkg-config --libs $(TEST_PKGS)) $(LDLIBS) -o $@
+
+$(B)/bench/%: tests/bench/%.c $(B)/liblightcone.a $(B)/flags
+	$(call say,BENCH,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) -o $@
 
 # Rebuild when the flags change: git's GIT-CFLAGS trick.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' >$@
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
 
-check: all $(TESTS) ## run the tests; TEST=name, NP=4, MODE=asan, WRAP=valgrind narrow it
+# The two commands. Each installs what is missing, then starts make again: flags come from what is installed by then.
+demo: deps ## install what is missing, build, run the demo on a few ranks, draw its figures
+	@$(MAKE) --no-print-directory all
+	@RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/demo.sh $(B)
+
+test: deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory -j2 all tests
+	@$(MAKE) --no-print-directory check
+
+tests: $(TESTS)
+
+check: all $(TESTS) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
-clean: ## remove build/
-	rm -rf build
+deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
+	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
 
-.PHONY: all check clean FORCE
+bench: all $(B)/bench/sgemm $(B)/bench/make_model ## GFLOP/s of the jobs on the Pythia-70m shape, beside the sgemm peak
+	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/bench/run.sh $(B)
+
+lint: ## headers stand alone, rooms include only upwards, functions are short, scripts are clean
+	$(Q)tests/lint/run.sh
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/lightcone'
+	install -m 755 $(B)/lightcone '$(DESTDIR)$(PREFIX)/bin'
+	cp -R configs slurm '$(DESTDIR)$(PREFIX)/share/lightcone'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone/configs/demo/results'
+
+uninstall: ## remove what install put there
+	rm -f '$(DESTDIR)$(PREFIX)/bin/lightcone'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone'
+
+clean: ## remove build/ and the demo's results
+	rm -rf build configs/demo/results
+
+help: ## this list
+	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
+
+.PHONY: all demo test tests check deps bench lint install uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,6 +1,5 @@
 #include "record.h"
 
-#include <hdf5.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "lightcone/file.h"
 #include "lightcone/linalg.h"
+#include "lightcone/results.h"
 
 double lc_seconds(void)
 {
@@ -48,13 +48,11 @@ static json_t *libraries(void)
 {
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
     const char *repaired = getenv("LIGHTCONE_BLAS_REPAIRED");
-    unsigned major = 0, minor = 0, release = 0;
     int length;
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
-    H5get_libversion(&major, &minor, &release);
-    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    lc_result_library(hdf5);
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mpi", mpi, "hdf5", hdf5, "openblas", lc_blas_config(), "openblas_core",
                      lc_blas_core(), "openblas_core_repaired_from", repaired ? repaired : "");
 }

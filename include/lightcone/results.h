@@ -61,5 +61,10 @@ int lc_result_get_int(const struct lc_result *r, const char *group, const char *
 
 /* Names of the sites in the file, by ascending layer; owned by r. */
 int64_t lc_result_sites(const struct lc_result *r, const char *const **names);
+/* That order, for qsort and friends: negative, 0 or positive. */
+int lc_result_site_order(const char *a, const char *b);
+
+/* Version of the HDF5 library in use, e.g. "1.10.8". */
+void lc_result_library(char out[32]);
 
 #endif

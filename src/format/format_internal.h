@@ -1,4 +1,4 @@
-/* format_internal.h - what the files of this room share: parsing from memory, and the value tree of a pickle. */
+/* format_internal.h - what this room shares: parsing from memory, and the value tree of a pickle. */
 #ifndef LC_FORMAT_INTERNAL_H
 #define LC_FORMAT_INTERNAL_H
 
@@ -11,8 +11,8 @@
 /* Parse JSON that is already in memory; `path` is for messages and is copied. */
 int lc_json_parse(struct lc_json *json, const char *path, const void *data, size_t size, struct lc_err *err);
 
-/* Take a file into a set: copies path, takes over the mapping (which may be {0}: the bytes then stay the caller's).
- * *kept is the set's own copy of the path. On failure the mapping stays the caller's. */
+/* Take a file into a set: copies path, takes over the mapping (which may be {0}: the bytes then stay the
+ * caller's). *kept is the set's own copy of the path. On failure the mapping stays the caller's. */
 int lc_tensors_keep(struct lc_tensors *set, const char *path, struct lc_map map, const char **kept,
                     struct lc_err *err);
 
@@ -30,7 +30,7 @@ void lc_shape_text(char *text, size_t room, int rank, const int64_t *shape);
 int lc_safetensors_parse(struct lc_tensors *set, const char *path, struct lc_map bytes, struct lc_err *err);
 int lc_torch_parse(struct lc_tensors *set, const char *path, struct lc_map bytes, struct lc_err *err);
 
-/* --- pickle ------------------------------------------------------------------------------------------------- */
+/* --- pickle --- */
 
 enum lc_value_kind {
     LC_VALUE_NONE,
@@ -77,8 +77,9 @@ struct lc_pickle {
     struct lc_value *root;
 };
 
-/* Parse `bytes` (borrowed, must outlive the tree). Runs nothing: an opcode or a global without a row in the tables is
- * refused by name. Memory is at most a constant times the size of the pickle. Release with lc_pickle_release(). */
+/* Parse `bytes` (borrowed, must outlive the tree). Runs nothing: an opcode or a global without a row in the
+ * tables is refused by name. Memory is at most a constant times the size of the pickle. Release with
+ * lc_pickle_release(). */
 int lc_pickle_parse(struct lc_pickle *pickle, const char *path, struct lc_map bytes,
                     const struct lc_pickle_storages *storages, struct lc_err *err);
 void lc_pickle_release(struct lc_pickle *pickle);

@@ -40,7 +40,8 @@ int lc_json_open(struct lc_json *json, const char *path, int64_t max_bytes, stru
     if (rc != LC_OK)
         return rc;
     if ((int64_t)map.size > max_bytes)
-        rc = LC_FAIL(err, LC_E_FORMAT, "%s: %zu bytes of JSON; allowed: at most %" PRId64, path, map.size, max_bytes);
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: %zu bytes of JSON; allowed: at most %" PRId64, path, map.size,
+                     max_bytes);
     else
         rc = lc_json_parse(json, path, map.data, map.size, err);
     lc_map_close(&map);
@@ -69,8 +70,8 @@ static void value_text(char out[64], const json_t *value)
 }
 
 /* *value = NULL when absent or null and not required. */
-static int json_pick(const struct lc_json *json, const json_t *object, const char *key, int required, json_t **value,
-                     struct lc_err *err)
+static int json_pick(const struct lc_json *json, const json_t *object, const char *key, int required,
+                     json_t **value, struct lc_err *err)
 {
     *value = json_object_get(object ? object : json->root, key);
     if (*value && json_is_null(*value))
@@ -137,8 +138,8 @@ int lc_json_bool(const struct lc_json *json, const json_t *object, const char *k
     return LC_OK;
 }
 
-int lc_json_text(const struct lc_json *json, const json_t *object, const char *key, int required, const char **out,
-                 struct lc_err *err)
+int lc_json_text(const struct lc_json *json, const json_t *object, const char *key, int required,
+                 const char **out, struct lc_err *err)
 {
     json_t *value;
     int rc = json_pick(json, object, key, required, &value, err);
@@ -151,8 +152,8 @@ int lc_json_text(const struct lc_json *json, const json_t *object, const char *k
     return LC_OK;
 }
 
-int lc_json_object(const struct lc_json *json, const json_t *object, const char *key, int required, json_t **out,
-                   struct lc_err *err)
+int lc_json_object(const struct lc_json *json, const json_t *object, const char *key, int required,
+                   json_t **out, struct lc_err *err)
 {
     json_t *value;
     int rc = json_pick(json, object, key, required, &value, err);

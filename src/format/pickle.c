@@ -1,6 +1,7 @@
-/* A reader of the pickle subset that torch.save writes. A pickle is a program for a stack machine; this one has no
- * instruction that imports or calls anything: a GLOBAL must have a row in the table `globals`, and REDUCE runs that
- * row's C function. Opcodes: Lib/pickletools.py of CPython; tensors: torch/_utils.py of PyTorch. */
+/* A reader of the pickle subset that torch.save writes. A pickle is a program for a stack machine; this one
+ * has no instruction that imports or calls anything: a GLOBAL must have a row in the table `globals`, and
+ * REDUCE runs that row's C function. Opcodes: Lib/pickletools.py of CPython; tensors: torch/_utils.py of
+ * PyTorch. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,9 @@ struct machine {
 
 struct lc_pickle_global {
     const char *module, *name;
-    int (*reduce)(struct machine *m, const struct lc_value *arguments, struct lc_value **out); /* NULL: no function */
-    int dtype;                                                                             /* storages; else -1 */
+    int (*reduce)(struct machine *m, const struct lc_value *arguments,
+                  struct lc_value **out); /* NULL: no function */
+    int dtype;                            /* storages; else -1 */
 };
 
 #define REFUSE(m, ...) LC_FAIL((m)->err, LC_E_FORMAT, __VA_ARGS__)
@@ -38,16 +40,16 @@ struct lc_pickle_global {
 const char *lc_value_kind_name(enum lc_value_kind kind)
 {
     static const char *const names[] = {
-        [LC_VALUE_NONE] = "None",   [LC_VALUE_BOOL] = "bool",   [LC_VALUE_INT] = "int",
-        [LC_VALUE_REAL] = "float",  [LC_VALUE_TEXT] = "str",    [LC_VALUE_TUPLE] = "tuple",
-        [LC_VALUE_LIST] = "list",   [LC_VALUE_DICT] = "dict",   [LC_VALUE_GLOBAL] = "global",
+        [LC_VALUE_NONE] = "None",       [LC_VALUE_BOOL] = "bool",     [LC_VALUE_INT] = "int",
+        [LC_VALUE_REAL] = "float",      [LC_VALUE_TEXT] = "str",      [LC_VALUE_TUPLE] = "tuple",
+        [LC_VALUE_LIST] = "list",       [LC_VALUE_DICT] = "dict",     [LC_VALUE_GLOBAL] = "global",
         [LC_VALUE_STORAGE] = "storage", [LC_VALUE_TENSOR] = "tensor",
     };
 
     return names[kind];
 }
 
-/* --- values, stack, memo ------------------------------------------------------------------------------------- */
+/* --- values, stack, memo --- */
 
 static int value_new(struct machine *m, enum lc_value_kind kind, struct lc_value **out)
 {
@@ -99,7 +101,8 @@ static int64_t floor_of(const struct machine *m)
 static int need(struct machine *m, int64_t count)
 {
     if (m->height - floor_of(m) < count)
-        return REFUSE(m, "%s: pickle byte %zu: fewer than %" PRId64 " values on the stack", m->path, m->at, count);
+        return REFUSE(m, "%s: pickle byte %zu: fewer than %" PRId64 " values on the stack", m->path, m->at,
+                      count);
     return LC_OK;
 }
 
@@ -114,7 +117,8 @@ static int pop_mark(struct machine *m, int64_t *from)
 static int take(struct machine *m, size_t count, const unsigned char **out)
 {
     if (count > m->size - m->at)
-        return REFUSE(m, "%s: the pickle ends early: %zu bytes wanted at byte %zu of %zu", m->path, count, m->at, m->size);
+        return REFUSE(m, "%s: the pickle ends early: %zu bytes wanted at byte %zu of %zu", m->path, count,
+                      m->at, m->size);
     *out = m->data + m->at;
     m->at += count;
     return LC_OK;
@@ -170,7 +174,7 @@ static int push_int(struct machine *m, enum lc_value_kind kind, int64_t value)
     return rc;
 }
 
-/* --- the functions of globals ---------------------------------------------------------------------------------- */
+/* --- the functions of globals --- */
 
 static const struct lc_value *argument(const struct lc_value *tuple, int64_t i, enum lc_value_kind kind)
 {
@@ -186,8 +190,8 @@ static int reduce_ordered_dict(struct machine *m, const struct lc_value *argumen
     return value_new(m, LC_VALUE_DICT, out);
 }
 
-/* 1 when the strides are those of a packed array whose dimensions vary slowest first, or, `by_column`, fastest first.
- * The stride of a dimension of one value means nothing. */
+/* 1 when the strides are those of a packed array whose dimensions vary slowest first, or, `by_column`,
+ * fastest first. The stride of a dimension of one value means nothing. */
 static int packed(const struct lc_tensor *t, const struct lc_value *stride, int by_column)
 {
     int64_t step = 1;
@@ -224,8 +228,9 @@ static int read_shape(struct machine *m, const struct lc_value *size, const stru
     int rc;
 
     if (size->as.list.count > LC_TENSOR_RANK || size->as.list.count != stride->as.list.count)
-        return REFUSE(m, "%s: a tensor of %" PRId64 " dimensions with %" PRId64 " strides; allowed: at most %d", m->path,
-                      size->as.list.count, stride->as.list.count, LC_TENSOR_RANK);
+        return REFUSE(m,
+                      "%s: a tensor of %" PRId64 " dimensions with %" PRId64 " strides; allowed: at most %d",
+                      m->path, size->as.list.count, stride->as.list.count, LC_TENSOR_RANK);
     rc = read_size(m, size, stride, t);
     if (rc != LC_OK || t->count == 0 || packed(t, stride, 0))
         return rc;
@@ -233,8 +238,8 @@ static int read_shape(struct machine *m, const struct lc_value *size, const stru
     if (t->by_column)
         return LC_OK;
     lc_shape_text(text, sizeof text, t->rank, t->shape);
-    return REFUSE(m, "%s: a tensor of shape %s has the strides of a view; save it again after .contiguous()", m->path,
-                  text);
+    return REFUSE(m, "%s: a tensor of shape %s has the strides of a view; save it again after .contiguous()",
+                  m->path, text);
 }
 
 static int tensor_new(struct machine *m, enum lc_value_kind kind, struct lc_value **out)
@@ -254,8 +259,9 @@ static int reduce_tensor(struct machine *m, const struct lc_value *a, struct lc_
     int rc;
 
     if (!storage || !offset || !size || !stride || a->as.list.count > 7)
-        return REFUSE(m, "%s: _rebuild_tensor_v2 with arguments that are not (storage, offset, size, stride, ...)",
-                      m->path);
+        return REFUSE(
+            m, "%s: _rebuild_tensor_v2 with arguments that are not (storage, offset, size, stride, ...)",
+            m->path);
     rc = tensor_new(m, LC_VALUE_TENSOR, out);
     if (rc != LC_OK)
         return rc;
@@ -267,7 +273,9 @@ static int reduce_tensor(struct machine *m, const struct lc_value *a, struct lc_
         return rc;
     if (offset->as.integer < 0 || lc_add_overflows(offset->as.integer, t->count, &end) ||
         end > storage->as.tensor->count)
-        return REFUSE(m, "%s: a tensor of %" PRId64 " values at offset %" PRId64 " does not fit its storage of %" PRId64,
+        return REFUSE(m,
+                      "%s: a tensor of %" PRId64 " values at offset %" PRId64
+                      " does not fit its storage of %" PRId64,
                       m->path, t->count, offset->as.integer, storage->as.tensor->count);
     t->data = storage->as.tensor->data + (size_t)offset->as.integer * lc_dtype_size(t->dtype);
     return LC_OK;
@@ -314,7 +322,8 @@ static const char *shown(char out[64], const char *text, size_t size)
     return out;
 }
 
-static int push_global(struct machine *m, const char *module, size_t module_size, const char *name, size_t name_size)
+static int push_global(struct machine *m, const char *module, size_t module_size, const char *name,
+                       size_t name_size)
 {
     char a[64], b[64];
     struct lc_value *v = NULL;
@@ -327,11 +336,12 @@ static int push_global(struct machine *m, const char *module, size_t module_size
                 v->as.global = &globals[i];
             return rc;
         }
-    return REFUSE(m, "%s: the pickle wants the global '%s %s', which is refused; allowed: tensors and OrderedDict",
-                  m->path, shown(a, module, module_size), shown(b, name, name_size));
+    return REFUSE(
+        m, "%s: the pickle wants the global '%s %s', which is refused; allowed: tensors and OrderedDict",
+        m->path, shown(a, module, module_size), shown(b, name, name_size));
 }
 
-/* --- opcodes -------------------------------------------------------------------------------------------------- */
+/* --- opcodes --- */
 
 static int op_proto(struct machine *m, int64_t size)
 {
@@ -358,8 +368,8 @@ static int op_stop(struct machine *m, int64_t unused)
 {
     (void)unused;
     if (m->height != 1 || m->marks != 0)
-        return REFUSE(m, "%s: the pickle stops with %" PRId64 " values and %d marks; wanted: 1 and 0", m->path, m->height,
-                      m->marks);
+        return REFUSE(m, "%s: the pickle stops with %" PRId64 " values and %d marks; wanted: 1 and 0",
+                      m->path, m->height, m->marks);
     m->stopped = 1;
     return LC_OK;
 }
@@ -391,7 +401,8 @@ static int op_int(struct machine *m, int64_t size)
     uint64_t value;
     int rc = take_number(m, (size_t)size, &value);
 
-    return rc == LC_OK ? push_int(m, LC_VALUE_INT, size == 4 ? (int32_t)(uint32_t)value : (int64_t)value) : rc;
+    return rc == LC_OK ? push_int(m, LC_VALUE_INT, size == 4 ? (int32_t)(uint32_t)value : (int64_t)value)
+                       : rc;
 }
 
 static int op_long1(struct machine *m, int64_t unused)
@@ -403,7 +414,8 @@ static int op_long1(struct machine *m, int64_t unused)
     if (rc != LC_OK)
         return rc;
     if (size > 8)
-        return REFUSE(m, "%s: the pickle holds an integer of %" PRIu64 " bytes; allowed: at most 8", m->path, size);
+        return REFUSE(m, "%s: the pickle holds an integer of %" PRIu64 " bytes; allowed: at most 8", m->path,
+                      size);
     rc = take_number(m, size, &value);
     if (rc != LC_OK)
         return rc;
@@ -556,7 +568,8 @@ static int op_stack_global(struct machine *m, int64_t unused)
     if (module->kind != LC_VALUE_TEXT || name->kind != LC_VALUE_TEXT)
         return REFUSE(m, "%s: pickle byte %zu: a global whose name is no text", m->path, m->at);
     m->height -= 2;
-    return push_global(m, module->as.text.bytes, module->as.text.size, name->as.text.bytes, name->as.text.size);
+    return push_global(m, module->as.text.bytes, module->as.text.size, name->as.text.bytes,
+                       name->as.text.size);
 }
 
 /* ("storage", type, key, location, number of values) */
@@ -577,10 +590,11 @@ static int op_storage(struct machine *m, int64_t unused)
         return REFUSE(m, "%s: pickle byte %zu: a persistent id that is not a tuple of 5", m->path, m->at);
     tag = argument(id, 0, LC_VALUE_TEXT), type = argument(id, 1, LC_VALUE_GLOBAL);
     key = argument(id, 2, LC_VALUE_TEXT), count = argument(id, 4, LC_VALUE_INT);
-    if (!tag || !same("storage", tag->as.text.bytes, tag->as.text.size) || !type || type->as.global->dtype < 0 ||
-        !key || !count || count->as.integer < 0)
-        return REFUSE(m, "%s: pickle byte %zu: a persistent id that is not ('storage', type, key, location, count)",
-                      m->path, m->at);
+    if (!tag || !same("storage", tag->as.text.bytes, tag->as.text.size) || !type ||
+        type->as.global->dtype < 0 || !key || !count || count->as.integer < 0)
+        return REFUSE(
+            m, "%s: pickle byte %zu: a persistent id that is not ('storage', type, key, location, count)",
+            m->path, m->at);
     rc = tensor_new(m, LC_VALUE_STORAGE, &storage);
     if (rc == LC_OK)
         rc = m->storages->find(m->storages->context, key->as.text.bytes, key->as.text.size, &bytes, m->err);
@@ -591,9 +605,9 @@ static int op_storage(struct machine *m, int64_t unused)
     storage->as.tensor->data = bytes.data;
     if (lc_mul_overflows(count->as.integer, (int64_t)lc_dtype_size(storage->as.tensor->dtype), &size) ||
         (uint64_t)size > bytes.size)
-        return REFUSE(m, "%s: storage '%s' holds %zu bytes, too few for its %" PRId64 " values of %s", m->path,
-                      shown(text, key->as.text.bytes, key->as.text.size), bytes.size, count->as.integer,
-                      type->as.global->name);
+        return REFUSE(m, "%s: storage '%s' holds %zu bytes, too few for its %" PRId64 " values of %s",
+                      m->path, shown(text, key->as.text.bytes, key->as.text.size), bytes.size,
+                      count->as.integer, type->as.global->name);
     return push(m, storage);
 }
 
@@ -607,7 +621,8 @@ static int op_reduce(struct machine *m, int64_t unused)
     if (rc != LC_OK)
         return rc;
     function = m->stack[m->height - 2], arguments = m->stack[m->height - 1];
-    if (function->kind != LC_VALUE_GLOBAL || !function->as.global->reduce || arguments->kind != LC_VALUE_TUPLE)
+    if (function->kind != LC_VALUE_GLOBAL || !function->as.global->reduce ||
+        arguments->kind != LC_VALUE_TUPLE)
         return REFUSE(m, "%s: pickle byte %zu: a call of a %s%s%s, which is refused", m->path, m->at,
                       lc_value_kind_name(function->kind), function->kind == LC_VALUE_GLOBAL ? " " : "",
                       function->kind == LC_VALUE_GLOBAL ? function->as.global->name : "");
@@ -618,7 +633,7 @@ static int op_reduce(struct machine *m, int64_t unused)
     return push(m, out);
 }
 
-/* An OrderedDict that came from state_dict() carries attributes (_metadata); they say nothing of the values. */
+/* An OrderedDict of state_dict() carries attributes (_metadata); they say nothing of the values. */
 static int op_build(struct machine *m, int64_t unused)
 {
     int rc = need(m, 2);
@@ -627,8 +642,8 @@ static int op_build(struct machine *m, int64_t unused)
     if (rc != LC_OK)
         return rc;
     if (m->stack[m->height - 2]->kind != LC_VALUE_DICT || m->stack[m->height - 1]->kind != LC_VALUE_DICT)
-        return REFUSE(m, "%s: pickle byte %zu: BUILD on a %s, which is refused; allowed: OrderedDict", m->path, m->at,
-                      lc_value_kind_name(m->stack[m->height - 2]->kind));
+        return REFUSE(m, "%s: pickle byte %zu: BUILD on a %s, which is refused; allowed: OrderedDict",
+                      m->path, m->at, lc_value_kind_name(m->stack[m->height - 2]->kind));
     m->height--;
     return LC_OK;
 }
@@ -679,12 +694,22 @@ static const struct {
 static const char *refused_name(unsigned char op)
 {
     static const char *const names[256] = {
-        ['i'] = "INST", ['o'] = "OBJ", [0x81] = "NEWOBJ", [0x92] = "NEWOBJ_EX", ['P'] = "PERSID", [0x82] = "EXT1",
-        [0x83] = "EXT2", [0x84] = "EXT4", ['B'] = "BINBYTES", ['C'] = "SHORT_BINBYTES", ['0'] = "POP",
-        ['1'] = "POP_MARK", ['2'] = "DUP", ['I'] = "INT", ['L'] = "LONG", [0x8b] = "LONG4", ['F'] = "FLOAT",
-        ['S'] = "STRING", ['T'] = "BINSTRING", ['U'] = "SHORT_BINSTRING", ['V'] = "UNICODE", ['g'] = "GET", ['p'] = "PUT",
-        ['d'] = "DICT", ['l'] = "LIST", [0x8d] = "BINUNICODE8", [0x8e] = "BINBYTES8", [0x8f] = "EMPTY_SET",
-        [0x90] = "ADDITEMS", [0x91] = "FROZENSET", [0x96] = "BYTEARRAY8",
+        ['i'] = "INST",        ['o'] = "OBJ",
+        [0x81] = "NEWOBJ",     [0x92] = "NEWOBJ_EX",
+        ['P'] = "PERSID",      [0x82] = "EXT1",
+        [0x83] = "EXT2",       [0x84] = "EXT4",
+        ['B'] = "BINBYTES",    ['C'] = "SHORT_BINBYTES",
+        ['0'] = "POP",         ['1'] = "POP_MARK",
+        ['2'] = "DUP",         ['I'] = "INT",
+        ['L'] = "LONG",        [0x8b] = "LONG4",
+        ['F'] = "FLOAT",       ['S'] = "STRING",
+        ['T'] = "BINSTRING",   ['U'] = "SHORT_BINSTRING",
+        ['V'] = "UNICODE",     ['g'] = "GET",
+        ['p'] = "PUT",         ['d'] = "DICT",
+        ['l'] = "LIST",        [0x8d] = "BINUNICODE8",
+        [0x8e] = "BINBYTES8",  [0x8f] = "EMPTY_SET",
+        [0x90] = "ADDITEMS",   [0x91] = "FROZENSET",
+        [0x96] = "BYTEARRAY8",
     };
 
     return names[op] ? names[op] : "no known opcode";
@@ -710,12 +735,14 @@ static int run(struct machine *m)
 int lc_pickle_parse(struct lc_pickle *pickle, const char *path, struct lc_map bytes,
                     const struct lc_pickle_storages *storages, struct lc_err *err)
 {
-    struct machine m = {.path = path, .data = bytes.data, .size = bytes.size, .storages = storages, .err = err};
+    struct machine m = {
+        .path = path, .data = bytes.data, .size = bytes.size, .storages = storages, .err = err};
     int rc;
 
     *pickle = (struct lc_pickle){0};
     if (bytes.size > PICKLE_MAX)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: a pickle of %zu bytes; allowed: at most %d", path, bytes.size, PICKLE_MAX);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: a pickle of %zu bytes; allowed: at most %d", path, bytes.size,
+                       PICKLE_MAX);
     rc = run(&m);
     *pickle = (struct lc_pickle){.all = m.all, .root = rc == LC_OK ? m.stack[0] : NULL};
     free(m.stack);

@@ -1,5 +1,6 @@
-/* Format: 8 bytes little-endian header length n, n bytes of JSON {name: {dtype, shape, data_offsets}}, then the data,
- * which the tensors cover without overlap or hole. Source: github.com/huggingface/safetensors, README "Format". */
+/* Format: 8 bytes little-endian header length n, n bytes of JSON {name: {dtype, shape, data_offsets}}, then
+ * the data, which the tensors cover without overlap or hole. Source: github.com/huggingface/safetensors,
+ * README "Format". */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,9 +58,10 @@ static int entry_read(struct lc_tensor *t, const char *path, const char *name, c
     if (!json_is_object(entry) || !dtype)
         return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has no dtype text", path, name);
     if (!dtype_find(dtype, &t->dtype))
-        return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: tensor %s has dtype '%.32s'; allowed: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL",
-                       path, name, dtype);
+        return LC_FAIL(
+            err, LC_E_FORMAT,
+            "%s: tensor %s has dtype '%.32s'; allowed: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL",
+            path, name, dtype);
     t->rank = read_integers(json_object_get(entry, "shape"), LC_TENSOR_RANK, t->shape);
     if (t->rank < 0)
         return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s: shape is not a list of at most %d sizes", path, name,
@@ -68,15 +70,17 @@ static int entry_read(struct lc_tensor *t, const char *path, const char *name, c
         return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s: data_offsets is not [begin, end]", path, name);
     if (span[0] > span[1] || (uint64_t)span[1] > size)
         return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: tensor %s: data_offsets [%" PRId64 ", %" PRId64 "] do not lie in the %zu bytes of data",
+                       "%s: tensor %s: data_offsets [%" PRId64 ", %" PRId64
+                       "] do not lie in the %zu bytes of data",
                        path, name, span[0], span[1], size);
     lc_shape_text(shape, sizeof shape, t->rank, t->shape);
     if (product(t, &t->count, &bytes))
         return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s: shape %s is too large", path, name, shape);
     if (bytes != span[1] - span[0])
         return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: tensor %s: shape %s of %s takes %" PRId64 " bytes, but its data_offsets hold %" PRId64, path,
-                       name, shape, dtype, bytes, span[1] - span[0]);
+                       "%s: tensor %s: shape %s of %s takes %" PRId64
+                       " bytes, but its data_offsets hold %" PRId64,
+                       path, name, shape, dtype, bytes, span[1] - span[0]);
     t->data = data + span[0];
     return LC_OK;
 }
@@ -103,11 +107,13 @@ static int check_cover(struct lc_tensors *set, int64_t first, const char *path, 
         if (t->data < end)
             return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s overlaps the one before it", path, t->name);
         if (t->data > end)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: a hole of %td bytes before tensor %s", path, t->data - end, t->name);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: a hole of %td bytes before tensor %s", path, t->data - end,
+                           t->name);
         end = t->data + (size_t)t->count * lc_dtype_size(t->dtype);
     }
     if (end != data + size)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: %td bytes of data belong to no tensor", path, data + size - end);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %td bytes of data belong to no tensor", path,
+                       data + size - end);
     return LC_OK;
 }
 
@@ -116,22 +122,27 @@ static int header_length(struct lc_map bytes, const char *path, size_t *out, str
     uint64_t n = 0;
 
     if (bytes.size < 8)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", path, bytes.size);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %zu bytes are too few for a safetensors file", path,
+                       bytes.size);
     for (int i = 7; i >= 0; i--)
         n = n << 8 | bytes.data[i];
     if (n > HEADER_MAX)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: header of %" PRIu64 " bytes; allowed: at most %d", path, n, HEADER_MAX);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: header of %" PRIu64 " bytes; allowed: at most %d", path, n,
+                       HEADER_MAX);
     if (n > bytes.size - 8)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: header of %" PRIu64 " bytes in a file of %zu: truncated, or not safetensors",
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: header of %" PRIu64 " bytes in a file of %zu: truncated, or not safetensors",
                        path, n, bytes.size);
     if (n == 0 || bytes.data[8] != '{')
-        return LC_FAIL(err, LC_E_FORMAT, "%s: the header does not begin with '{': not a safetensors file", path);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the header does not begin with '{': not a safetensors file",
+                       path);
     *out = (size_t)n;
     return LC_OK;
 }
 
 /* Append the tensors of one file; the set owns `path` already. */
-static int file_read(struct lc_tensors *set, int64_t *room, const char *path, struct lc_map bytes, struct lc_err *err)
+static int file_read(struct lc_tensors *set, int64_t *room, const char *path, struct lc_map bytes,
+                     struct lc_err *err)
 {
     struct lc_json header = {0};
     struct lc_tensor tensor;
@@ -147,7 +158,8 @@ static int file_read(struct lc_tensors *set, int64_t *room, const char *path, st
     data = bytes.data + 8 + n;
     size = bytes.size - 8 - n;
     LC_TRY(rc, lc_json_parse(&header, path, bytes.data + 8, n, err));
-    json_object_foreach(header.root, name, entry) {
+    json_object_foreach(header.root, name, entry)
+    {
         if (strcmp(name, "__metadata__") == 0)
             continue;
         LC_TRY(rc, entry_read(&tensor, path, name, entry, data, size, err));
@@ -224,15 +236,16 @@ static int shard_name(const struct lc_json *index, const char *tensor, const jso
 
     if (!shard || shard[0] == '\0' || strchr(shard, '/') || strchr(shard, '\\') || strcmp(shard, ".") == 0 ||
         strcmp(shard, "..") == 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: weight_map: the shard of %s is '%.200s'; allowed: a plain file name",
-                       index->path, tensor, shard ? shard : "(not a text)");
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: weight_map: the shard of %s is '%.200s'; allowed: a plain file name", index->path,
+                       tensor, shard ? shard : "(not a text)");
     *out = shard;
     return LC_OK;
 }
 
 /* Open every shard once, in the order in which weight_map names them. */
-static int shards_open(struct lc_tensors *set, const char *folder, const struct lc_json *index, json_t *weight_map,
-                       struct lc_err *err)
+static int shards_open(struct lc_tensors *set, const char *folder, const struct lc_json *index,
+                       json_t *weight_map, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
     const char *tensor, *shard = "";
@@ -240,15 +253,18 @@ static int shards_open(struct lc_tensors *set, const char *folder, const struct 
     json_t *value;
     int rc;
 
-    json_object_foreach(weight_map, tensor, value) {
+    json_object_foreach(weight_map, tensor, value)
+    {
         LC_TRY(rc, shard_name(index, tensor, value, &shard, err));
         if (shard_known(set, shard))
             continue;
         if (set->maps == SHARDS_MAX)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: weight_map names more than %d files", index->path, SHARDS_MAX);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: weight_map names more than %d files", index->path,
+                           SHARDS_MAX);
         LC_TRY(rc, lc_path_join(path, folder, shard, err));
         if (!lc_path_is_file(path))
-            return LC_FAIL(err, LC_E_IO, "%s: weight_map names the shard %s, which is missing", index->path, shard);
+            return LC_FAIL(err, LC_E_IO, "%s: weight_map names the shard %s, which is missing", index->path,
+                           shard);
         LC_TRY(rc, shard_open(set, &room, path, err));
     }
     rc = lc_tensors_finish(set, err);
@@ -263,11 +279,13 @@ static int check_index(const struct lc_tensors *set, const struct lc_json *index
     const char *name;
     json_t *value;
 
-    json_object_foreach(weight_map, name, value) {
+    json_object_foreach(weight_map, name, value)
+    {
         const struct lc_tensor *t = lc_tensors_find(set, name);
         if (!t || strcmp(lc_path_name(t->file), json_string_value(value)) != 0)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: weight_map says that tensor %s is in %s; it is %s%s", index->path, name,
-                           json_string_value(value), t ? "in " : "not there", t ? lc_path_name(t->file) : "");
+            return LC_FAIL(err, LC_E_FORMAT, "%s: weight_map says that tensor %s is in %s; it is %s%s",
+                           index->path, name, json_string_value(value), t ? "in " : "not there",
+                           t ? lc_path_name(t->file) : "");
     }
     return LC_OK;
 }
@@ -288,7 +306,8 @@ done:
     return rc;
 }
 
-int lc_safetensors_open_folder(struct lc_tensors *set, const char *folder, const char *stem, struct lc_err *err)
+int lc_safetensors_open_folder(struct lc_tensors *set, const char *folder, const char *stem,
+                               struct lc_err *err)
 {
     char name[256], path[LC_PATH_MAX], index[LC_PATH_MAX];
     int rc;

@@ -25,17 +25,15 @@ static void read_f32(const unsigned char *in, float *out, int64_t n)
     memcpy(out, in, (size_t)n * 4);
 }
 
-static float half_value(uint16_t h)
+/* Both readings are computed and one is chosen, so that the loop over values can be vectorised. */
+static float half_value(uint32_t h)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 0x1f, fraction = h & 0x3ff, bits;
-    float x;
+    uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff, bits;
+    uint32_t normal = (exponent == 31 ? 0xffu : exponent + 112) << 23 | fraction << 13, small;
+    float x = (float)(int32_t)fraction * 0x1p-24f; /* zero and subnormals, exactly */
 
-    if (exponent == 0) {
-        /* zero or subnormal: fraction * 2^-24 is exact */
-        x = (float)fraction * 0x1p-24f;
-        return sign ? -x : x;
-    }
-    bits = sign | (exponent == 31 ? 0xffu : exponent + 112) << 23 | fraction << 13;
+    memcpy(&small, &x, 4);
+    bits = (exponent == 0 ? small : normal) | (h & 0x8000) << 16;
     memcpy(&x, &bits, 4);
     return x;
 }
@@ -43,7 +41,7 @@ static float half_value(uint16_t h)
 static void read_f16(const unsigned char *in, float *out, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        out[i] = half_value((uint16_t)(in[2 * i] | in[2 * i + 1] << 8));
+        out[i] = half_value((uint32_t)in[2 * i] | (uint32_t)in[2 * i + 1] << 8);
 }
 
 static void read_bf16(const unsigned char *in, float *out, int64_t n)
@@ -96,8 +94,8 @@ static int all_finite(const float *x, int64_t n)
 
 static int refuse_dtype(const struct lc_tensor *t, struct lc_err *err)
 {
-    return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has dtype %s; allowed: F64, F32, F16, BF16", t->file, t->name,
-                   lc_dtype_name(t->dtype));
+    return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has dtype %s; allowed: F64, F32, F16, BF16", t->file,
+                   t->name, lc_dtype_name(t->dtype));
 }
 
 /* Index in row-major order of the value at place `at` of the file. */
@@ -120,8 +118,8 @@ static int refuse_value(const struct lc_tensor *t, struct lc_err *err)
         bad = first_bad(part, n);
         if (bad < n)
             return LC_FAIL(err, LC_E_NUMERIC,
-                           "%s: tensor %s: value %" PRId64 " is %s in float32; allowed: finite numbers", t->file,
-                           t->name, flat_index(t, at + bad), isnan(part[bad]) ? "nan" : "infinite");
+                           "%s: tensor %s: value %" PRId64 " is %s in float32; allowed: finite numbers",
+                           t->file, t->name, flat_index(t, at + bad), isnan(part[bad]) ? "nan" : "infinite");
     }
     return LC_FAIL(err, LC_E_NUMERIC, "%s: tensor %s changed while it was read", t->file, t->name);
 }
@@ -132,7 +130,8 @@ static int read_in_order(const struct lc_tensor *t, float *out, struct lc_err *e
     return all_finite(out, t->count) ? LC_OK : refuse_value(t, err);
 }
 
-/* Read a [height, width] corner that begins at place `at` of a file with rows of `columns`; 1 when all is finite. */
+/* Read a [height, width] corner that begins at place `at` of a file with rows of `columns`; 1 when all is
+ * finite. */
 static int read_tile(const struct lc_tensor *t, int64_t at, int64_t columns, int64_t height, int64_t width,
                      float tile[BLOCK][BLOCK])
 {
@@ -147,7 +146,8 @@ static int read_tile(const struct lc_tensor *t, int64_t at, int64_t columns, int
 }
 
 /* The file holds [rows, columns]; out becomes [columns, rows]. Tiles keep both sides in the cache. */
-static int read_flipped(const struct lc_tensor *t, int64_t rows, int64_t columns, float *out, struct lc_err *err)
+static int read_flipped(const struct lc_tensor *t, int64_t rows, int64_t columns, float *out,
+                        struct lc_err *err)
 {
     float tile[BLOCK][BLOCK];
     int good = 1;
@@ -176,7 +176,8 @@ int lc_tensor_read_f32_transposed(const struct lc_tensor *t, float *out, struct 
     if (!dtypes[t->dtype].read)
         return refuse_dtype(t, err);
     if (t->rank != 2)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has %d dimensions; allowed: 2", t->file, t->name, t->rank);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has %d dimensions; allowed: 2", t->file, t->name,
+                       t->rank);
     return t->by_column ? read_in_order(t, out, err) : read_flipped(t, t->shape[0], t->shape[1], out, err);
 }
 
@@ -214,7 +215,8 @@ int lc_tensors_need(const struct lc_tensors *set, const char *name, int rank, co
     if (t->rank != rank || memcmp(t->shape, shape, (size_t)rank * sizeof *shape) != 0) {
         lc_shape_text(found, sizeof found, t->rank, t->shape);
         lc_shape_text(wanted, sizeof wanted, rank, shape);
-        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has shape %s; wanted: %s", t->file, name, found, wanted);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has shape %s; wanted: %s", t->file, name, found,
+                       wanted);
     }
     if (!dtypes[t->dtype].read)
         return refuse_dtype(t, err);

@@ -1,6 +1,7 @@
 /* torch.save() archives: a zip whose entries are stored, TOP/data.pkl the pickle, TOP/data/KEY the storages.
- * libzip reads the directory; the bytes are used where they lie in the mapping, so that a file of gigabytes is not
- * copied to look at its shapes. Source: torch/serialization.py, caffe2/serialize/inline_container.cc of PyTorch. */
+ * libzip reads the directory; the bytes are used where they lie in the mapping, so that a file of gigabytes
+ * is not copied to look at its shapes. Source: torch/serialization.py, caffe2/serialize/inline_container.cc
+ * of PyTorch. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct archive {
     char top[256]; /* folder of all entries, with the slash */
 };
 
-/* --- a libzip source over the mapping that knows where it was read --------------------------------------------- */
+/* --- a libzip source over the mapping that knows where it was read --- */
 
 static zip_int64_t source_read(struct archive *a, void *data, zip_uint64_t length)
 {
@@ -76,18 +77,20 @@ static zip_int64_t source_call(void *context, void *data, zip_uint64_t length, z
     case ZIP_SOURCE_FREE:
         return 0;
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
-                                              ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, -1);
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK,
+                                              ZIP_SOURCE_TELL, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
+                                              ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, -1);
     default:
         zip_error_set(&a->error, ZIP_ER_OPNOTSUPP, 0);
         return -1;
     }
 }
 
-/* --- entries --------------------------------------------------------------------------------------------------- */
+/* --- entries --- */
 
-/* libzip does not tell where an entry lies, but opening one makes it go to that entry's local header first. */
-static int local_header(struct archive *a, zip_uint64_t index, const char *name, uint64_t *at, struct lc_err *err)
+/* libzip does not tell where an entry lies, but opening one makes it go to its local header first. */
+static int local_header(struct archive *a, zip_uint64_t index, const char *name, uint64_t *at,
+                        struct lc_err *err)
 {
     zip_file_t *file;
 
@@ -102,8 +105,8 @@ static int local_header(struct archive *a, zip_uint64_t index, const char *name,
     return LC_OK;
 }
 
-/* The entry's bytes in the mapping. The header that was found is checked against the name, so that a libzip that
- * reads in another order leads to this message and not to other bytes. */
+/* The entry's bytes in the mapping. The header that was found is checked against the name, so that a libzip
+ * that reads in another order leads to this message and not to other bytes. */
 static int entry_place(struct archive *a, const zip_stat_t *st, struct lc_map *out, struct lc_err *err)
 {
     const unsigned char *p;
@@ -113,15 +116,18 @@ static int entry_place(struct archive *a, const zip_stat_t *st, struct lc_map *o
     if (rc != LC_OK)
         return rc;
     if (at > a->bytes.size || a->bytes.size - at < LOCAL_HEADER)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' begins past the end of the file", a->path, st->name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' begins past the end of the file", a->path,
+                       st->name);
     p = a->bytes.data + at;
     name_size = (uint64_t)p[26] | (uint64_t)p[27] << 8;
     skip = LOCAL_HEADER + name_size + ((uint64_t)p[28] | (uint64_t)p[29] << 8);
     if (a->bytes.size - at < skip || memcmp(p, "PK\3\4", 4) != 0 || name_size != strlen(st->name) ||
         memcmp(p + LOCAL_HEADER, st->name, name_size) != 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' has no local header of its own", a->path, st->name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' has no local header of its own", a->path,
+                       st->name);
     if (st->size > a->bytes.size - at - skip)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' of %" PRIu64 " bytes runs past the end of the file", a->path,
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: zip entry '%s' of %" PRIu64 " bytes runs past the end of the file", a->path,
                        st->name, (uint64_t)st->size);
     *out = (struct lc_map){.data = p + skip, .size = st->size};
     return LC_OK;
@@ -162,7 +168,8 @@ static int find_top(struct archive *a, struct lc_err *err)
         if (!slash || strcmp(slash, tail) != 0)
             continue;
         if (a->top[0] || (size_t)(slash - name) + 2 > sizeof a->top)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: more than one folder (or one with a long name) holds data.pkl", a->path);
+            return LC_FAIL(err, LC_E_FORMAT,
+                           "%s: more than one folder (or one with a long name) holds data.pkl", a->path);
         snprintf(a->top, sizeof a->top, "%.*s/", (int)(slash - name), name);
     }
     if (!a->top[0])
@@ -178,13 +185,15 @@ static int entry_named(struct archive *a, const char *name, struct lc_map *out, 
     return entry_find(a, full, out, err);
 }
 
-static int storage_find(void *context, const char *key, size_t key_size, struct lc_map *bytes, struct lc_err *err)
+static int storage_find(void *context, const char *key, size_t key_size, struct lc_map *bytes,
+                        struct lc_err *err)
 {
     struct archive *a = context;
     char name[80];
 
     if (key_size > 64 || key_size == 0 || memchr(key, '\0', key_size))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: a storage key of %zu bytes; allowed: 1 to 64", a->path, key_size);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: a storage key of %zu bytes; allowed: 1 to 64", a->path,
+                       key_size);
     snprintf(name, sizeof name, "data/%.*s", (int)key_size, key);
     return entry_named(a, name, bytes, err);
 }
@@ -200,7 +209,8 @@ static int check_byte_order(struct archive *a, struct lc_err *err)
         return LC_OK;
     rc = entry_find(a, name, &order, err);
     if (rc == LC_OK && (order.size != 6 || memcmp(order.data, "little", 6) != 0))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: byteorder is not 'little'; save it on a little-endian machine", a->path);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: byteorder is not 'little'; save it on a little-endian machine",
+                       a->path);
     return rc;
 }
 
@@ -209,10 +219,11 @@ static int archive_open(struct archive *a, struct lc_err *err)
     zip_source_t *source;
 
     if (a->bytes.size >= 2 && a->bytes.data[0] == 0x80 && a->bytes.data[1] <= 5)
-        return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: a bare pickle (torch.save before PyTorch 1.6), which is not read; convert it with "
-                       "torch.save(torch.load(path, weights_only=True), path)",
-                       a->path);
+        return LC_FAIL(
+            err, LC_E_FORMAT,
+            "%s: a bare pickle (torch.save before PyTorch 1.6), which is not read; convert it with "
+            "torch.save(torch.load(path, weights_only=True), path)",
+            a->path);
     if (a->bytes.size < 4 || memcmp(a->bytes.data, "PK\3\4", 4) != 0)
         return LC_FAIL(err, LC_E_FORMAT, "%s: not a zip file, so not a torch.save file", a->path);
     zip_error_init(&a->error);
@@ -235,7 +246,7 @@ static void archive_close(struct archive *a)
     zip_error_fini(&a->error);
 }
 
-/* --- a dict of tensors as a set ---------------------------------------------------------------------------------- */
+/* --- a dict of tensors as a set --- */
 
 struct flattening {
     struct lc_tensors *set;
@@ -285,9 +296,11 @@ static int flatten_key(struct flattening *f, size_t used, const struct lc_value 
     else if (key->as.text.size >= room)
         n = (int)sizeof f->name;
     else
-        n = snprintf(f->name + used, room, "%s%.*s", used ? "." : "", (int)key->as.text.size, key->as.text.bytes);
+        n = snprintf(f->name + used, room, "%s%.*s", used ? "." : "", (int)key->as.text.size,
+                     key->as.text.bytes);
     if (n < 0 || (size_t)n >= room)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: a tensor's name is longer than %d bytes", f->path, NAME_MAX_BYTES - 1);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: a tensor's name is longer than %d bytes", f->path,
+                       NAME_MAX_BYTES - 1);
     return LC_OK;
 }
 
@@ -305,13 +318,15 @@ static int flatten(struct flattening *f, const struct lc_value *dict, int depth,
             return LC_FAIL(err, LC_E_FORMAT, "%s: more than %d values in its dicts", f->path, VISITS_MAX);
         rc = flatten_key(f, used, dict->as.list.item[i], err);
         if (rc == LC_OK)
-            rc = value->kind == LC_VALUE_DICT ? flatten(f, value, depth + 1, err) : flatten_leaf(f, value, err);
+            rc = value->kind == LC_VALUE_DICT ? flatten(f, value, depth + 1, err)
+                                              : flatten_leaf(f, value, err);
         f->name[used] = '\0';
     }
     return rc;
 }
 
-static int state_dict_read(struct lc_tensors *set, const char *path, const struct lc_pickle *pickle, struct lc_err *err)
+static int state_dict_read(struct lc_tensors *set, const char *path, const struct lc_pickle *pickle,
+                           struct lc_err *err)
 {
     struct flattening f = {.set = set, .path = path};
     int rc;

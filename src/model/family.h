@@ -1,4 +1,5 @@
-/* family.h - a row of the table of model families: how a configuration and a file's tensors become our layout. */
+/* family.h - a row of the table of model families: how a configuration and a file's tensors become our
+ * layout. */
 #ifndef LC_MODEL_FAMILY_H
 #define LC_MODEL_FAMILY_H
 
@@ -24,9 +25,9 @@ struct lc_family {
     const char *architecture; /* config.json architectures[0], when there is no model_type */
     /* Check the configuration and fill everything but shape->family. */
     int (*shape_read)(struct lc_model_shape *shape, const struct lc_json *config, struct lc_err *err);
-    const char *embedding;   /* name without prefix */
-    const char *block;       /* what stands before a block's number: "layers." */
-    const char *prefixes[3]; /* of all names, tried in this order; ends with NULL */
+    const char *embedding;        /* name without prefix */
+    const char *block;            /* what stands before a block's number: "layers." */
+    const char *prefixes[3];      /* of all names, tried in this order; ends with NULL */
     struct lc_weight weights[13]; /* ends with name NULL */
 };
 

@@ -3,16 +3,23 @@
 
 #include "family.h"
 
+static int is_set(const struct lc_json *config, const char *key)
+{
+    const json_t *value = json_object_get(config->root, key);
+
+    return value && !json_is_null(value);
+}
+
 /* Older configurations have rotary_pct and rotary_emb_base, newer ones rope_parameters; both must agree. */
 static int rotary_read(double *fraction, double *base, const struct lc_json *config, struct lc_err *err)
 {
     const char *type = "default";
     double old_fraction = 0.25, old_base = 10000;
-    json_t *rope = NULL, *scaling = json_object_get(config->root, "rope_scaling");
-    int old = json_object_get(config->root, "rotary_pct") || json_object_get(config->root, "rotary_emb_base");
+    json_t *rope = NULL;
+    int old = is_set(config, "rotary_pct") || is_set(config, "rotary_emb_base");
     int rc;
 
-    if (scaling && !json_is_null(scaling))
+    if (is_set(config, "rope_scaling"))
         return LC_FAIL(err, LC_E_FORMAT, "%s: rope_scaling is set; allowed: null", config->path);
     LC_TRY(rc, lc_json_real(config, NULL, "rotary_pct", 0, 0, 1, &old_fraction, err));
     LC_TRY(rc, lc_json_real(config, NULL, "rotary_emb_base", 0, 1, 1e15, &old_base, err));
@@ -23,11 +30,13 @@ static int rotary_read(double *fraction, double *base, const struct lc_json *con
         return LC_OK;
     LC_TRY(rc, lc_json_text(config, rope, "rope_type", 0, &type, err));
     if (strcmp(type, "default") != 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: rope_parameters.rope_type is '%s'; allowed: default", config->path, type);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: rope_parameters.rope_type is '%s'; allowed: default",
+                       config->path, type);
     LC_TRY(rc, lc_json_real(config, rope, "partial_rotary_factor", 0, 0, 1, fraction, err));
     LC_TRY(rc, lc_json_real(config, rope, "rope_theta", 0, 1, 1e15, base, err));
     if (old && (*fraction != old_fraction || *base != old_base))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: rope_parameters (%g, %g) and rotary_pct, rotary_emb_base (%g, %g) disagree",
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: rope_parameters (%g, %g) and rotary_pct, rotary_emb_base (%g, %g) disagree",
                        config->path, *fraction, *base, old_fraction, old_base);
 done:
     return rc;
@@ -61,7 +70,8 @@ static int shape_read(struct lc_model_shape *s, const struct lc_json *config, st
     LC_TRY(rc, lc_json_int(config, NULL, "num_attention_heads", 1, 1, s->width, &s->heads, err));
     LC_TRY(rc, lc_json_int(config, NULL, "intermediate_size", 1, 1, LC_MODEL_HIDDEN_MAX, &s->hidden, err));
     LC_TRY(rc, lc_json_int(config, NULL, "vocab_size", 1, 1, LC_MODEL_VOCAB_MAX, &s->vocab, err));
-    LC_TRY(rc, lc_json_int(config, NULL, "max_position_embeddings", 1, 1, LC_MODEL_CONTEXT_MAX, &s->context, err));
+    LC_TRY(rc, lc_json_int(config, NULL, "max_position_embeddings", 1, 1, LC_MODEL_CONTEXT_MAX, &s->context,
+                           err));
     LC_TRY(rc, lc_json_real(config, NULL, "layer_norm_eps", 0, 1e-30, 1, &s->norm_eps, err));
     LC_TRY(rc, switches_read(s, config, err));
     LC_TRY(rc, rotary_read(&fraction, &base, config, err));

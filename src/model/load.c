@@ -1,5 +1,5 @@
-/* Reading a Hugging Face model folder into one weight array: the embedding, then block after block, each weight at a
- * multiple of 16 floats so that all are as aligned as the array. */
+/* Reading a Hugging Face model folder into one weight array: the embedding, then block after block, each
+ * weight at a multiple of 16 floats so that all are as aligned as the array. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,16 +63,16 @@ int64_t lc_model_floats(const struct lc_model_shape *shape, int64_t depth)
     return slot_floats(shape, &embedding) + depth * block_floats(shape);
 }
 
-int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, int64_t depth, const float *weights,
-                  struct lc_err *err)
+int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, int64_t depth,
+                  const float *weights, struct lc_err *err)
 {
     const float *at = weights + slot_floats(shape, &embedding);
     int rc;
 
     *model = (struct lc_model){.shape = *shape, .depth = depth, .embedding = weights};
     if (depth < 1 || depth > shape->layers)
-        return LC_FAIL(err, LC_E_CONFIG, "%lld blocks of the model are wanted; allowed: 1 to %lld", (long long)depth,
-                       (long long)shape->layers);
+        return LC_FAIL(err, LC_E_CONFIG, "%lld blocks of the model are wanted; allowed: 1 to %lld",
+                       (long long)depth, (long long)shape->layers);
     rc = LC_ALLOC(&model->block, depth, "blocks of the model", err);
     if (rc != LC_OK)
         return rc;
@@ -90,21 +90,25 @@ void lc_model_release(struct lc_model *model)
     *model = (struct lc_model){0};
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
-static int family_unknown(const struct lc_json *config, const char *key, const char *found, struct lc_err *err)
+static int family_unknown(const struct lc_json *config, const char *key, const char *found,
+                          struct lc_err *err)
 {
     char known[256] = "";
 
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", families[i]->name);
-    return LC_FAIL(err, LC_E_FORMAT, "%s: %s is '%s'; model families that are read: %s", config->path, key, found, known);
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
+                 families[i]->name);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: %s is '%s'; model families that are read: %s", config->path, key,
+                   found, known);
 }
 
 static int family_find(const struct lc_family **out, const struct lc_json *config, struct lc_err *err)
 {
     const char *type = NULL;
-    const char *architecture = json_string_value(json_array_get(json_object_get(config->root, "architectures"), 0));
+    const char *architecture =
+        json_string_value(json_array_get(json_object_get(config->root, "architectures"), 0));
     int rc = lc_json_text(config, NULL, "model_type", 0, &type, err);
 
     if (rc != LC_OK)
@@ -131,7 +135,8 @@ static int config_read(struct lc_model_shape *shape, const struct lc_json *confi
     if (rc != LC_OK)
         return rc;
     if (quantized && !json_is_null(quantized))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: quantization_config is set; allowed: weights in F64, F32, F16 or BF16",
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: quantization_config is set; allowed: weights in F64, F32, F16 or BF16",
                        config->path);
     *shape = (struct lc_model_shape){0};
     snprintf(shape->family, sizeof shape->family, "%s", family->name);
@@ -153,7 +158,7 @@ int lc_model_shape_read(struct lc_model_shape *shape, const char *folder, struct
     return rc;
 }
 
-/* --- weights --------------------------------------------------------------------------------------------------- */
+/* --- weights --- */
 
 struct loading {
     const struct lc_family *family;
@@ -174,8 +179,8 @@ static int prefix_find(struct loading *l, const char *folder, struct lc_err *err
             return LC_OK;
         }
     }
-    return LC_FAIL(err, LC_E_FORMAT, "%s: its safetensors hold no tensor %s%s", folder, l->family->prefixes[0],
-                   l->family->embedding);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: its safetensors hold no tensor %s%s", folder,
+                   l->family->prefixes[0], l->family->embedding);
 }
 
 /* [heads, 3, h, columns] of the file to our [3, heads, h, columns]. */
@@ -211,7 +216,8 @@ static const struct lc_weight *weight_of(const struct lc_family *family, size_t 
     return w->name ? w : NULL;
 }
 
-static int weight_load(struct loading *l, int64_t block, const struct slot *slot, float *out, struct lc_err *err)
+static int weight_load(struct loading *l, int64_t block, const struct slot *slot, float *out,
+                       struct lc_err *err)
 {
     const struct lc_weight *w = weight_of(l->family, slot->at);
     char name[256];
@@ -233,7 +239,8 @@ static int block_load(struct loading *l, int64_t block, float *at, struct lc_err
     return rc;
 }
 
-static int weights_load(struct loading *l, int64_t depth, const char *folder, float *weights, struct lc_err *err)
+static int weights_load(struct loading *l, int64_t depth, const char *folder, float *weights,
+                        struct lc_err *err)
 {
     const struct lc_model_shape *s = l->shape;
     float *at = weights + slot_floats(s, &embedding);

@@ -103,3 +103,11 @@ size_t lc_hdf5_type_size(enum lc_result_type type)
 
     return sizes[type];
 }
+
+void lc_result_library(char out[32])
+{
+    unsigned major = 0, minor = 0, release = 0;
+
+    H5get_libversion(&major, &minor, &release);
+    snprintf(out, 32, "%u.%u.%u", major, minor, release);
+}

@@ -61,12 +61,16 @@ static long site_layer(const char *name)
     return p == end ? -1 : strtol(p, NULL, 10);
 }
 
-static int site_order(const void *a, const void *b)
+int lc_result_site_order(const char *a, const char *b)
 {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    long m = site_layer(x), n = site_layer(y);
+    long m = site_layer(a), n = site_layer(b);
 
-    return m != n ? (m > n) - (m < n) : strcmp(x, y);
+    return m != n ? (m > n) - (m < n) : strcmp(a, b);
+}
+
+static int site_compare(const void *a, const void *b)
+{
+    return lc_result_site_order(*(char *const *)a, *(char *const *)b);
 }
 
 static int sites_read(struct lc_result *r, struct lc_err *err)
@@ -78,7 +82,7 @@ static int sites_read(struct lc_result *r, struct lc_err *err)
         return rc;
     if (H5Literate_by_name(r->file, "sites", H5_INDEX_NAME, H5_ITER_INC, NULL, site_add, &list, H5P_DEFAULT) < 0)
         return err->code != LC_OK ? err->code : lc_hdf5_fail(r, "sites", "cannot be listed", err);
-    qsort(r->sites, (size_t)r->n_sites, sizeof *r->sites, site_order);
+    qsort(r->sites, (size_t)r->n_sites, sizeof *r->sites, site_compare);
     return LC_OK;
 }
 

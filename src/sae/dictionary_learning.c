@@ -1,5 +1,5 @@
-/* dictionary_learning's AutoEncoder: ae.pt and config.json. Source: saprmarks/dictionary_learning, dictionary.py
- * (AutoEncoder, from_pretrained) and training.py (the nested file of an interrupted run). */
+/* dictionary_learning's AutoEncoder: ae.pt and config.json. Source: saprmarks/dictionary_learning,
+ * dictionary.py (AutoEncoder, from_pretrained) and training.py (the nested file of an interrupted run). */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,11 +13,13 @@ static int class_check(const struct lc_json *config, json_t **trainer, struct lc
     if (rc == LC_OK)
         rc = lc_json_text(config, *trainer, "dict_class", 1, &name, err);
     if (rc == LC_OK && strcmp(name, "AutoEncoder") != 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: trainer.dict_class is '%s'; allowed: AutoEncoder", config->path, name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: trainer.dict_class is '%s'; allowed: AutoEncoder", config->path,
+                       name);
     return rc;
 }
 
-/* An interrupted run leaves {step, ae, optimizer, config, norm_factor} with biases of the normalised activations. */
+/* An interrupted run leaves {step, ae, optimizer, config, norm_factor} with biases of the normalised
+ * activations. */
 static int nesting(struct lc_sae_file *file, const char **prefix, struct lc_err *err)
 {
     const struct lc_tensor *t;
@@ -29,15 +31,16 @@ static int nesting(struct lc_sae_file *file, const char **prefix, struct lc_err 
     *prefix = "ae.";
     t = lc_tensors_find(&file->tensors, "norm_factor");
     if (!t || t->count != 1)
-        return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: the backup of an interrupted training run ('ae' beside 'optimizer') without norm_factor, so "
-                       "the scale of its biases is not known",
-                       file->tensors.path[0]);
+        return LC_FAIL(
+            err, LC_E_FORMAT,
+            "%s: the backup of an interrupted training run ('ae' beside 'optimizer') without norm_factor, so "
+            "the scale of its biases is not known",
+            file->tensors.path[0]);
     return lc_tensor_read_f32(t, &file->bias_scale, err);
 }
 
-static int tensor_need(const struct lc_sae_file *file, const char *prefix, const char *name, int rank, int64_t rows,
-                       int64_t columns, const struct lc_tensor **out, struct lc_err *err)
+static int tensor_need(const struct lc_sae_file *file, const char *prefix, const char *name, int rank,
+                       int64_t rows, int64_t columns, const struct lc_tensor **out, struct lc_err *err)
 {
     const int64_t shape[2] = {rows, columns};
     char full[64];

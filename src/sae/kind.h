@@ -10,7 +10,8 @@
 /* Precision that the file asks its weights to be rounded to. */
 enum lc_sae_rounding { LC_SAE_FLOAT32, LC_SAE_FLOAT16, LC_SAE_BFLOAT16 };
 
-/* What a reader finds in the files: tensors that are checked for name, shape and dtype, and what to do with them. */
+/* What a reader finds in the files: tensors that are checked for name, shape and dtype, and what to do with
+ * them. */
 struct lc_sae_file {
     struct lc_json config;
     struct lc_tensors tensors;
@@ -29,7 +30,8 @@ struct lc_sae_file {
 
 struct lc_sae_reader {
     const char *weights, *config; /* names of the two files in a folder */
-    /* Fill the file from the parsed configuration and the opened tensors; on failure the caller closes both. */
+    /* Fill the file from the parsed configuration and the opened tensors; on failure the caller closes both.
+     */
     int (*describe)(struct lc_sae_file *file, struct lc_err *err);
     int (*open)(struct lc_tensors *set, const char *path, struct lc_err *err);
 };

@@ -1,5 +1,5 @@
-/* From the files of any kind to the one form that encoding works on. The kinds' own files only describe; every number
- * is computed here. */
+/* From the files of any kind to the one form that encoding works on. The kinds' own files only describe;
+ * every number is computed here. */
 #include <dirent.h>
 #include <float.h>
 #include <math.h>
@@ -16,7 +16,7 @@ static const struct lc_sae_reader *const readers[] = {&lc_sae_dictionary_learnin
 
 enum { READERS = sizeof readers / sizeof *readers };
 
-/* --- which files ------------------------------------------------------------------------------------------------- */
+/* --- which files --- */
 
 static int visible(const struct dirent *entry)
 {
@@ -49,7 +49,8 @@ static int refuse_folder(const char *folder, struct lc_err *err)
         snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%s with %s", i ? ", or " : "",
                  readers[i]->weights, readers[i]->config);
     folder_text(found, sizeof found, folder);
-    return LC_FAIL(err, LC_E_FORMAT, "%s: no SAE of a known kind; found: %s; wanted: %s", folder, found, wanted);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: no SAE of a known kind; found: %s; wanted: %s", folder, found,
+                   wanted);
 }
 
 /* The one reader whose weights file lies in the folder. */
@@ -67,8 +68,8 @@ static int reader_of_folder(const struct lc_sae_reader **out, char weights[LC_PA
         if (!lc_path_is_file(path))
             continue;
         if (*out)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: holds both %s and %s; name the file", folder, (*out)->weights,
-                           readers[i]->weights);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: holds both %s and %s; name the file", folder,
+                           (*out)->weights, readers[i]->weights);
         *out = readers[i];
         memcpy(weights, path, LC_PATH_MAX);
     }
@@ -85,7 +86,8 @@ static int reader_of_file(const struct lc_sae_reader **out, const char *path, st
             *out = readers[i];
             return LC_OK;
         }
-    return LC_FAIL(err, LC_E_FORMAT, "%s: not the weights of an SAE of a known kind; allowed: a folder, .pt, .safetensors",
+    return LC_FAIL(err, LC_E_FORMAT,
+                   "%s: not the weights of an SAE of a known kind; allowed: a folder, .pt, .safetensors",
                    path);
 }
 
@@ -122,7 +124,7 @@ done:
     return rc;
 }
 
-/* --- what readers share ---------------------------------------------------------------------------------------- */
+/* --- what readers share --- */
 
 int lc_sae_sizes(struct lc_sae_file *file, const char *name, int is_df, struct lc_err *err)
 {
@@ -131,13 +133,15 @@ int lc_sae_sizes(struct lc_sae_file *file, const char *name, int is_df, struct l
     if (!t)
         return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s is missing", file->tensors.path[0], name);
     if (t->rank != 2)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has %d dimensions; wanted: 2", t->file, name, t->rank);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has %d dimensions; wanted: 2", t->file, name,
+                       t->rank);
     file->shape.features = t->shape[is_df];
     file->shape.width = t->shape[!is_df];
     if (file->shape.features < 1 || file->shape.features > LC_SAE_FEATURES_MAX || file->shape.width < 1 ||
         file->shape.width > LC_SAE_WIDTH_MAX)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s has %lld features of width %lld; allowed: 1 to %d of 1 to %d",
-                       t->file, name, (long long)file->shape.features, (long long)file->shape.width,
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: tensor %s has %lld features of width %lld; allowed: 1 to %d of 1 to %d", t->file,
+                       name, (long long)file->shape.features, (long long)file->shape.width,
                        LC_SAE_FEATURES_MAX, LC_SAE_WIDTH_MAX);
     return LC_OK;
 }
@@ -165,13 +169,13 @@ int lc_sae_only(const struct lc_sae_file *file, const char *prefix, const char *
         for (int j = 0; j < count; j++)
             known |= strcmp(t->name + strlen(prefix), names[j]) == 0;
         if (!known)
-            return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s does not belong to the kind of SAE that %s names", t->file,
-                           t->name, file->config.path);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: tensor %s does not belong to the kind of SAE that %s names",
+                           t->file, t->name, file->config.path);
     }
     return LC_OK;
 }
 
-/* --- the public form ------------------------------------------------------------------------------------------- */
+/* --- the public form --- */
 
 int lc_sae_shape_read(struct lc_sae_shape *shape, const char *path, struct lc_err *err)
 {
@@ -192,14 +196,16 @@ static int64_t aligned(int64_t floats)
 
 int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder)
 {
-    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features), d = aligned(shape->width);
+    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features),
+            d = aligned(shape->width);
 
     return matrix + 3 * f + d + (with_decoder ? matrix + d : 0);
 }
 
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights)
 {
-    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features), d = aligned(shape->width);
+    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features),
+            d = aligned(shape->width);
 
     *sae = (struct lc_sae){.shape = *shape, .encoder = weights};
     sae->encoder_bias = sae->encoder + matrix;
@@ -212,7 +218,7 @@ void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_
     }
 }
 
-/* --- numbers ----------------------------------------------------------------------------------------------------- */
+/* --- numbers --- */
 
 static float round_bfloat16(float x)
 {
@@ -244,8 +250,8 @@ static int round_all(const struct lc_sae_file *file, const struct lc_tensor *t, 
     for (int64_t i = 0; i < t->count; i++) {
         x[i] = file->rounding == LC_SAE_FLOAT16 ? round_float16(x[i]) : round_bfloat16(x[i]);
         if (!isfinite(x[i]))
-            return LC_FAIL(err, LC_E_NUMERIC, "%s: tensor %s: value %lld does not fit the dtype of %s", t->file, t->name,
-                           (long long)i, file->config.path);
+            return LC_FAIL(err, LC_E_NUMERIC, "%s: tensor %s: value %lld does not fit the dtype of %s",
+                           t->file, t->name, (long long)i, file->config.path);
     }
     return LC_OK;
 }
@@ -274,7 +280,8 @@ static void norms_fill(struct lc_sae *sae)
     const int64_t width = sae->shape.width;
 
     for (int64_t i = 0; i < sae->shape.features; i++) {
-        double exact = sqrt(row_square(sae->encoder + i * width, width)) * (1 + (double)(width + 4) * DBL_EPSILON);
+        double exact =
+            sqrt(row_square(sae->encoder + i * width, width)) * (1 + (double)(width + 4) * DBL_EPSILON);
         float norm = (float)exact;
         sae->norm[i] = (double)norm < exact ? nextafterf(norm, INFINITY) : norm;
     }
@@ -290,7 +297,8 @@ static int all_ones(const float *n, int64_t count)
 }
 
 /* AutoEncoder.normalize_decoder: unit decoder columns, and their lengths into the encoder, in float32. */
-static int rescale(struct lc_sae *sae, float *decoder, float *n, const struct lc_tensor *t, struct lc_err *err)
+static int rescale(struct lc_sae *sae, float *decoder, float *n, const struct lc_tensor *t,
+                   struct lc_err *err)
 {
     const int64_t f = sae->shape.features, d = sae->shape.width;
 
@@ -300,10 +308,11 @@ static int rescale(struct lc_sae *sae, float *decoder, float *n, const struct lc
         return LC_OK;
     for (int64_t i = 0; i < f; i++) {
         if (!(n[i] > 0) || !isfinite(n[i]))
-            return LC_FAIL(err, LC_E_NUMERIC,
-                           "%s: tensor %s: column %lld has length %g, by which the AutoEncoder's own loader divides; "
-                           "use bias: subtract or ignore",
-                           t->file, t->name, (long long)i, (double)n[i]);
+            return LC_FAIL(
+                err, LC_E_NUMERIC,
+                "%s: tensor %s: column %lld has length %g, by which the AutoEncoder's own loader divides; "
+                "use bias: subtract or ignore",
+                t->file, t->name, (long long)i, (double)n[i]);
         for (int64_t j = 0; j < d; j++) {
             decoder[i * d + j] /= n[i];
             sae->encoder[i * d + j] *= n[i];
@@ -340,10 +349,12 @@ static int finite_check(const struct lc_sae *sae, const struct lc_sae_file *file
 {
     for (int64_t i = 0; i < sae->shape.features; i++)
         if (!isfinite(sae->norm[i]) || !isfinite(sae->encoder_bias[i]))
-            return LC_FAIL(err, LC_E_NUMERIC, "%s: feature %lld overflows float32", file->tensors.path[0], (long long)i);
+            return LC_FAIL(err, LC_E_NUMERIC, "%s: feature %lld overflows float32", file->tensors.path[0],
+                           (long long)i);
     for (int64_t j = 0; j < sae->shape.width; j++)
         if (!isfinite(sae->shift[j]) || (sae->decoder && !isfinite(sae->decoder_bias[j])))
-            return LC_FAIL(err, LC_E_NUMERIC, "%s: bias %lld overflows float32", file->tensors.path[0], (long long)j);
+            return LC_FAIL(err, LC_E_NUMERIC, "%s: bias %lld overflows float32", file->tensors.path[0],
+                           (long long)j);
     return LC_OK;
 }
 
@@ -366,7 +377,8 @@ done:
     return rc;
 }
 
-static int sae_fill(struct lc_sae *sae, const struct lc_sae_file *file, enum lc_bias_rule rule, struct lc_err *err)
+static int sae_fill(struct lc_sae *sae, const struct lc_sae_file *file, enum lc_bias_rule rule,
+                    struct lc_err *err)
 {
     const int64_t f = sae->shape.features, d = sae->shape.width;
     const int shifted = rule == LC_BIAS_SUBTRACT || (rule == LC_BIAS_OWN && file->subtracts);
@@ -402,7 +414,7 @@ int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, st
     return rc;
 }
 
-/* --- the path of a layer's SAE ---------------------------------------------------------------------------------- */
+/* --- the path of a layer's SAE --- */
 
 /* Text that stands for the braces at *at, which is moved behind them; NULL when they hold something else. */
 static const char *placeholder(const char **at, const char *layer, const char *site)
@@ -434,10 +446,11 @@ int lc_sae_path(char *out, int64_t room, const char *pattern, int64_t layer, str
         else
             at++;
         if (!text)
-            return LC_FAIL(err, LC_E_CONFIG, "%s: '%.16s' in the path of an SAE; allowed: {layer}, {site}", pattern, at);
+            return LC_FAIL(err, LC_E_CONFIG, "%s: '%.16s' in the path of an SAE; allowed: {layer}, {site}",
+                           pattern, at);
         if ((int64_t)strlen(text) >= room - used)
-            return LC_FAIL(err, LC_E_CONFIG, "%s: the path of the SAE of layer %s is longer than %lld bytes", pattern,
-                           number, (long long)room - 1);
+            return LC_FAIL(err, LC_E_CONFIG, "%s: the path of the SAE of layer %s is longer than %lld bytes",
+                           pattern, number, (long long)room - 1);
         used += snprintf(out + used, (size_t)(room - used), "%s", text);
     }
     if (used == 0)

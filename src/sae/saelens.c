@@ -1,5 +1,5 @@
-/* SAELens's standard and jumprelu SAEs: sae_weights.safetensors and cfg.json, of version 6 (with a metadata object)
- * and before (flat). Source: jbloomAus/SAELens, sae_lens/saes/{sae,standard_sae,jumprelu_sae}.py and
+/* SAELens's standard and jumprelu SAEs: sae_weights.safetensors and cfg.json, of version 6 (with a metadata
+ * object) and before (flat). Source: jbloomAus/SAELens, sae_lens/saes/{sae,standard_sae,jumprelu_sae}.py and
  * sae_lens/loading/pretrained_sae_loaders.py (handle_pre_6_0_config). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,8 @@ static int architecture_read(struct lc_sae_file *file, int *jumprelu, struct lc_
         return rc;
     *jumprelu = strcmp(name, "jumprelu") == 0;
     if (!*jumprelu && strcmp(name, "standard") != 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: architecture is '%s'; allowed: standard, jumprelu", file->config.path, name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: architecture is '%s'; allowed: standard, jumprelu",
+                       file->config.path, name);
     snprintf(file->shape.kind, sizeof file->shape.kind, "saelens %s", name);
     return LC_OK;
 }
@@ -72,7 +73,8 @@ static int hook_check(const struct lc_json *config, struct lc_err *err)
     for (int i = 0; rc == LC_OK && i < 2; i++) {
         const char *hook = json_string_value(json_object_get(object, keys[i]));
         if (hook && strstr(hook, "hook_z"))
-            return LC_FAIL(err, LC_E_FORMAT, "%s: %s is '%.200s', which reshapes heads (hook_z); that is not read",
+            return LC_FAIL(err, LC_E_FORMAT,
+                           "%s: %s is '%.200s', which reshapes heads (hook_z); that is not read",
                            config->path, keys[i], hook);
     }
     return rc;
@@ -85,7 +87,8 @@ static int switches_check(const struct lc_json *config, struct lc_err *err)
     LC_TRY(rc, normalization_check(config, err));
     LC_TRY(rc, only_text(config, NULL, "activation_fn", "relu", err));
     LC_TRY(rc, only_text(config, NULL, "activation_fn_str", "relu", err));
-    LC_TRY(rc, refuse_if_set(config, config->root, "finetuning_scaling_factor", "a factor of each feature", err));
+    LC_TRY(rc,
+           refuse_if_set(config, config->root, "finetuning_scaling_factor", "a factor of each feature", err));
     LC_TRY(rc, refuse_if_set(config, config->root, "d_out", "a transcoder", err));
     LC_TRY(rc, refuse_if_set(config, metadata(config), "hook_head_index", "one attention head", err));
     LC_TRY(rc, refuse_if_set(config, metadata(config), "hook_point_head_index", "one attention head", err));
@@ -109,7 +112,8 @@ static int dtype_read(struct lc_sae_file *file, struct lc_err *err)
             file->rounding = (enum lc_sae_rounding)i;
             return LC_OK;
         }
-    return LC_FAIL(err, LC_E_FORMAT, "%s: dtype is '%s'; allowed: float32, float16, bfloat16", file->config.path, dtype);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: dtype is '%s'; allowed: float32, float16, bfloat16",
+                   file->config.path, dtype);
 }
 
 /* Fine-tuning once stored a factor for each feature; version 6 has no place for it, and neither have we. */
@@ -125,8 +129,9 @@ static int scaling_check(const struct lc_sae_file *file, struct lc_err *err)
     LC_TRY(rc, lc_tensor_read_f32(t, factor, err));
     for (int64_t i = 0; i < t->count; i++)
         if (factor[i] != 1) {
-            rc = LC_FAIL(err, LC_E_FORMAT, "%s: tensor scaling_factor is not all ones (%g at %lld): a fine-tuned SAE",
-                         t->file, (double)factor[i], (long long)i);
+            rc = LC_FAIL(err, LC_E_FORMAT,
+                         "%s: tensor scaling_factor is not all ones (%g at %lld): a fine-tuned SAE", t->file,
+                         (double)factor[i], (long long)i);
             goto done;
         }
 done:

@@ -11,7 +11,8 @@ struct table {
     int64_t count;             /* samples that take part */
     int32_t *run, *feature;    /* [count] window (as an index among those with samples) and feature of each */
     double *entropy;           /* [count] */
-    int64_t runs, features;
+    int64_t runs, features;    /* windows, features that have samples */
+    int32_t *place;            /* [all features] index among those, from 1; 0: none yet */
     double *sum;               /* [features] scratch */
     double *weight;            /* [features] scratch */
     int64_t *times;            /* [runs] how often a resampling drew the window */
@@ -21,6 +22,7 @@ static void table_release(struct table *t)
 {
     free(t->run);
     free(t->feature);
+    free(t->place);
     free(t->entropy);
     free(t->sum);
     free(t->weight);
@@ -33,13 +35,12 @@ static int table_fill(struct table *t, const struct lc_samples *s, const unsigne
     int64_t last = -1;
     int rc;
 
-    *t = (struct table){.features = features};
+    *t = (struct table){0};
     *degenerate = 0;
     LC_TRY(rc, LC_ALLOC(&t->run, s->count, "summaries", err));
     LC_TRY(rc, LC_ALLOC(&t->feature, s->count, "summaries", err));
     LC_TRY(rc, LC_ALLOC(&t->entropy, s->count, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->sum, features, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->weight, features, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&t->place, features, "summaries", err));
     for (int64_t i = 0; i < s->count; i++) {
         const struct lc_sample *x = &s->item[i];
         *degenerate += x->spread.degenerate;
@@ -49,11 +50,15 @@ static int table_fill(struct table *t, const struct lc_samples *s, const unsigne
             last = x->window;
             t->runs++;
         }
+        if (t->place[x->feature] == 0)
+            t->place[x->feature] = (int32_t)++t->features;
         t->run[t->count] = (int32_t)(t->runs - 1);
-        t->feature[t->count] = (int32_t)x->feature;
+        t->feature[t->count] = t->place[x->feature] - 1;
         t->entropy[t->count++] = x->spread.entropy;
     }
     LC_TRY(rc, LC_ALLOC(&t->times, t->runs, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&t->sum, t->features, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&t->weight, t->features, "summaries", err));
 done:
     if (rc != LC_OK)
         table_release(t);

@@ -36,13 +36,13 @@ int lc_trie_add(struct lc_trie *t, const void *content, size_t size, int32_t id,
     int rc = t->nodes ? LC_OK : new_node(t, &node, err);
 
     for (size_t i = 0; i < size && rc == LC_OK; i++, node = child) {
-        if (lc_table_get(&t->edge, edge_key(node, p[i]), &found)) {
+        if (lc_lookup_get(&t->edge, edge_key(node, p[i]), &found)) {
             child = (int64_t)found;
             continue;
         }
         rc = new_node(t, &child, err);
         if (rc == LC_OK)
-            rc = lc_table_put(&t->edge, edge_key(node, p[i]), (uint64_t)child, err);
+            rc = lc_lookup_put(&t->edge, edge_key(node, p[i]), (uint64_t)child, err);
     }
     if (rc != LC_OK)
         return rc;
@@ -61,7 +61,7 @@ size_t lc_trie_match(const struct lc_trie *t, const char *text, size_t size, int
     if (!size || !t->first[(unsigned char)text[0]])
         return 0;
     for (size_t i = 0; i < size; i++) {
-        if (!lc_table_get(&t->edge, edge_key((int64_t)node, (unsigned char)text[i]), &node))
+        if (!lc_lookup_get(&t->edge, edge_key((int64_t)node, (unsigned char)text[i]), &node))
             break;
         if (t->id[node] < 0)
             continue;
@@ -73,7 +73,7 @@ size_t lc_trie_match(const struct lc_trie *t, const char *text, size_t size, int
 
 void lc_trie_release(struct lc_trie *t)
 {
-    lc_table_release(&t->edge);
+    lc_lookup_release(&t->edge);
     free(t->id);
     *t = (struct lc_trie){0};
 }

@@ -87,7 +87,7 @@ static int pair_merge(const struct lc_bpe *bpe, int32_t left, uint64_t *merge)
 
     if (s->next == NONE)
         return 0;
-    return lc_table_get(&bpe->tok->merges, (uint64_t)s->id << 32 | (uint32_t)bpe->symbol[s->next].id, merge);
+    return lc_lookup_get(&bpe->tok->merges, (uint64_t)s->id << 32 | (uint32_t)bpe->symbol[s->next].id, merge);
 }
 
 static void push_pair(struct lc_bpe *bpe, int32_t left)

@@ -35,7 +35,7 @@ void lc_tokenizer_close(struct lc_tokenizer *tok)
         lc_stage_release(&tok->stage[i]);
     lc_trie_release(&tok->added[0]);
     lc_trie_release(&tok->added[1]);
-    lc_table_release(&tok->merges);
+    lc_lookup_release(&tok->merges);
     lc_dict_release(&tok->words);
     lc_bytes_release(&tok->bytes);
     free(tok->token);

@@ -7,7 +7,7 @@
 
 #include "lightcone/memory.h"
 #include "lightcone/tokenizer.h"
-#include "table.h"
+#include "lookup.h"
 
 enum {
     LC_STAGES_MAX = 16,           /* pre-tokenizers in a sequence */
@@ -29,7 +29,7 @@ struct lc_stage {
 
 /* Added tokens as a trie over bytes; node 0 is the root. */
 struct lc_trie {
-    struct lc_table edge; /* node << 8 | byte, to child */
+    struct lc_lookup edge; /* node << 8 | byte, to child */
     int32_t *id;          /* [nodes] token that ends here, or -1; owned */
     int64_t nodes, room;
     unsigned char first[256]; /* bytes that a token begins with */
@@ -45,7 +45,7 @@ struct lc_tokenizer {
     struct lc_token *token; /* [vocab_size] */
     int64_t vocab_size;
     int32_t byte_id[256];   /* token of each single byte, or -1 */
-    struct lc_table merges; /* left id << 32 | right id, to rank << 32 | merged id */
+    struct lc_lookup merges; /* left id << 32 | right id, to rank << 32 | merged id */
     struct lc_dict words;   /* bytes to id, when whole words are looked up before merges */
     int ignore_merges, nfc;
     struct lc_trie added[2]; /* matched before and after normalisation */

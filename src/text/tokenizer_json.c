@@ -396,7 +396,7 @@ static int add_merge(struct parse *p, size_t i, uint32_t rank, const json_t *v, 
     if (!lc_dict_get(&p->vocab, joined->data ? (const char *)joined->data : "", joined->size, &merged))
         return LC_FAIL(p->err, LC_E_FORMAT, "%s: %s: the merged '%.*s' is not in the vocabulary", p->path,
                        name, (int)(joined->size < 60 ? joined->size : 60), (const char *)joined->data);
-    return lc_table_put(&p->tok->merges, (uint64_t)id[0] << 32 | (uint64_t)id[1],
+    return lc_lookup_put(&p->tok->merges, (uint64_t)id[0] << 32 | (uint64_t)id[1],
                         (uint64_t)rank << 32 | (uint64_t)merged, p->err);
 }
 

@@ -1,7 +1,9 @@
 /* libFuzzer target: any bytes as a safetensors file; every tensor that is accepted is read. Build and run:
  *   clang -std=c17 -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude \
- *     tests/fuzz/fuzz_safetensors.c src/base/err.c src/base/file.c src/base/memory.c src/format/*.c -ljansson -lzip -o build/fuzz_safetensors
- *   build/fuzz_safetensors -max_total_time=120 build/corpus tests/fuzz/corpus/safetensors */
+ *     tests/fuzz/fuzz_safetensors.c src/base/err.c src/base/file.c src/base/memory.c \
+ *     src/format/{json,pickle,safetensors,tensor,torch}.c -ljansson -lzip -o build/fuzz_safetensors
+ *   build/fuzz_safetensors -max_total_time=120 -max_len=6000 build/corpus tests/fuzz/corpus/safetensors
+ * (the first folder receives what it finds). */
 #include <stdlib.h>
 
 #include "../../src/format/format_internal.h"

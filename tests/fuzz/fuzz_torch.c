@@ -1,7 +1,10 @@
-/* libFuzzer target: any bytes as a torch.save file, and as the pickle within one; every tensor that is accepted is read. Build and run:
+/* libFuzzer target: any bytes as a torch.save file, and as the pickle within one; every tensor that is
+ * accepted is read. Build and run:
  *   clang -std=c17 -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude \
- *     tests/fuzz/fuzz_torch.c src/base/err.c src/base/file.c src/base/memory.c src/format/*.c -ljansson -lzip -o build/fuzz_torch
- *   build/fuzz_torch -max_total_time=120 build/corpus tests/fuzz/corpus/torch */
+ *     tests/fuzz/fuzz_torch.c src/base/err.c src/base/file.c src/base/memory.c \
+ *     src/format/{json,pickle,safetensors,tensor,torch}.c -ljansson -lzip -o build/fuzz_torch
+ *   build/fuzz_torch -max_total_time=120 -max_len=6000 build/corpus tests/fuzz/corpus/torch
+ * (the first folder receives what it finds). */
 #include <stdlib.h>
 
 #include "../../src/format/format_internal.h"

@@ -25,6 +25,6 @@ for d in include src jobs tests; do
 done
 find "$@" -name '*.[ch]' -exec awk '
     FNR == 1 { split("", seen) }
-    /^# *include/ { if (seen[$2]++) { print FILENAME ":" FNR ": " $2 " a second time"; bad = 1 } }
+    /^# *include.*\.h[">]/ { if (seen[$2]++) { print FILENAME ":" FNR ": " $2 " a second time"; bad = 1 } }
     END { exit bad }' {} + || bad=1
 exit $bad

@@ -14,14 +14,14 @@ format   | json tensor                           | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | counts exact positions samples spread |
+stats    | counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
 results  | results                               | hdf5.h
 report   | report                                |
-top      | job                                   |
+top      | job study                             | jansson.h
 END
 }
-libc=" assert complex ctype dirent errno fcntl fenv float inttypes limits locale math poll pthread setjmp signal \
+libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
 spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/mman sys/resource \
 sys/stat sys/statvfs sys/time sys/types sys/uio sys/wait tgmath time unistd wchar "
 
@@ -64,9 +64,11 @@ while IFS='|' read -r room own_headers own_foreign; do
     done
     check_folder "src/$room"
     above="$above $own_headers"
+    top_foreign=$own_foreign # of the last row
 done <"$table"
-own_headers="" own_foreign=""
+own_headers="" own_foreign=$top_foreign
 check_folder src
+own_foreign=""
 check_folder jobs
 
 for h in include/lightcone/*.h; do

@@ -43,7 +43,7 @@ def write_json(path, value):
         json.dump(value, f)
 
 
-# --- safetensors -------------------------------------------------------------------------------------------------
+# --- safetensors ---
 path = folder("safetensors")
 tensors = {
     "f64": ramp(3), "f32": ramp(2, 3).float(), "f16": ramp(5).half(), "bf16": ramp(2, 2).bfloat16(),
@@ -56,7 +56,7 @@ half = half.to(torch.int16).view(torch.float16)
 save_file({"half": half}, f"{path}/half.safetensors")
 expected["half"] = half.double()
 
-# --- torch ---------------------------------------------------------------------------------------------------------
+# --- torch ---
 path = folder("torch")
 whole = ramp(4, 3).float()
 state = OrderedDict(
@@ -107,7 +107,7 @@ with zipfile.ZipFile(f"{path}/two_tops.pt", "w") as z:
     z.writestr("a/data.pkl", pickle.dumps({}, 2))
     z.writestr("b/data.pkl", pickle.dumps({}, 2))
 
-# --- models ----------------------------------------------------------------------------------------------------------
+# --- models ---
 torch.manual_seed(1)
 config = GPTNeoXConfig(vocab_size=11, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12,
                        max_position_embeddings=32, rotary_pct=0.5, rotary_emb_base=1000)
@@ -149,7 +149,7 @@ for n in range(2):
 # the model above is now half precision: its full-precision file must hold the same numbers
 save_file({k: v.float() for k, v in half.state_dict().items()}, f"{out}/model/model.safetensors")
 
-# --- SAEs --------------------------------------------------------------------------------------------------------------
+# --- SAEs ---
 W = torch.tensor([[1, 0.5], [-0.5, 1], [0.25, -1]])
 b_enc = torch.tensor([-0.25, 0.5, 0.25])
 b_dec = torch.tensor([0.5, -0.25])

@@ -17,7 +17,7 @@
 #include "lightcone/file.h"
 #include "lightcone/memory.h"
 
-#define DATA "tests/data/format/"
+#define DATA   "tests/data/format/"
 #define UNUSED __attribute__((unused))
 
 /* The call failed and its message holds both texts. */
@@ -71,7 +71,8 @@ UNUSED static void assert_values(const char *name, const float *x, int64_t count
         double size = wanted[i] < 0 ? -(double)wanted[i] : (double)wanted[i];
         double off = (double)x[i] - (double)wanted[i];
         if (!(off <= tolerance * (size > 1 ? size : 1) && -off <= tolerance * (size > 1 ? size : 1)))
-            fail_msg("%s: value %lld is %.9g, wanted %.9g", name, (long long)i, (double)x[i], (double)wanted[i]);
+            fail_msg("%s: value %lld is %.9g, wanted %.9g", name, (long long)i, (double)x[i],
+                     (double)wanted[i]);
     }
     free(wanted);
 }

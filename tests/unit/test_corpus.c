@@ -28,7 +28,7 @@ static int set_up(void **state)
     struct lc_err err = LC_ERR_INIT;
 
     assert_non_null(p);
-    strcpy(p->folder, "/tmp/lc-corpus-XXXXXX");
+    snprintf(p->folder, sizeof p->folder, "/tmp/lc-corpus-XXXXXX");
     assert_non_null(mkdtemp(p->folder));
     snprintf(p->text, sizeof p->text, "%s/text.txt", p->folder);
     snprintf(p->cache, sizeof p->cache, "%s/cache/deep", p->folder);

@@ -34,9 +34,10 @@ static void assert_block(const struct loaded *l, int64_t n, double tolerance)
         const float *values;
         int64_t count;
     } rows[] = {
-        {"norm1_w", b->norm1_w, 8}, {"norm1_b", b->norm1_b, 8}, {"norm2_w", b->norm2_w, 8}, {"norm2_b", b->norm2_b, 8},
-        {"qkv_w", b->qkv_w, 192},   {"qkv_b", b->qkv_b, 24},    {"out_w", b->out_w, 64},    {"out_b", b->out_b, 8},
-        {"up_w", b->up_w, 96},      {"up_b", b->up_b, 12},      {"down_w", b->down_w, 96},  {"down_b", b->down_b, 8},
+        {"norm1_w", b->norm1_w, 8}, {"norm1_b", b->norm1_b, 8}, {"norm2_w", b->norm2_w, 8},
+        {"norm2_b", b->norm2_b, 8}, {"qkv_w", b->qkv_w, 192},   {"qkv_b", b->qkv_b, 24},
+        {"out_w", b->out_w, 64},    {"out_b", b->out_b, 8},     {"up_w", b->up_w, 96},
+        {"up_b", b->up_b, 12},      {"down_w", b->down_w, 96},  {"down_b", b->down_b, 8},
     };
     char name[64];
 
@@ -94,7 +95,7 @@ static void loads_only_the_blocks_it_needs(void **state)
     free(l.weights);
 }
 
-/* --- configurations --------------------------------------------------------------------------------------------- */
+/* --- configurations --- */
 
 static const char *const config_names[] = {"config.json", "model.safetensors", NULL};
 
@@ -125,7 +126,8 @@ static void refuses_configurations(void **state)
         {BASE ",\"layer_norm_eps\":\"x\"}", "layer_norm_eps", "a number from"},
         {BASE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", "rope_scaling is set", "null"},
         {BASE ",\"rope_parameters\":{\"rope_type\":\"yarn\"}}", "rope_type is 'yarn'", "default"},
-        {BASE ",\"rope_parameters\":{\"rope_type\":\"default\",\"partial_rotary_factor\":0.25}}", "disagree", "rotary_pct"},
+        {BASE ",\"rope_parameters\":{\"rope_type\":\"default\",\"partial_rotary_factor\":0.25}}", "disagree",
+         "rotary_pct"},
         {BASE ",\"rope_parameters\":7}", "rope_parameters is 7", "an object"},
         {BASE ",\"quantization_config\":{}}", "quantization_config is set", ""},
         {BASE ",\"rotary_pct\":0.5}", "not valid JSON", "duplicate"},
@@ -138,7 +140,8 @@ static void refuses_configurations(void **state)
          "hidden_size 9", "num_attention_heads 2"},
         {"{\"model_type\":\"gpt_neox\",\"num_hidden_layers\":0}", "num_hidden_layers is 0", "from 1 to"},
         {"{\"model_type\":\"gpt_neox\",\"num_hidden_layers\":2.5}", "num_hidden_layers is 2.5", "an integer"},
-        {"{\"model_type\":\"gpt_neox\",\"num_hidden_layers\":1000000000000}", "num_hidden_layers is 1000000000000", ""},
+        {"{\"model_type\":\"gpt_neox\",\"num_hidden_layers\":1000000000000}",
+         "num_hidden_layers is 1000000000000", ""},
     };
     char folder[64];
 
@@ -161,13 +164,16 @@ static void refuses_weights(void **state)
         const char *config, *one, *two;
     } rows[] = {
         {"{\"model_type\":\"gpt_neox\",\"rotary_pct\":0.5,\"num_hidden_layers\":3,\"hidden_size\":8,"
-         "\"num_attention_heads\":2,\"intermediate_size\":12,\"vocab_size\":11,\"max_position_embeddings\":32}",
+         "\"num_attention_heads\":2,\"intermediate_size\":12,\"vocab_size\":11,\"max_position_embeddings\":"
+         "32}",
          "tensor gpt_neox.layers.2.input_layernorm.weight is missing", "model.safetensors"},
         {"{\"model_type\":\"gpt_neox\",\"rotary_pct\":0.5,\"num_hidden_layers\":2,\"hidden_size\":8,"
-         "\"num_attention_heads\":2,\"intermediate_size\":13,\"vocab_size\":11,\"max_position_embeddings\":32}",
+         "\"num_attention_heads\":2,\"intermediate_size\":13,\"vocab_size\":11,\"max_position_embeddings\":"
+         "32}",
          "gpt_neox.layers.0.mlp.dense_h_to_4h.weight has shape [12, 8]", "wanted: [13, 8]"},
         {"{\"model_type\":\"gpt_neox\",\"rotary_pct\":0.5,\"num_hidden_layers\":2,\"hidden_size\":8,"
-         "\"num_attention_heads\":2,\"intermediate_size\":12,\"vocab_size\":12,\"max_position_embeddings\":32}",
+         "\"num_attention_heads\":2,\"intermediate_size\":12,\"vocab_size\":12,\"max_position_embeddings\":"
+         "32}",
          "gpt_neox.embed_in.weight has shape [11, 8]", "wanted: [12, 8]"},
     };
     char folder[64];
@@ -182,7 +188,8 @@ static void refuses_weights(void **state)
         scratch_write(folder, "config.json", rows[r].config, strlen(rows[r].config));
         assert_ok(lc_model_shape_read(&shape, folder, &err), &err);
         assert_ok(LC_ALLOC(&weights, lc_model_floats(&shape, shape.layers), "weights", &err), &err);
-        assert_refused(lc_model_load(&shape, shape.layers, folder, weights, &err), &err, rows[r].one, rows[r].two);
+        assert_refused(lc_model_load(&shape, shape.layers, folder, weights, &err), &err, rows[r].one,
+                       rows[r].two);
         free(weights);
     }
     scratch_remove(folder, config_names);
@@ -240,8 +247,8 @@ static void reads_real_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_transformers_wrote), cmocka_unit_test(loads_only_the_blocks_it_needs),
-        cmocka_unit_test(refuses_configurations),        cmocka_unit_test(refuses_weights),
+        cmocka_unit_test(reads_what_transformers_wrote),    cmocka_unit_test(loads_only_the_blocks_it_needs),
+        cmocka_unit_test(refuses_configurations),           cmocka_unit_test(refuses_weights),
         cmocka_unit_test(refuses_a_nan_and_a_foreign_file), cmocka_unit_test(reads_real_models),
     };
 

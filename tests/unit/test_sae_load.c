@@ -1,5 +1,5 @@
-/* SAE files of dictionary_learning and SAELens: the values by hand of a small SAE in both layouts, dictionary_learning's own
- * class on a file that needs rescaling, and what must be refused. */
+/* SAE files of dictionary_learning and SAELens: the values by hand of a small SAE in both layouts,
+ * dictionary_learning's own class on a file that needs rescaling, and what must be refused. */
 #include "format_fixture.h"
 
 #include "lightcone/sae.h"
@@ -57,12 +57,35 @@ static void agrees_with_values_by_hand(void **state)
         int bos;
         double f[3], yhat[2], tolerance;
     } rows[] = {
-        {DATA "dl_hand", "dictionary_learning AutoEncoder", LC_BIAS_SUBTRACT, -1, {.625, 0, .75}, {1.5, -.625}, 0},
-        {DATA "dl_hand", "dictionary_learning AutoEncoder", LC_BIAS_IGNORE, -1, {1, 0, 1.125}, {2.0625, -.8125}, 0},
+        {DATA "dl_hand",
+         "dictionary_learning AutoEncoder",
+         LC_BIAS_SUBTRACT,
+         -1,
+         {.625, 0, .75},
+         {1.5, -.625},
+         0},
+        {DATA "dl_hand",
+         "dictionary_learning AutoEncoder",
+         LC_BIAS_IGNORE,
+         -1,
+         {1, 0, 1.125},
+         {2.0625, -.8125},
+         0},
         /* its loader makes the third column, (.5, -.5), a unit vector */
-        {DATA "dl_hand", "dictionary_learning AutoEncoder", LC_BIAS_OWN, -1, {.625, 0, 0.53033008588991064},
-         {1.5, -.625}, 1e-6},
-        {DATA "dl_hand/ae.pt", "dictionary_learning AutoEncoder", LC_BIAS_SUBTRACT, -1, {.625, 0, .75}, {1.5, -.625}, 0},
+        {DATA "dl_hand",
+         "dictionary_learning AutoEncoder",
+         LC_BIAS_OWN,
+         -1,
+         {.625, 0, 0.53033008588991064},
+         {1.5, -.625},
+         1e-6},
+        {DATA "dl_hand/ae.pt",
+         "dictionary_learning AutoEncoder",
+         LC_BIAS_SUBTRACT,
+         -1,
+         {.625, 0, .75},
+         {1.5, -.625},
+         0},
         {DATA "lens_hand", "saelens standard", LC_BIAS_OWN, 0, {.625, 0, .75}, {1.5, -.625}, 0},
         {DATA "lens_hand/", "saelens standard", LC_BIAS_SUBTRACT, 0, {.625, 0, .75}, {1.5, -.625}, 0},
         {DATA "lens_hand", "saelens standard", LC_BIAS_IGNORE, 0, {1, 0, 1.125}, {2.0625, -.8125}, 0},
@@ -153,11 +176,13 @@ static void norms_are_upper_bounds(void **state)
     free(l.weights);
 }
 
-/* --- refusals ------------------------------------------------------------------------------------------------------ */
+/* --- refusals --- */
 
-static const char *const names[] = {"ae.pt", "config.json", "cfg.json", "sae_weights.safetensors", "other.txt", NULL};
+static const char *const names[] = {"ae.pt",     "config.json", "cfg.json", "sae_weights.safetensors",
+                                    "other.txt", NULL};
 
-#define V6(rest) "{\"architecture\":\"standard\",\"metadata\":{\"hook_name\":\"blocks.0.hook_resid_post\"}" rest "}"
+#define V6(rest)                                                                                             \
+    "{\"architecture\":\"standard\",\"metadata\":{\"hook_name\":\"blocks.0.hook_resid_post\"}" rest "}"
 
 static void refuses_configurations(void **state)
 {
@@ -166,25 +191,39 @@ static void refuses_configurations(void **state)
     } rows[] = {
         {"dl_hand/ae.pt", "{}", "'trainer' is missing", "config.json"},
         {"dl_hand/ae.pt", "{\"trainer\":{}}", "'dict_class' is missing", ""},
-        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"GatedAutoEncoder\"}}", "'GatedAutoEncoder'", "AutoEncoder"},
-        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoderTopK\"}}", "'AutoEncoderTopK'", "allowed"},
+        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"GatedAutoEncoder\"}}", "'GatedAutoEncoder'",
+         "AutoEncoder"},
+        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoderTopK\"}}", "'AutoEncoderTopK'",
+         "allowed"},
         {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoderNew\"}}", "'AutoEncoderNew'", "allowed"},
-        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\",\"dict_size\":4}}", "dict_size is 4", "say 3"},
-        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\",\"activation_dim\":3}}", "activation_dim is 3", "say 2"},
+        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\",\"dict_size\":4}}", "dict_size is 4",
+         "say 3"},
+        {"dl_hand/ae.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\",\"activation_dim\":3}}",
+         "activation_dim is 3", "say 2"},
         {"torch/nested.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\"}}", "tensor a does not belong", ""},
-        {"torch/linear.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\"}}", "tensor weight does not belong", ""},
-        {"torch/system.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\"}}", "global 'posix system'", "refused"},
-        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"topk\"}", "architecture is 'topk'", "standard, jumprelu"},
+        {"torch/linear.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\"}}", "tensor weight does not belong",
+         ""},
+        {"torch/system.pt", "{\"trainer\":{\"dict_class\":\"AutoEncoder\"}}", "global 'posix system'",
+         "refused"},
+        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"topk\"}", "architecture is 'topk'",
+         "standard, jumprelu"},
         {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"gated\"}", "architecture is 'gated'", ""},
-        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"transcoder\"}", "architecture is 'transcoder'", ""},
+        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"transcoder\"}",
+         "architecture is 'transcoder'", ""},
         {"lens_hand/sae_weights.safetensors", "{\"metadata\":{}}", "'architecture' is missing", ""},
-        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"jumprelu\"}", "tensor threshold is missing", ""},
-        {"lens_jump/sae_weights.safetensors", "{\"architecture\":\"standard\"}", "tensor threshold does not belong", ""},
-        {"lens_hand/sae_weights.safetensors", V6(",\"normalize_activations\":\"layer_norm\""), "'layer_norm'", "none"},
-        {"lens_hand/sae_weights.safetensors", V6(",\"normalize_activations\":true"), "normalize_activations is true", "none"},
+        {"lens_hand/sae_weights.safetensors", "{\"architecture\":\"jumprelu\"}",
+         "tensor threshold is missing", ""},
+        {"lens_jump/sae_weights.safetensors", "{\"architecture\":\"standard\"}",
+         "tensor threshold does not belong", ""},
+        {"lens_hand/sae_weights.safetensors", V6(",\"normalize_activations\":\"layer_norm\""), "'layer_norm'",
+         "none"},
+        {"lens_hand/sae_weights.safetensors", V6(",\"normalize_activations\":true"),
+         "normalize_activations is true", "none"},
         {"lens_hand/sae_weights.safetensors", V6(",\"reshape_activations\":\"hook_z\""), "'hook_z'", "none"},
-        {"lens_hand/sae_weights.safetensors", "{\"hook_point\":\"blocks.0.attn.hook_z\"}", "hook_z", "hook_point"},
-        {"lens_hand/sae_weights.safetensors", "{\"hook_point_head_index\":3}", "hook_point_head_index is set", "head"},
+        {"lens_hand/sae_weights.safetensors", "{\"hook_point\":\"blocks.0.attn.hook_z\"}", "hook_z",
+         "hook_point"},
+        {"lens_hand/sae_weights.safetensors", "{\"hook_point_head_index\":3}", "hook_point_head_index is set",
+         "head"},
         {"lens_hand/sae_weights.safetensors", "{\"activation_fn_str\":\"topk\"}", "'topk'", "relu"},
         {"lens_hand/sae_weights.safetensors", "{\"activation_fn\":\"tanh-relu\"}", "'tanh-relu'", "relu"},
         {"lens_hand/sae_weights.safetensors", V6(",\"dtype\":\"float64\""), "dtype is 'float64'", "float32"},
@@ -192,8 +231,10 @@ static void refuses_configurations(void **state)
         {"lens_hand/sae_weights.safetensors", V6(",\"d_in\":3"), "d_in is 3", "say 2"},
         {"lens_hand/sae_weights.safetensors", V6(",\"d_sae\":\"x\""), "d_sae is \"x\"", "an integer"},
         {"lens_hand/sae_weights.safetensors", V6(",\"d_out\":2"), "d_out is set", "transcoder"},
-        {"lens_hand/sae_weights.safetensors", V6(",\"apply_b_dec_to_input\":1"), "apply_b_dec_to_input is 1", "true or false"},
-        {"lens_hand/sae_weights.safetensors", V6(",\"finetuning_scaling_factor\":true"), "finetuning_scaling_factor", "set"},
+        {"lens_hand/sae_weights.safetensors", V6(",\"apply_b_dec_to_input\":1"), "apply_b_dec_to_input is 1",
+         "true or false"},
+        {"lens_hand/sae_weights.safetensors", V6(",\"finetuning_scaling_factor\":true"),
+         "finetuning_scaling_factor", "set"},
         {"safetensors/mixed.safetensors", V6(""), "tensor W_enc is missing", ""},
     };
     char folder[64], from[128];
@@ -223,16 +264,19 @@ static void refuses_folders_of_no_or_two_kinds(void **state)
     assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "found: nothing", "ae.pt with config.json");
     err = (struct lc_err)LC_ERR_INIT;
     scratch_write(folder, "other.txt", "x", 1);
-    assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "found: other.txt", "sae_weights.safetensors");
+    assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "found: other.txt",
+                   "sae_weights.safetensors");
     err = (struct lc_err)LC_ERR_INIT;
     snprintf(path, sizeof path, "%s/other.txt", folder);
-    assert_refused(lc_sae_shape_read(&shape, path, &err), &err, "other.txt", "allowed: a folder, .pt, .safetensors");
+    assert_refused(lc_sae_shape_read(&shape, path, &err), &err, "other.txt",
+                   "allowed: a folder, .pt, .safetensors");
     err = (struct lc_err)LC_ERR_INIT;
     scratch_copy(folder, "ae.pt", DATA "dl_hand/ae.pt");
     assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "config.json", "No such file");
     err = (struct lc_err)LC_ERR_INIT;
     scratch_copy(folder, "sae_weights.safetensors", DATA "lens_hand/sae_weights.safetensors");
-    assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "both ae.pt and sae_weights.safetensors", "");
+    assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "both ae.pt and sae_weights.safetensors",
+                   "");
     scratch_remove(folder, names);
     err = (struct lc_err)LC_ERR_INIT;
     assert_refused(lc_sae_shape_read(&shape, folder, &err), &err, "no such SAE", folder);
@@ -247,8 +291,10 @@ static void refuses_values(void **state)
         double value;
         const char *one, *two;
     } rows[] = {
-        {"W_enc", 1, -1, "tensor W_enc", "value 1 is"}, {"b_dec", 0, -1, "tensor b_dec", "value 0 is"},
-        {"W_dec", 5, -1, "tensor W_dec", "value 5 is"}, {"scaling_factor", 1, 2, "scaling_factor", "not all ones"},
+        {"W_enc", 1, -1, "tensor W_enc", "value 1 is"},
+        {"b_dec", 0, -1, "tensor b_dec", "value 0 is"},
+        {"W_dec", 5, -1, "tensor W_dec", "value 5 is"},
+        {"scaling_factor", 1, 2, "scaling_factor", "not all ones"},
         {"W_enc", 0, 3e38, "feature 0 overflows", ""},
     };
     char folder[64];
@@ -294,7 +340,8 @@ static void refuses_what_the_own_loader_cannot_rescale(void **state)
     assert_refused(err.code, &err, "column 1 has length 0", "bias: subtract or ignore");
     free(l.weights);
     err = (struct lc_err)LC_ERR_INIT;
-    assert_refused(lc_sae_shape_read(&shape, DATA "dl_no_factor", &err), &err, "interrupted training run", "norm_factor");
+    assert_refused(lc_sae_shape_read(&shape, DATA "dl_no_factor", &err), &err, "interrupted training run",
+                   "norm_factor");
 }
 
 static void makes_paths(void **state)
@@ -313,7 +360,8 @@ static void makes_paths(void **state)
     err = (struct lc_err)LC_ERR_INIT;
     assert_refused(lc_sae_path(out, sizeof out, "{layer", 1, &err), &err, "'{layer'", "{site}");
     err = (struct lc_err)LC_ERR_INIT;
-    assert_refused(lc_sae_path(out, 8, "sae/{layer}{layer}{layer}", 12, &err), &err, "longer than 7 bytes", "");
+    assert_refused(lc_sae_path(out, 8, "sae/{layer}{layer}{layer}", 12, &err), &err, "longer than 7 bytes",
+                   "");
     err = (struct lc_err)LC_ERR_INIT;
     assert_ok(lc_sae_path(out, 8, "sae/{layer}", 123, &err), &err);
     err = (struct lc_err)LC_ERR_INIT;
@@ -343,8 +391,10 @@ static void reads_real_saes(void **state)
             for (int64_t i = 0; i < l.shape.features; i++) {
                 double sum = 0;
                 for (int64_t j = 0; j < l.shape.width; j++)
-                    sum += (double)l.sae.decoder[i * l.shape.width + j] * (double)l.sae.decoder[i * l.shape.width + j];
-                assert_true(sum > 1 - 3e-5 && sum < 1 + 3e-5); /* unit columns, by training or by the loader */
+                    sum += (double)l.sae.decoder[i * l.shape.width + j] *
+                           (double)l.sae.decoder[i * l.shape.width + j];
+                assert_true(sum > 1 - 3e-5 &&
+                            sum < 1 + 3e-5); /* unit columns, by training or by the loader */
             }
             free(l.weights);
         }

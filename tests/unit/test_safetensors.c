@@ -9,7 +9,8 @@ static void reads_every_dtype(void **state)
         const char *name;
         int64_t count;
         int ramp;
-    } rows[] = {{"f64", 3, 1}, {"f32", 6, 1}, {"f16", 5, 1}, {"bf16", 4, 1}, {"scalar", 1, 0}, {"empty", 0, 1}};
+    } rows[] = {{"f64", 3, 1},  {"f32", 6, 1},    {"f16", 5, 1},
+                {"bf16", 4, 1}, {"scalar", 1, 0}, {"empty", 0, 1}};
     struct lc_err err = LC_ERR_INIT;
     struct lc_tensors set;
     const struct lc_tensor *t;
@@ -26,7 +27,8 @@ static void reads_every_dtype(void **state)
         for (int64_t i = 0; i < t->count; i++)
             assert_true(x[i] == (rows[r].ramp ? ramp(i) : 2.5f));
     }
-    assert_refused(lc_tensor_read_f32(lc_tensors_find(&set, "i64"), x, &err), &err, "tensor i64", "dtype I64");
+    assert_refused(lc_tensor_read_f32(lc_tensors_find(&set, "i64"), x, &err), &err, "tensor i64",
+                   "dtype I64");
     assert_int_equal(lc_tensors_find(&set, "u8")->data[2], 2);
     assert_null(lc_tensors_find(&set, "absent"));
     lc_tensors_close(&set);
@@ -49,8 +51,12 @@ static void transposes(void **state)
 {
     enum { ROWS = 131, COLUMNS = 70 };
     struct lc_err err = LC_ERR_INIT;
-    struct lc_tensor t = {.name = (char *)(uintptr_t) "t", .dtype = LC_F32, .rank = 2, .shape = {ROWS, COLUMNS},
-                          .count = ROWS * COLUMNS, .file = "memory"};
+    struct lc_tensor t = {.name = (char *)(uintptr_t) "t",
+                          .dtype = LC_F32,
+                          .rank = 2,
+                          .shape = {ROWS, COLUMNS},
+                          .count = ROWS * COLUMNS,
+                          .file = "memory"};
     float *x, *y, *z, bad = (float)(0 * strtod("inf", NULL));
     unsigned char *odd; /* at an odd address */
 
@@ -88,8 +94,13 @@ static void refuses_what_float32_cannot_hold(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
     double big[3] = {1, 2, 1e300};
-    struct lc_tensor t = {.name = (char *)(uintptr_t) "big", .dtype = LC_F64, .rank = 1, .shape = {3}, .count = 3,
-                          .file = "memory", .data = (unsigned char *)big};
+    struct lc_tensor t = {.name = (char *)(uintptr_t) "big",
+                          .dtype = LC_F64,
+                          .rank = 1,
+                          .shape = {3},
+                          .count = 3,
+                          .file = "memory",
+                          .data = (unsigned char *)big};
     float x[3];
 
     (void)state;
@@ -97,7 +108,8 @@ static void refuses_what_float32_cannot_hold(void **state)
     assert_refused(err.code, &err, "value 2 is infinite", "tensor big");
 }
 
-#define F32(name, shape, span) "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" span "}"
+#define F32(name, shape, span)                                                                               \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" span "}"
 
 /* Headers of files with eight bytes of data. */
 static const struct {
@@ -150,7 +162,8 @@ static void refuses_bad_headers(void **state)
         struct lc_err err = LC_ERR_INIT;
         struct lc_tensors set;
         struct lc_map bytes = {.data = file, .size = make_file(file, refused[r].header)};
-        assert_refused(lc_safetensors_parse(&set, "bad.safetensors", bytes, &err), &err, refused[r].one, refused[r].two);
+        assert_refused(lc_safetensors_parse(&set, "bad.safetensors", bytes, &err), &err, refused[r].one,
+                       refused[r].two);
         assert_refused(err.code, &err, "bad.safetensors", "");
         assert_int_equal(set.count, 0);
     }
@@ -173,7 +186,8 @@ static void refuses_header_lengths(void **state)
         struct lc_err err = LC_ERR_INIT;
         struct lc_tensors set;
         memcpy(file, rows[r].length, 8);
-        assert_refused(lc_safetensors_parse(&set, "f", (struct lc_map){file, sizeof file}, &err), &err, rows[r].one, "f");
+        assert_refused(lc_safetensors_parse(&set, "f", (struct lc_map){file, sizeof file}, &err), &err,
+                       rows[r].one, "f");
     }
 }
 
@@ -198,16 +212,18 @@ static void refuses_every_truncation(void **state)
     lc_map_close(&whole);
 }
 
-/* --- folders --------------------------------------------------------------------------------------------------- */
+/* --- folders --- */
 
-static const char *const scratch_names[] = {"m.safetensors.index.json", "a.safetensors", "b.safetensors", NULL};
+static const char *const scratch_names[] = {"m.safetensors.index.json", "a.safetensors", "b.safetensors",
+                                            NULL};
 
 static void write_tensor(const char *folder, const char *name, const char *tensor)
 {
     unsigned char file[1024];
     char header[512];
 
-    snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", tensor);
+    snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+             tensor);
     scratch_write(folder, name, file, make_file(file, header));
 }
 
@@ -252,7 +268,8 @@ static void opens_and_refuses_shards(void **state)
     struct lc_err err = LC_ERR_INIT;
     write_tensor(folder, "b.safetensors", "x");
     scratch_write(folder, "m.safetensors.index.json", rows[0].index, strlen(rows[0].index));
-    assert_refused(lc_safetensors_open_folder(&set, folder, "m", &err), &err, "tensor x occurs twice", "a.safetensors");
+    assert_refused(lc_safetensors_open_folder(&set, folder, "m", &err), &err, "tensor x occurs twice",
+                   "a.safetensors");
     err = (struct lc_err)LC_ERR_INIT;
     assert_refused(lc_safetensors_open_folder(&set, folder, "n", &err), &err, "n.safetensors", folder);
     scratch_remove(folder, scratch_names);
@@ -269,7 +286,8 @@ static void need_names_what_is_wrong(void **state)
     assert_ok(lc_safetensors_open(&set, DATA "safetensors/mixed.safetensors", &err), &err);
     assert_refused(lc_tensors_need(&set, "f32", 2, wanted, &t, &err), &err, "shape [2, 3]", "wanted: [3, 2]");
     err = (struct lc_err)LC_ERR_INIT;
-    assert_refused(lc_tensors_need(&set, "none", 2, wanted, &t, &err), &err, "tensor none is missing", "mixed");
+    assert_refused(lc_tensors_need(&set, "none", 2, wanted, &t, &err), &err, "tensor none is missing",
+                   "mixed");
     err = (struct lc_err)LC_ERR_INIT;
     assert_refused(lc_tensors_need(&set, "i64", 1, wanted, &t, &err), &err, "dtype I64", "F32");
     lc_tensors_close(&set);

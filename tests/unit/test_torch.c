@@ -18,7 +18,7 @@ static void reads_a_state_dict(void **state)
         const char *name;
         int rank;
         int64_t count, first; /* place of the first value in the ramp */
-    } rows[] = {{"f64", 1, 3, 0},   {"f32", 2, 6, 0},   {"f16", 1, 5, 0},  {"bf16", 2, 4, 0},
+    } rows[] = {{"f64", 1, 3, 0},   {"f32", 2, 6, 0},       {"f16", 1, 5, 0},  {"bf16", 2, 4, 0},
                 {"empty", 2, 0, 0}, {"parameter", 1, 4, 0}, {"tail", 2, 9, 3}, {"whole", 2, 12, 0}};
     struct lc_err err = LC_ERR_INIT;
     struct lc_tensors set;
@@ -197,9 +197,10 @@ static void survives_every_changed_byte(void **state)
     lc_map_close(&whole);
 }
 
-/* --- pickles by hand ------------------------------------------------------------------------------------------- */
+/* --- pickles by hand --- */
 
-static int sixteen_bytes(void *context, const char *key, size_t size, struct lc_map *bytes, struct lc_err *err)
+static int sixteen_bytes(void *context, const char *key, size_t size, struct lc_map *bytes,
+                         struct lc_err *err)
 {
     static const unsigned char data[16];
 
@@ -208,13 +209,14 @@ static int sixteen_bytes(void *context, const char *key, size_t size, struct lc_
     return LC_OK;
 }
 
-#define P "\x80\x02"
+#define P                  "\x80\x02"
 #define TEXT(length, text) "X" length "\0\0\0" text
-#define REBUILD "ctorch._utils\n_rebuild_tensor_v2\n"
-#define ID(type, count) "(" TEXT("\7", "storage") "ctorch\n" type "\n" TEXT("\1", "0") TEXT("\3", "cpu") count "tQ"
+#define REBUILD            "ctorch._utils\n_rebuild_tensor_v2\n"
+#define ID(type, count)                                                                                      \
+    "(" TEXT("\7", "storage") "ctorch\n" type "\n" TEXT("\1", "0") TEXT("\3", "cpu") count "tQ"
 #define STORE ID("FloatStorage", "K\4")
 /* a tensor of the four floats: offset, size, stride */
-#define TENSOR(offset, size, stride) P REBUILD "(" STORE offset size stride "\x89" "NtR."
+#define TENSOR(offset, size, stride) P REBUILD "(" STORE offset size stride "\211NtR."
 #define ROW(bytes, one, two)                                                                                 \
     {                                                                                                        \
         bytes, sizeof(bytes) - 1, one, two                                                                   \
@@ -268,13 +270,14 @@ static const struct {
     ROW(P "}r\xff\xff\xff\xff.", "memo index 4294967295", ""),
     ROW(P "q\0.", "fewer than 1", ""),
     ROW(P "X\xff\xff\xff\xffx.", "ends early", ""),
-    ROW(P "\x8a\x09" "123456789.", "integer of 9 bytes", "at most 8"),
+    ROW(P "\x8a\11abcdefghi.", "integer of 9 bytes", "at most 8"),
     ROW("\x80\x04\x95\xff\0\0\0\0\0\0\0}.", "frame of 255 bytes", ""),
     ROW(P "K\1Q.", "persistent id", ""),
     ROW(P "Q.", "fewer than 1", ""),
     ROW(P ID("FloatStorage", "K\5") ".", "holds 16 bytes", "5 values"),
     ROW(P ID("FloatStorage", "J\xff\xff\xff\xff") ".", "persistent id", ""),
-    ROW(P ID("DoubleStorage", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f") ".", "holds 16 bytes", "DoubleStorage"),
+    ROW(P ID("DoubleStorage", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f") ".", "holds 16 bytes",
+        "DoubleStorage"),
     ROW(TENSOR("K\0", "K\5\x85", "K\1\x85"), "5 values at offset 0", "storage of 4"),
     ROW(TENSOR("K\1", "K\4\x85", "K\1\x85"), "4 values at offset 1", "storage of 4"),
     ROW(TENSOR("J\xff\xff\xff\xff", "K\4\x85", "K\1\x85"), "offset -1", "storage of 4"),
@@ -326,7 +329,7 @@ static void marks_are_bounded(void **state)
                    "nests deeper", "p");
 }
 
-/* --- zips by hand: one stored entry a/data.pkl ------------------------------------------------------------------- */
+/* --- zips by hand: one stored entry a/data.pkl --- */
 
 static size_t put(unsigned char *out, size_t at, const void *data, size_t size)
 {
@@ -361,8 +364,8 @@ static size_t make_zip(unsigned char *out, const void *pickle, uint32_t size, ui
     return put_number(out, at, 0, 2);
 }
 
-/* Ten dicts, each holding the one before it 16 times: 16^10 paths in a kilobyte. A tuple takes them off the stack
- * before the last one comes back from the memo as the value of the root. */
+/* Ten dicts, each holding the one before it 16 times: 16^10 paths in a kilobyte. A tuple takes them off the
+ * stack before the last one comes back from the memo as the value of the root. */
 static size_t make_wide(unsigned char *out)
 {
     size_t at = put(out, 0, P "}(X\1\0\0\0t(}q\0", 14);
@@ -394,10 +397,12 @@ static void bounds_hostile_trees(void **state)
     assert_int_equal(integer(&set, "a"), 7);
     lc_tensors_close(&set);
     size = make_zip(zip, itself, sizeof itself - 1, 0);
-    assert_refused(lc_torch_parse(&set, "f", (struct lc_map){zip, size}, &err), &err, "nest deeper than 16", "f");
+    assert_refused(lc_torch_parse(&set, "f", (struct lc_map){zip, size}, &err), &err, "nest deeper than 16",
+                   "f");
     err = (struct lc_err)LC_ERR_INIT;
     size = make_zip(zip, wide, (uint32_t)make_wide(wide), 0);
-    assert_refused(lc_torch_parse(&set, "f", (struct lc_map){zip, size}, &err), &err, "more than 1048576 values", "f");
+    assert_refused(lc_torch_parse(&set, "f", (struct lc_map){zip, size}, &err), &err,
+                   "more than 1048576 values", "f");
 }
 
 static void reads_real_dictionaries(void **state)

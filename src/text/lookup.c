@@ -1,4 +1,4 @@
-#include "table.h"
+#include "lookup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint64_t table_find(const struct lc_table *t, uint64_t key)
+static uint64_t table_find(const struct lc_lookup *t, uint64_t key)
 {
     uint64_t i = mix(key) & t->mask;
 
@@ -23,15 +23,15 @@ static uint64_t table_find(const struct lc_table *t, uint64_t key)
     return i;
 }
 
-static int table_resize(struct lc_table *t, int64_t room, struct lc_err *err)
+static int table_resize(struct lc_lookup *t, int64_t room, struct lc_err *err)
 {
-    struct lc_table bigger = {.mask = (uint64_t)room - 1, .count = t->count};
+    struct lc_lookup bigger = {.mask = (uint64_t)room - 1, .count = t->count};
     int rc = LC_ALLOC(&bigger.key, room, "hash table", err);
 
     if (rc == LC_OK)
         rc = LC_ALLOC(&bigger.value, room, "hash table", err);
     if (rc != LC_OK) {
-        lc_table_release(&bigger);
+        lc_lookup_release(&bigger);
         return rc;
     }
     memset(bigger.key, 0xff, (size_t)room * sizeof *bigger.key);
@@ -43,12 +43,12 @@ static int table_resize(struct lc_table *t, int64_t room, struct lc_err *err)
         bigger.key[at] = t->key[i];
         bigger.value[at] = t->value[i];
     }
-    lc_table_release(t);
+    lc_lookup_release(t);
     *t = bigger;
     return LC_OK;
 }
 
-int lc_table_put(struct lc_table *t, uint64_t key, uint64_t value, struct lc_err *err)
+int lc_lookup_put(struct lc_lookup *t, uint64_t key, uint64_t value, struct lc_err *err)
 {
     int64_t room = t->key ? (int64_t)t->mask + 1 : 0;
     uint64_t at;
@@ -67,7 +67,7 @@ int lc_table_put(struct lc_table *t, uint64_t key, uint64_t value, struct lc_err
     return LC_OK;
 }
 
-int lc_table_get(const struct lc_table *t, uint64_t key, uint64_t *value)
+int lc_lookup_get(const struct lc_lookup *t, uint64_t key, uint64_t *value)
 {
     uint64_t at;
 
@@ -80,11 +80,11 @@ int lc_table_get(const struct lc_table *t, uint64_t key, uint64_t *value)
     return 1;
 }
 
-void lc_table_release(struct lc_table *t)
+void lc_lookup_release(struct lc_lookup *t)
 {
     free(t->key);
     free(t->value);
-    *t = (struct lc_table){0};
+    *t = (struct lc_lookup){0};
 }
 
 /* FNV-1a, then mixed, because its low bits alone are weak */

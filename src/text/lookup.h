@@ -1,23 +1,23 @@
-/* table.h - two hash tables of the room text: by 64-bit key, and by byte string. */
-#ifndef LC_TEXT_TABLE_H
-#define LC_TEXT_TABLE_H
+/* lookup.h - two hash tables of the room text: by 64-bit key, and by byte string. */
+#ifndef LC_TEXT_LOOKUP_H
+#define LC_TEXT_LOOKUP_H
 
 #include <stdint.h>
 
 #include "lightcone/memory.h"
 
 /* 64-bit key to 64-bit value; the key UINT64_MAX is not allowed. All zero is an empty table. */
-struct lc_table {
+struct lc_lookup {
     uint64_t *key, *value; /* [mask + 1] */
     uint64_t mask;
     int64_t count;
 };
 
 /* Add, or replace the value of a key that is there. */
-int lc_table_put(struct lc_table *t, uint64_t key, uint64_t value, struct lc_err *err);
+int lc_lookup_put(struct lc_lookup *t, uint64_t key, uint64_t value, struct lc_err *err);
 /* 1 and *value when the key is there, else 0. */
-int lc_table_get(const struct lc_table *t, uint64_t key, uint64_t *value);
-void lc_table_release(struct lc_table *t);
+int lc_lookup_get(const struct lc_lookup *t, uint64_t key, uint64_t *value);
+void lc_lookup_release(struct lc_lookup *t);
 
 struct lc_dict_entry {
     size_t at; /* of the key's bytes in text */

@@ -1,0 +1,302 @@
+/* `lightcone show`: a result in the terminal. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "lightcone/report.h"
+#include "summary.h"
+#include "tokens.h"
+
+enum { BAR = 32 };
+
+/* Columns of the two tables of features; --by names one. */
+static const char *const influence_columns[] = {"feature", "samples", "entropy_mean", "entropy_sd", "effective_tokens",
+                                                "activation_sum", NULL};
+static const char *const sparsity_columns[] = {"feature", "count", "frequency", "unique_tokens", NULL};
+
+static int print_titled(const char *title, struct lc_table *t, int64_t top, FILE *out, struct lc_err *err)
+{
+    if (err->code == LC_OK && lc_table_rows(t) > 0) {
+        fprintf(out, "\n%s\n", title);
+        lc_table_print(t, top, out, err);
+        if (lc_table_rows(t) > top)
+            fprintf(out, "(%" PRId64 " of %" PRId64 " rows)\n", top, lc_table_rows(t));
+    }
+    lc_table_release(t);
+    return err->code;
+}
+
+static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
+{
+    struct lc_table t;
+
+    lc_summary_definitions(v->result[0], &t, err);
+    print_titled("Definitions", &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summaries_count; i++) {
+        lc_summaries[i].make(v, &t, err);
+        print_titled(lc_summaries[i].title, &t, INT64_MAX, out, err);
+    }
+    return err->code;
+}
+
+/* Features by influence: the default order is the number of samples. */
+static int show_influence(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    const double *mean = lc_view_f64(s, LC_VIEW_F_MEAN), *sd = lc_view_f64(s, LC_VIEW_F_SD);
+    const int64_t *samples = lc_view_i64(s, LC_VIEW_F_SAMPLES);
+    const int32_t *feature = lc_view_i32(s, LC_VIEW_F_FEATURE);
+    struct lc_table t;
+    char title[128];
+
+    lc_table_begin(&t, influence_columns);
+    for (int64_t i = 0; mean && sd && samples && feature && i < lc_view_count(s, LC_VIEW_F_FEATURE); i++) {
+        const struct lc_view_feature *f = lc_view_find(s, feature[i]);
+        lc_table_row(&t, err, "iirrrr", (int64_t)feature[i], samples[i], mean[i], sd[i], exp2(mean[i]),
+                     f ? f->activation : (double)NAN);
+    }
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, what->by ? what->by : "samples", err);
+    snprintf(title, sizeof title, "%.64s: features by influence (entropies in bits)", s->name);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+static int show_sparsity(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    const int64_t *count = lc_view_i64(s, LC_VIEW_COUNT), *unique = lc_view_i64(s, LC_VIEW_UNIQUE);
+    const double *p = lc_view_f64(s, LC_VIEW_FREQUENCY);
+    struct lc_table t;
+    char title[128];
+
+    lc_table_begin(&t, sparsity_columns);
+    for (int64_t i = 0; count && unique && p && i < lc_view_count(s, LC_VIEW_COUNT); i++)
+        if (count[i] > 0)
+            lc_table_row(&t, err, "iiri", i, count[i], p[i], unique[i]);
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, what->by ? what->by : "count", err);
+    snprintf(title, sizeof title, "%.64s: live features by sparsity", s->name);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+/* --by names a column of one of the two tables: the other is left out rather than refused. */
+static int wants(const struct lc_show *what, const char *const *columns)
+{
+    if (!what->by)
+        return 1;
+    for (; *columns; columns++)
+        if (strcmp(*columns, what->by) == 0)
+            return 1;
+    return 0;
+}
+
+static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    if (!wants(what, influence_columns) && !wants(what, sparsity_columns))
+        return LC_FAIL(err, LC_E_USAGE, "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
+                                        "effective_tokens activation_sum count frequency unique_tokens",
+                       what->by);
+    if (s->influence && wants(what, influence_columns))
+        LC_TRY(rc, show_influence(s, what, out, err));
+    if (s->sparsity && wants(what, sparsity_columns))
+        LC_TRY(rc, show_sparsity(s, what, out, err));
+done:
+    return rc;
+}
+
+/* A token in quotes, harmless in a terminal, ended by NUL. */
+static const char *token_quoted(struct lc_bytes *scratch, const void *bytes, size_t size, struct lc_err *err)
+{
+    scratch->size = 0;
+    lc_bytes_add(scratch, "'", 1, err);
+    lc_escape_bytes(scratch, LC_ESCAPE_PLAIN, bytes, size, err);
+    lc_bytes_add(scratch, "'", 2, err);
+    return err->code == LC_OK ? (const char *)scratch->data : "";
+}
+
+static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_text *text, int64_t feature, struct lc_table *t,
+                          struct lc_err *err)
+{
+    struct lc_array indptr = {0}, id = {0}, count = {0};
+    struct lc_bytes scratch = {0};
+    int64_t from, to;
+    int rc;
+
+    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
+    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_id", s->name, &id, err));
+    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_count", s->name, &count, err));
+    if (feature + 1 >= indptr.count)
+        goto done;
+    from = ((int64_t *)indptr.data)[feature];
+    to = ((int64_t *)indptr.data)[feature + 1];
+    if (from < 0 || from > to || to > id.count || to > count.count) {
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64, s->sparsity_path,
+                     s->name, feature);
+        goto done;
+    }
+    for (int64_t i = from; i < to; i++) {
+        size_t size;
+        int64_t token = ((int32_t *)id.data)[i];
+        const void *bytes = lc_view_text_word(text, token, &size);
+        lc_table_row(t, err, "sii", token_quoted(&scratch, bytes, size, err), token, ((int64_t *)count.data)[i]);
+    }
+    rc = err->code;
+done:
+    lc_bytes_release(&scratch);
+    lc_array_release(&indptr);
+    lc_array_release(&id);
+    lc_array_release(&count);
+    return rc;
+}
+
+static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"token", "id", "count", NULL};
+    struct lc_view_text text = {0};
+    struct lc_table t;
+    int found, rc;
+
+    if (!s->sparsity || !lc_result_has(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name))
+        return LC_OK;
+    lc_table_begin(&t, columns);
+    LC_TRY(rc, lc_view_text_open(&text, s->sparsity, s->sparsity_path, &found, err));
+    LC_TRY(rc, add_top_tokens(s, &text, what->feature, &t, err));
+    if (lc_table_rows(&t) > 0)
+        LC_TRY(rc, lc_table_sort(&t, "count", err));
+    rc = print_titled("Tokens it is active on", &t, what->top, out, err);
+    t = (struct lc_table){0};
+done:
+    lc_table_release(&t);
+    lc_view_text_close(&text);
+    return rc;
+}
+
+static void bar(char text[3 * BAR + 1], double share, double most)
+{
+    int n = most > 0 ? (int)lround(share / most * BAR) : 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < n && i < BAR; i++)
+        memcpy(text + 3 * i, "\xE2\x96\x88", 4); /* a full block and the NUL after it */
+}
+
+/* One line a token: position, share, bar, text. */
+static int show_profile(const struct lc_view_site *s, const struct lc_tokens *tokens, FILE *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"position", "share", "influence", "token", NULL};
+    struct lc_bytes scratch = {0};
+    struct lc_table t;
+    double most = 0;
+    char title[256];
+
+    lc_table_begin(&t, columns);
+    for (int64_t i = 0; i < tokens->length; i++)
+        most = fmax(most, tokens->share[i]);
+    for (int64_t i = 0; i < tokens->length && i <= tokens->position; i++) {
+        char blocks[3 * BAR + 1];
+        size_t size;
+        const void *bytes = lc_view_text_token(&tokens->text, tokens->window, i, &size);
+        bar(blocks, tokens->share[i], most);
+        lc_table_row(&t, err, "irss", i, tokens->share[i], blocks, token_quoted(&scratch, bytes, size, err));
+    }
+    lc_bytes_release(&scratch);
+    snprintf(title, sizeof title, "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
+             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)", tokens->window,
+             tokens->entropy);
+    return print_titled(title, &t, INT64_MAX, out, err);
+}
+
+/* What is known of one feature at one site, as name and value. */
+static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens, int *known,
+                        FILE *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"what", "value", NULL};
+    const struct lc_view_feature *f = lc_view_find(s, (int32_t)feature);
+    struct lc_table t;
+    char title[128];
+
+    lc_table_begin(&t, columns);
+    if (feature < lc_view_count(s, LC_VIEW_COUNT))
+        lc_table_row(&t, err, "si", "active positions N_i", lc_view_i64(s, LC_VIEW_COUNT)[feature]);
+    if (feature < lc_view_count(s, LC_VIEW_FREQUENCY))
+        lc_table_row(&t, err, "sr", "activation probability p_i", lc_view_f64(s, LC_VIEW_FREQUENCY)[feature]);
+    if (feature < lc_view_count(s, LC_VIEW_UNIQUE))
+        lc_table_row(&t, err, "si", "unique tokens u_i", lc_view_i64(s, LC_VIEW_UNIQUE)[feature]);
+    if (f) {
+        lc_table_row(&t, err, "si", "samples", f->samples);
+        lc_table_row(&t, err, "sr", "mean entropy (bit)", f->entropy);
+        lc_table_row(&t, err, "sr", "effective tokens", exp2(f->entropy));
+        lc_table_row(&t, err, "sr", "sum of activations", f->activation);
+        lc_table_row(&t, err, "sr", "strongest activation", tokens->strongest < 0 ? (double)NAN : tokens->activation);
+    }
+    *known |= lc_table_rows(&t) > 0;
+    snprintf(title, sizeof title, "%.64s: feature %" PRId64, s->name, feature);
+    return print_titled(title, &t, INT64_MAX, out, err);
+}
+
+static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out, struct lc_err *err)
+{
+    struct lc_tokens tokens = {.strongest = -1};
+    int rc;
+
+    if (s->influence)
+        LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
+    LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
+    LC_TRY(rc, show_top_tokens(s, what, out, err));
+    if (tokens.share)
+        rc = show_profile(s, &tokens, out, err);
+done:
+    lc_tokens_close(&tokens);
+    return rc;
+}
+
+static int site_fail(const struct lc_view *v, const char *site, struct lc_err *err)
+{
+    char names[512] = "";
+    size_t used = 0;
+
+    for (int64_t i = 0; i < v->n_sites && used < sizeof names - 1; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? " " : "", v->site[i].name);
+    return LC_FAIL(err, LC_E_USAGE, "%s: no site '%.64s'; it has: %s", v->paths[0], site, names);
+}
+
+static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    int shown = 0, known = 0, rc = LC_OK;
+
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        if (what->site && strcmp(what->site, s->name) != 0)
+            continue;
+        shown++;
+        rc = what->feature >= 0 ? show_feature(s, what, &known, out, err) : show_features(s, what, out, err);
+        if (rc != LC_OK)
+            return rc;
+    }
+    if (what->site && !shown)
+        return site_fail(v, what->site, err);
+    if (what->feature >= 0 && !known)
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here", v->paths[0], what->feature);
+    return LC_OK;
+}
+
+int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    struct lc_view v;
+    int rc;
+
+    if (what->feature > INT32_MAX)
+        return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature, INT32_MAX);
+    LC_TRY(rc, lc_view_open(&v, &path, 1, err));
+    if (what->feature < 0 && !what->site)
+        rc = show_overview(&v, out, err);
+    if (rc == LC_OK)
+        rc = show_sites(&v, what, out, err);
+    lc_view_close(&v);
+    if (rc == LC_OK && ferror(out))
+        rc = LC_FAIL(err, LC_E_IO, "the tables cannot be written");
+done:
+    return rc;
+}

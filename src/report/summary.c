@@ -1,0 +1,184 @@
+#include "summary.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
+}
+
+/* Mean over readouts of sum R_reconstruction / sum R_residual. */
+static double share_explained(const struct lc_view_site *s)
+{
+    const double *a = lc_view_f64(s, LC_VIEW_RECONSTRUCTION_TOTAL), *b = lc_view_f64(s, LC_VIEW_RESIDUAL_TOTAL);
+    int64_t n = lc_view_count(s, LC_VIEW_RESIDUAL_TOTAL), used = 0;
+    double sum = 0;
+
+    if (!a || !b || n != lc_view_count(s, LC_VIEW_RECONSTRUCTION_TOTAL))
+        return NAN;
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(a[i]) || !(b[i] > 0) || !isfinite(b[i]))
+            continue;
+        sum += a[i] / b[i];
+        used++;
+    }
+    return used ? sum / (double)used : NAN;
+}
+
+static double row_sum(const float *x, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i];
+    return sum;
+}
+
+/* Mean over readouts of sum_t' min(P, P') between the two token vectors. */
+static double profile_overlap(const struct lc_view_site *s)
+{
+    const struct lc_array *a = &s->array[LC_VIEW_RESIDUAL_PROFILE], *b = &s->array[LC_VIEW_RECONSTRUCTION_PROFILE];
+    int64_t used = 0;
+    double total = 0;
+
+    if (!a->data || !b->data || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1])
+        return NAN;
+    for (int64_t r = 0; r < a->dim[0]; r++) {
+        const float *x = (const float *)a->data + r * a->dim[1], *y = (const float *)b->data + r * a->dim[1];
+        double sx = row_sum(x, a->dim[1]), sy = row_sum(y, a->dim[1]);
+        if (!(sx > 0 && sy > 0) || !isfinite(sx) || !isfinite(sy))
+            continue;
+        for (int64_t i = 0; i < a->dim[1]; i++)
+            total += fmin((double)x[i] / sx, (double)y[i] / sy);
+        used++;
+    }
+    return used ? total / (double)used : NAN;
+}
+
+static void summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    static const char *const columns[] = {"site", "samples", "degenerate", "features", "feature_mean_bits", "low", "high",
+                                          "window_mean_bits", "pooled_bits", "effective_tokens", NULL};
+
+    lc_table_begin(t, columns);
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        const struct lc_view_summary *m = s->mean;
+        if (s->influence)
+            lc_table_row(t, err, "siiirrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
+                         lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value, m[LC_VIEW_FEATURE_MEAN].low,
+                         m[LC_VIEW_FEATURE_MEAN].high, m[LC_VIEW_WINDOW_MEAN].value, m[LC_VIEW_POOLED].value,
+                         exp2(m[LC_VIEW_FEATURE_MEAN].value));
+    }
+}
+
+static void summary_token_vector(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    static const char *const columns[] = {"site", "readouts", "residual_bits", "reconstruction_bits", "share_explained",
+                                          "profile_overlap", NULL};
+
+    lc_table_begin(t, columns);
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY), b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
+        if (a > 0 || b > 0)
+            lc_table_row(t, err, "sirrrr", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
+                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), share_explained(s), profile_overlap(s));
+    }
+}
+
+static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    static const char *const columns[] = {"site", "features", "live", "dead", "activations", "mean_L0", "tokens", "threshold",
+                                          NULL};
+
+    lc_table_begin(t, columns);
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        const int64_t *count = lc_view_i64(s, LC_VIEW_COUNT);
+        const double *p = lc_view_f64(s, LC_VIEW_FREQUENCY);
+        int64_t n = lc_view_count(s, LC_VIEW_COUNT), live = 0, sum = 0, tokens = 0;
+        double l0 = 0, threshold = NAN;
+        int found;
+        if (!s->sparsity)
+            continue;
+        for (int64_t k = 0; k < n; k++) {
+            live += count[k] > 0;
+            sum += count[k];
+            l0 += p ? p[k] : NAN;
+        }
+        lc_result_get_int(s->sparsity, "sites/SITE/sparsity", s->name, "n_tokens", &tokens, &found, err);
+        lc_result_get_real(s->sparsity, "sites/SITE/sparsity", s->name, "threshold", &threshold, &found, err);
+        lc_table_row(t, err, "siiiirir", s->name, n, live, n - live, sum, l0, tokens, threshold);
+    }
+}
+
+const struct lc_summary lc_summaries[] = {
+    {"summary_influence", "Influence, by site",
+     "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: 2^feature_mean; degenerate samples "
+     "(no influence, or not finite) are counted and never averaged in.",
+     summary_influence},
+    {"summary_token_vector", "Token vectors, by site",
+     "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; profile overlap: sum over "
+     "positions of the lesser of the two shares; means over readouts.",
+     summary_token_vector},
+    {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.", summary_sparsity},
+};
+const int lc_summaries_count = sizeof lc_summaries / sizeof lc_summaries[0];
+
+/* Attributes of the file, and of influence groups, that readers must know. */
+static const struct {
+    const char *key;
+    char kind;        /* s text, i integer, r real */
+    const char *what;
+} keys[] = {
+    {"job", 's', "job"},
+    {"definitions", 's', "definitions"},
+    {"threshold", 'r', "activity threshold: a feature is active when f > this"},
+    {"sae_bias", 's', "bias of the SAE"},
+    {"window_length", 'i', "window length T (tokens)"},
+    {"readout", 's', "readout position"},
+    {"token_vector", 's', "token vectors"},
+    {"feature_rule", 's', "which features"},
+    {"features", 's', "which features"},
+    {"token", 's', "derivative with respect to"},
+};
+enum { KEYS = sizeof keys / sizeof keys[0] };
+
+static void add_key(const struct lc_result *r, const char *group, const char *site, int k, struct lc_table *t,
+                    struct lc_err *err)
+{
+    char what[160], *text = NULL;
+    int64_t integer;
+    double real;
+    int found = 0;
+
+    snprintf(what, sizeof what, "%s%s%.64s", keys[k].what, site ? ", " : "", site ? site : "");
+    if (keys[k].kind == 's') {
+        if (lc_result_get_text(r, group, site, keys[k].key, &text, err) == LC_OK && text)
+            lc_table_row(t, err, "ss", what, text);
+        free(text);
+    } else if (keys[k].kind == 'i') {
+        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found)
+            lc_table_row(t, err, "si", what, integer);
+    } else if (lc_result_get_real(r, group, site, keys[k].key, &real, &found, err) == LC_OK && found) {
+        lc_table_row(t, err, "sr", what, real);
+    }
+}
+
+void lc_summary_definitions(const struct lc_result *r, struct lc_table *t, struct lc_err *err)
+{
+    static const char *const columns[] = {"what", "value", NULL};
+    const char *const *sites;
+    int64_t n = lc_result_sites(r, &sites);
+
+    lc_table_begin(t, columns);
+    for (int k = 0; k < KEYS; k++)
+        add_key(r, NULL, NULL, k, t, err);
+    for (int64_t i = 0; i < n && i < 1; i++)
+        for (int k = 0; k < KEYS; k++)
+            add_key(r, "sites/SITE/influence", sites[i], k, t, err);
+}

@@ -1,0 +1,369 @@
+#include "view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INFLUENCE "sites/SITE/influence"
+#define SPARSITY  "sites/SITE/sparsity"
+
+const char *const lc_view_mean_names[LC_VIEW_MEANS] = {"pooled", "window_mean", "feature_mean"};
+
+/* arrays of one group have the same first dimension */
+enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, GROUPS };
+
+static const struct {
+    const char *name;
+    enum group group;
+} arrays[LC_VIEW_ARRAYS] = {
+    [LC_VIEW_COUNT] = {SPARSITY "/count", SPARSE},
+    [LC_VIEW_FREQUENCY] = {SPARSITY "/frequency", SPARSE},
+    [LC_VIEW_UNIQUE] = {SPARSITY "/unique_tokens", SPARSE},
+    [LC_VIEW_S_WINDOW] = {INFLUENCE "/samples/window", SAMPLE},
+    [LC_VIEW_S_POSITION] = {INFLUENCE "/samples/position", SAMPLE},
+    [LC_VIEW_S_FEATURE] = {INFLUENCE "/samples/feature", SAMPLE},
+    [LC_VIEW_S_ACTIVATION] = {INFLUENCE "/samples/activation", SAMPLE},
+    [LC_VIEW_S_ENTROPY] = {INFLUENCE "/samples/entropy", SAMPLE},
+    [LC_VIEW_F_FEATURE] = {INFLUENCE "/features/feature", FEATURE},
+    [LC_VIEW_F_SAMPLES] = {INFLUENCE "/features/samples", FEATURE},
+    [LC_VIEW_F_MEAN] = {INFLUENCE "/features/entropy_mean", FEATURE},
+    [LC_VIEW_F_SD] = {INFLUENCE "/features/entropy_sd", FEATURE},
+    [LC_VIEW_F_PROFILE_MEAN] = {INFLUENCE "/features/profile_mean", FEATURE},
+    [LC_VIEW_F_PROFILE_SD] = {INFLUENCE "/features/profile_sd", FEATURE},
+    [LC_VIEW_RESIDUAL_ENTROPY] = {INFLUENCE "/token_vector/residual/entropy", RESIDUAL},
+    [LC_VIEW_RESIDUAL_TOTAL] = {INFLUENCE "/token_vector/residual/total", RESIDUAL},
+    [LC_VIEW_RESIDUAL_PROFILE] = {INFLUENCE "/token_vector/residual/profile", RESIDUAL},
+    [LC_VIEW_RECONSTRUCTION_ENTROPY] = {INFLUENCE "/token_vector/reconstruction/entropy", RECONSTRUCTION},
+    [LC_VIEW_RECONSTRUCTION_TOTAL] = {INFLUENCE "/token_vector/reconstruction/total", RECONSTRUCTION},
+    [LC_VIEW_RECONSTRUCTION_PROFILE] = {INFLUENCE "/token_vector/reconstruction/profile", RECONSTRUCTION},
+};
+
+int64_t lc_view_count(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return s->array[id].data ? s->array[id].dim[0] : 0;
+}
+
+const double *lc_view_f64(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return s->array[id].data;
+}
+
+const float *lc_view_f32(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return s->array[id].data;
+}
+
+const int64_t *lc_view_i64(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return s->array[id].data;
+}
+
+const int32_t *lc_view_i32(const struct lc_view_site *s, enum lc_view_id id)
+{
+    return s->array[id].data;
+}
+
+struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
+{
+    struct lc_view_stat s = {NAN, NAN, 0};
+    double sum = 0, square = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (isfinite(x[i])) {
+            sum += x[i];
+            s.n++;
+        }
+    }
+    if (s.n == 0)
+        return s;
+    s.mean = sum / (double)s.n;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(x[i]))
+            square += (x[i] - s.mean) * (x[i] - s.mean);
+    s.sd = sqrt(square / (double)s.n);
+    return s;
+}
+
+static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, int sparse, struct lc_err *err)
+{
+    int64_t length[GROUPS];
+    int rc = LC_OK;
+
+    for (int g = 0; g < GROUPS; g++)
+        length[g] = -1;
+    for (int i = 0; i < LC_VIEW_ARRAYS; i++) {
+        enum group g = arrays[i].group;
+        if ((g == SPARSE) != sparse || !lc_result_has(r, arrays[i].name, s->name))
+            continue;
+        LC_TRY(rc, lc_result_get(r, arrays[i].name, s->name, &s->array[i], err));
+        if (length[g] >= 0 && s->array[i].dim[0] != length[g])
+            return LC_FAIL(err, LC_E_FORMAT, "%s: %s of site %s has %" PRId64 " rows; the datasets beside it %" PRId64, path,
+                           arrays[i].name, s->name, s->array[i].dim[0], length[g]);
+        length[g] = s->array[i].dim[0];
+    }
+done:
+    return rc;
+}
+
+static int real_or_nan(const struct lc_view_site *s, const char *name, const char *tail, double *out, int *found,
+                       struct lc_err *err)
+{
+    char key[64];
+
+    snprintf(key, sizeof key, "%s%s", name, tail);
+    *out = NAN;
+    return lc_result_get_real(s->influence, INFLUENCE, s->name, key, out, found, err);
+}
+
+static int summaries_read(struct lc_view_site *s, struct lc_err *err)
+{
+    int rc = LC_OK, found;
+
+    for (int i = 0; i < LC_VIEW_MEANS; i++) {
+        struct lc_view_summary *m = &s->mean[i];
+        char key[64];
+        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "", &m->value, &m->found, err));
+        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_sd", &m->sd, &found, err));
+        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_low", &m->low, &found, err));
+        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_high", &m->high, &found, err));
+        snprintf(key, sizeof key, "%s_n", lc_view_mean_names[i]);
+        LC_TRY(rc, lc_result_get_int(s->influence, INFLUENCE, s->name, key, &m->n, &found, err));
+        m->found = m->found && isfinite(m->value);
+    }
+    rc = lc_result_get_int(s->influence, INFLUENCE, s->name, "degenerate", &s->degenerate, &found, err);
+done:
+    return rc;
+}
+
+struct order {
+    int32_t feature;
+    int64_t sample;
+};
+
+static int order_compare(const void *a, const void *b)
+{
+    const struct order *x = a, *y = b;
+
+    if (x->feature != y->feature)
+        return x->feature < y->feature ? -1 : 1;
+    return (x->sample > y->sample) - (x->sample < y->sample);
+}
+
+static void feature_finish(struct lc_view_feature *f)
+{
+    f->entropy = f->samples ? f->entropy / (double)f->samples : NAN;
+}
+
+/* Group the samples by feature. */
+static int features_group(struct lc_view_site *s, struct lc_err *err)
+{
+    int64_t n = lc_view_count(s, LC_VIEW_S_FEATURE);
+    const int32_t *feature = lc_view_i32(s, LC_VIEW_S_FEATURE);
+    const float *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY), *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION);
+    struct order *order = NULL;
+    int rc;
+
+    if (!feature || !entropy || !activation)
+        return LC_OK;
+    LC_TRY(rc, LC_ALLOC(&order, n, "samples by feature", err));
+    LC_TRY(rc, LC_ALLOC(&s->feature, n, "features of a site", err));
+    for (int64_t i = 0; i < n; i++)
+        order[i] = (struct order){feature[i], i};
+    qsort(order, (size_t)n, sizeof *order, order_compare);
+    for (int64_t i = 0; i < n; i++) {
+        struct lc_view_feature *f = &s->feature[s->n_features - (s->n_features > 0)];
+        if (s->n_features == 0 || f->feature != order[i].feature) {
+            if (s->n_features)
+                feature_finish(f);
+            f = &s->feature[s->n_features++];
+            f->feature = order[i].feature;
+        }
+        f->activation += (double)activation[order[i].sample];
+        if (isfinite(entropy[order[i].sample])) {
+            f->entropy += (double)entropy[order[i].sample];
+            f->samples++;
+        }
+    }
+    if (s->n_features)
+        feature_finish(&s->feature[s->n_features - 1]);
+done:
+    free(order);
+    return rc;
+}
+
+const struct lc_view_feature *lc_view_find(const struct lc_view_site *s, int32_t feature)
+{
+    int64_t low = 0, high = s->n_features;
+
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (s->feature[middle].feature < feature)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n_features && s->feature[low].feature == feature ? &s->feature[low] : NULL;
+}
+
+/* The first result that has a site's influence (or sparsity) gives it; later ones are named in the notes. */
+static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, int sparse, struct lc_err *err)
+{
+    const struct lc_result *r = v->result[result], **slot = sparse ? &s->sparsity : &s->influence;
+    int rc;
+
+    if (!lc_result_has(r, sparse ? SPARSITY "/count" : INFLUENCE "/samples/entropy", s->name))
+        return LC_OK;
+    if (*slot)
+        return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not shown, an earlier file has it too.\n", v->paths[result],
+                               sparse ? "sparsity" : "influence", s->name);
+    *slot = r;
+    if (sparse)
+        s->sparsity_path = v->paths[result];
+    else
+        s->influence_path = v->paths[result];
+    LC_TRY(rc, arrays_read(s, r, v->paths[result], sparse, err));
+    if (!sparse) {
+        LC_TRY(rc, summaries_read(s, err));
+        LC_TRY(rc, features_group(s, err));
+    }
+done:
+    return rc;
+}
+
+static int site_compare(const void *a, const void *b)
+{
+    return lc_result_site_order(((const struct lc_view_site *)a)->name, ((const struct lc_view_site *)b)->name);
+}
+
+static int sites_gather(struct lc_view *v, struct lc_err *err)
+{
+    const char *const *names;
+    int64_t total = 0;
+    int rc;
+
+    for (int64_t r = 0; r < v->n_results; r++)
+        total += lc_result_sites(v->result[r], &names);
+    LC_TRY(rc, LC_ALLOC(&v->site, total, "sites", err));
+    for (int64_t r = 0; r < v->n_results; r++) {
+        int64_t n = lc_result_sites(v->result[r], &names), k;
+        for (int64_t i = 0; i < n; i++) {
+            for (k = 0; k < v->n_sites && strcmp(v->site[k].name, names[i]) != 0; k++)
+                continue;
+            if (k == v->n_sites)
+                v->site[v->n_sites++].name = names[i];
+            LC_TRY(rc, site_take(v, &v->site[k], r, 0, err));
+            LC_TRY(rc, site_take(v, &v->site[k], r, 1, err));
+        }
+    }
+    qsort(v->site, (size_t)v->n_sites, sizeof *v->site, site_compare);
+done:
+    return rc;
+}
+
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, struct lc_err *err)
+{
+    int rc;
+
+    *v = (struct lc_view){.paths = paths};
+    LC_TRY(rc, LC_ALLOC(&v->result, count, "results", err));
+    for (int64_t i = 0; i < count; i++) {
+        LC_TRY(rc, lc_result_open(&v->result[i], paths[i], err));
+        v->n_results++;
+    }
+    rc = sites_gather(v, err);
+done:
+    if (rc != LC_OK)
+        lc_view_close(v);
+    return rc;
+}
+
+void lc_view_close(struct lc_view *v)
+{
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        for (int k = 0; k < LC_VIEW_ARRAYS; k++)
+            lc_array_release(&v->site[i].array[k]);
+        free(v->site[i].feature);
+    }
+    free(v->site);
+    for (int64_t i = 0; i < v->n_results; i++)
+        lc_result_close(v->result[i]);
+    free(v->result);
+    lc_bytes_release(&v->notes);
+    *v = (struct lc_view){0};
+}
+
+/* indptr ascending from 0 to `end` */
+static int indptr_check(const struct lc_array *indptr, int64_t end, const char *path, const char *name, struct lc_err *err)
+{
+    const int64_t *p = indptr->data;
+
+    if (indptr->count < 1 || p[0] != 0 || p[indptr->count - 1] != end)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s does not cover its data", path, name);
+    for (int64_t i = 1; i < indptr->count; i++)
+        if (p[i] < p[i - 1])
+            return LC_FAIL(err, LC_E_FORMAT, "%s: %s decreases at %" PRId64, path, name, i);
+    return LC_OK;
+}
+
+int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found, struct lc_err *err)
+{
+    int rc;
+
+    *t = (struct lc_view_text){0};
+    *found = lc_result_has(r, "windows/indptr", NULL) && lc_result_has(r, "windows/token_id", NULL) &&
+             lc_result_has(r, "vocabulary/indptr", NULL) && lc_result_has(r, "vocabulary/bytes", NULL);
+    if (!*found)
+        return LC_OK;
+    LC_TRY(rc, lc_result_get(r, "windows/indptr", NULL, &t->indptr, err));
+    LC_TRY(rc, lc_result_get(r, "windows/token_id", NULL, &t->token, err));
+    LC_TRY(rc, lc_result_get(r, "vocabulary/indptr", NULL, &t->word_indptr, err));
+    LC_TRY(rc, lc_result_get(r, "vocabulary/bytes", NULL, &t->word, err));
+    LC_TRY(rc, indptr_check(&t->indptr, t->token.count, path, "windows/indptr", err));
+    LC_TRY(rc, indptr_check(&t->word_indptr, t->word.count, path, "vocabulary/indptr", err));
+    t->windows = t->indptr.count - 1;
+    t->words = t->word_indptr.count - 1;
+done:
+    if (rc != LC_OK)
+        lc_view_text_close(t);
+    return rc;
+}
+
+void lc_view_text_close(struct lc_view_text *t)
+{
+    lc_array_release(&t->indptr);
+    lc_array_release(&t->token);
+    lc_array_release(&t->word_indptr);
+    lc_array_release(&t->word);
+    *t = (struct lc_view_text){0};
+}
+
+int64_t lc_view_text_length(const struct lc_view_text *t, int64_t window)
+{
+    const int64_t *p = t->indptr.data;
+
+    return window < 0 || window >= t->windows ? 0 : p[window + 1] - p[window];
+}
+
+const void *lc_view_text_word(const struct lc_view_text *t, int64_t id, size_t *size)
+{
+    const int64_t *p = t->word_indptr.data;
+
+    *size = 0;
+    if (id < 0 || id >= t->words)
+        return "";
+    *size = (size_t)(p[id + 1] - p[id]);
+    return (const unsigned char *)t->word.data + p[id];
+}
+
+const void *lc_view_text_token(const struct lc_view_text *t, int64_t window, int64_t position, size_t *size)
+{
+    const int64_t *p = t->indptr.data;
+    const int32_t *token = t->token.data;
+
+    *size = 0;
+    if (position < 0 || position >= lc_view_text_length(t, window))
+        return "";
+    return lc_view_text_word(t, token[p[window] + position], size);
+}

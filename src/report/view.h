@@ -1,0 +1,105 @@
+/* view.h - what the figures look at: the sites of one or several results, with their arrays checked. Private to src/report. */
+#ifndef LC_REPORT_VIEW_H
+#define LC_REPORT_VIEW_H
+
+#include "lightcone/memory.h"
+#include "lightcone/results.h"
+
+/* Datasets of a site that are read at once; samples/profile can be large and is read where it is drawn. */
+enum lc_view_id {
+    LC_VIEW_COUNT,
+    LC_VIEW_FREQUENCY,
+    LC_VIEW_UNIQUE,
+    LC_VIEW_S_WINDOW,
+    LC_VIEW_S_POSITION,
+    LC_VIEW_S_FEATURE,
+    LC_VIEW_S_ACTIVATION,
+    LC_VIEW_S_ENTROPY,
+    LC_VIEW_F_FEATURE,
+    LC_VIEW_F_SAMPLES,
+    LC_VIEW_F_MEAN,
+    LC_VIEW_F_SD,
+    LC_VIEW_F_PROFILE_MEAN,
+    LC_VIEW_F_PROFILE_SD,
+    LC_VIEW_RESIDUAL_ENTROPY,
+    LC_VIEW_RESIDUAL_TOTAL,
+    LC_VIEW_RESIDUAL_PROFILE,
+    LC_VIEW_RECONSTRUCTION_ENTROPY,
+    LC_VIEW_RECONSTRUCTION_TOTAL,
+    LC_VIEW_RECONSTRUCTION_PROFILE,
+    LC_VIEW_ARRAYS
+};
+
+enum lc_view_mean { LC_VIEW_POOLED, LC_VIEW_WINDOW_MEAN, LC_VIEW_FEATURE_MEAN, LC_VIEW_MEANS };
+
+/* One summary of mean entropy, bits; found 0 (and NaN) when the result does not have it. */
+struct lc_view_summary {
+    double value, sd, low, high;
+    int64_t n;
+    int found;
+};
+
+/* All samples of one feature at one site. */
+struct lc_view_feature {
+    int32_t feature;
+    int64_t samples;             /* with finite entropy */
+    double activation, entropy;  /* sum of f_a over all samples; mean of H, bits, NaN without samples */
+};
+
+struct lc_view_site {
+    const char *name;
+    const struct lc_result *influence, *sparsity; /* borrowed from the view; NULL when no result has it */
+    const char *influence_path, *sparsity_path;
+    struct lc_array array[LC_VIEW_ARRAYS]; /* data NULL when absent */
+    struct lc_view_summary mean[LC_VIEW_MEANS];
+    int64_t degenerate;
+    struct lc_view_feature *feature; /* by ascending index */
+    int64_t n_features;
+};
+
+struct lc_view {
+    const char *const *paths;
+    struct lc_result **result;
+    int64_t n_results;
+    struct lc_view_site *site; /* by ascending layer */
+    int64_t n_sites;
+    struct lc_bytes notes; /* sentences about what was passed over, one a line */
+};
+
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, struct lc_err *err);
+void lc_view_close(struct lc_view *v);
+
+/* Names of the definitions, as in the file. */
+extern const char *const lc_view_mean_names[LC_VIEW_MEANS];
+
+/* Length of the first dimension, 0 when absent. */
+int64_t lc_view_count(const struct lc_view_site *s, enum lc_view_id id);
+const double *lc_view_f64(const struct lc_view_site *s, enum lc_view_id id);
+const float *lc_view_f32(const struct lc_view_site *s, enum lc_view_id id);
+const int64_t *lc_view_i64(const struct lc_view_site *s, enum lc_view_id id);
+const int32_t *lc_view_i32(const struct lc_view_site *s, enum lc_view_id id);
+
+/* Mean, sd (population) and number of the finite among n values; NaN when there is none. */
+struct lc_view_stat {
+    double mean, sd;
+    int64_t n;
+};
+struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n);
+
+/* NULL when the site has no such feature. */
+const struct lc_view_feature *lc_view_find(const struct lc_view_site *s, int32_t feature);
+
+/* Windows and vocabulary of one result, to print tokens; checked so that any index in range is safe. */
+struct lc_view_text {
+    struct lc_array indptr, token, word_indptr, word;
+    int64_t windows, words;
+};
+/* *found 0 when the result holds no windows or no vocabulary. */
+int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found, struct lc_err *err);
+void lc_view_text_close(struct lc_view_text *t);
+int64_t lc_view_text_length(const struct lc_view_text *t, int64_t window);
+/* Bytes of a token; size 0 for one that is not in the vocabulary. */
+const void *lc_view_text_token(const struct lc_view_text *t, int64_t window, int64_t position, size_t *size);
+const void *lc_view_text_word(const struct lc_view_text *t, int64_t id, size_t *size);
+
+#endif
