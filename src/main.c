@@ -1,5 +1,6 @@
 /* main.c - the command line, MPI's start and end, and the only printer of errors. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,13 +219,14 @@ int main(int argc, char **argv)
     }
     repair_blas(argv);
     lc_blas_single_thread();
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write(), with a message */
     MPI_Init(&argc, &argv);
     if (lc_comm_init(&par, MPI_COMM_WORLD, &err) == LC_OK) {
         act(&par, argc, argv, &err);
         lc_comm_agree(&par, &err);
     }
     if (err.code != LC_OK && par.rank == 0)
-        fprintf(stderr, "lightcone: %s: %s%s\n", lc_rc_text(err.code), err.msg, "");
+        fprintf(stderr, "lightcone: %s: %s\n", lc_rc_text(err.code), err.msg);
     lc_comm_release(&par);
     MPI_Finalize();
     return exit_status(err.code);
