@@ -348,7 +348,7 @@ done:
 static int finite_check(const struct lc_sae *sae, const struct lc_sae_file *file, struct lc_err *err)
 {
     for (int64_t i = 0; i < sae->shape.features; i++)
-        if (!isfinite(sae->norm[i]) || !isfinite(sae->encoder_bias[i]))
+        if (!(sae->norm[i] <= NORM_MAX) || !isfinite(sae->encoder_bias[i]))
             return LC_FAIL(err, LC_E_NUMERIC, "%s: feature %lld overflows float32", file->tensors.path[0],
                            (long long)i);
     for (int64_t j = 0; j < sae->shape.width; j++)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # test_bad_input.sh - every kind of bad input gives one message that names what is wrong, a status, and no result.
-# The cases are bad_input.table, a row each; $1 narrows them to names that contain it. Afterwards bytes of the demo's
+# The cases are bad_input.table, a row each; $1 narrows them to names that contain it. Afterwards bits of the demo's
 # files are flipped at fixed places: whatever they are, the program answers with a result or with one message.
 set -u
 # shellcheck source=tests/jobs/lib.sh
@@ -32,6 +32,13 @@ poke() {
     at=$2
     [ "$at" -ge 0 ] || at=$(($(wc -c <"$1") + at))
     printf -- "$3" | dd of="$1" bs=1 seek="$at" conv=notrunc status=none
+}
+# tensors HEADER BYTES - the model's weights as one safetensors file of that header and so many zero bytes
+tensors() {
+    n=$(printf '%s' "$1" | wc -c)
+    rm -f model/*.safetensors model/*.index.json
+    bytes=$(printf '\\%03o\\%03o' $((n % 256)) $((n / 256)))
+    { printf "$bytes"'\0\0\0\0\0\0%s' "$1"; head -c "$2" /dev/zero; } >model/model.safetensors
 }
 # pickle NAME - one of the torch files kept for the unit tests, as the SAE's weights
 pickle() { own "$sae/ae.pt" && cp "$data/format/torch/$1.pt" "$sae/ae.pt"; }
@@ -139,7 +146,7 @@ run_table() {
     done <"$table"
 }
 
-# --- flipped bytes ------------------------------------------------------------------------------------------------------
+# --- flipped bits -------------------------------------------------------------------------------------------------------
 
 state=20240917
 # draw BELOW - the next pseudo-random number, in $drawn
@@ -159,7 +166,7 @@ flip_one() (
     got=$?
     case $got in
     0) check_sound "$name"
-       [ "$1" = c.yaml ] || ! cmp -s out/r.h5 "$WORK/base/out/reference.h5" || fail "$name: the result is the same" ;;
+       [ "$1" = c.yaml ] || ! cmp -s out/r.h5 "$WORK/reference.h5" || fail "$name: the result is the same" ;;
     1 | 2) check_failed "$name" ;;
     *) fail "$name: status $got" ;;
     esac
@@ -170,8 +177,8 @@ flip_one() (
 run_flips() {
     files="$first model/model-00002-of-00003.safetensors model/model.safetensors.index.json model/config.json
         model/tokenizer.json $sae/ae.pt $sae/config.json corpus.txt c.yaml"
-    (cd "$WORK/base" && run 1 && mv out/r.h5 out/reference.h5) || fail 'the good run'
-    rm -rf "$WORK/base/out/r.run.json" "$WORK/base/out/cache"
+    (cd "$WORK/base" && run 1 && mv out/r.h5 "$WORK/reference.h5") || fail 'the good run'
+    rm -rf "$WORK/base/out"
     count=0
     while [ "$count" -lt "$FLIPS" ]; do
         for file in $files; do
@@ -179,7 +186,8 @@ run_flips() {
             # half of them where the structure is
             [ $((count % 2)) -eq 0 ] && [ "$size" -gt 3000 ] && size=3000
             draw 32768 && high=$drawn && draw 32768 && at=$(((high * 32768 + drawn) % size))
-            draw 256 && byte=$(printf %03o "$drawn")
+            old=$(od -An -tu1 -j "$at" -N 1 "$WORK/base/$file")
+            draw 7 && byte=$(printf %03o $((old ^ 1 << drawn)))
             count=$((count + 1)) checks=$((checks + 1))
             flip_one "$file" "$at" "$byte"
             failures=$((failures + $?))
