@@ -179,8 +179,12 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
 static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *err)
 {
     static struct arguments a;
-    const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct command *c;
 
+    if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0))
+        name = "help";
+    c = name ? find_command(name) : NULL;
     if (!c)
         return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands", argc > 1 ? "no command '" : "no command given",
                        argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");

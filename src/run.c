@@ -297,7 +297,6 @@ static int compute(struct run *run, struct lc_err *err)
     const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
     int rc;
 
-    lc_handout_catch_signals();
     run->started = run->printed = lc_seconds();
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
@@ -334,6 +333,7 @@ int lc_run(const struct lc_comm *par, const char *config_path, const char *const
     double start = lc_seconds();
     int rc;
 
+    lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
     LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
     if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)

@@ -10,6 +10,9 @@
 #include "kind.h"
 #include "lightcone/memory.h"
 
+/* Longest encoder row: beyond it products with a finite stream may leave float32, where inf - inf would hide a feature. */
+#define NORM_MAX 0x1p100f
+
 enum { CONFIG_MAX = 1 << 22, FLOATS_ALIGNED = 16, NAMES_SHOWN = 8 };
 
 static const struct lc_sae_reader *const readers[] = {&lc_sae_dictionary_learning, &lc_sae_saelens};
