@@ -81,6 +81,27 @@ $(B)/bench/%: tests/bench/%.c $(B)/liblightcone.a $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) -o $@
 
+# Fuzz targets: the rooms that parse what others wrote, compiled by clang with its fuzzer and sanitizers.
+FUZZ_CC   ?= clang
+FUZZ_FLAGS = $(CPPFLAGS) $(shell pkg-config --cflags $(FUZZ_PKGS)) -Isrc/text $(CSTD) -g -O1 -fno-omit-frame-pointer \
+             -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZ_PKGS  = yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto
+FUZZ_OBJ  := $(patsubst %.c,$(B)/fuzz/%.o,$(wildcard src/base/*.c src/config/*.c src/format/*.c src/text/*.c))
+FUZZERS   := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/fuzz/%.o: %.c
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(B)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	$(call say,FUZZ,$@)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $< $(FUZZ_OBJ) \
+	  $(shell pkg-config --libs $(FUZZ_PKGS)) -lm -o $@
+
+.SECONDARY: $(FUZZ_OBJ)
+fuzzers: $(FUZZERS)
+
 # Rebuild when the flags change: git's GIT-CFLAGS trick.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
@@ -99,6 +120,9 @@ tests: $(TESTS)
 
 check: all $(TESTS) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
+
+fuzz: fuzzers ## give the readers of foreign files random bytes, SECONDS=60 each, from the corpus that is kept
+	$(Q)tests/fuzz/run.sh $(B)/fuzz $(or $(SECONDS),60)
 
 deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
 	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
@@ -125,5 +149,5 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo test tests check deps bench lint install uninstall clean help FORCE
+.PHONY: all demo test tests check fuzzers fuzz deps bench lint install uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,5 +1,6 @@
 /* main.c - the command line, MPI's start and end, and the only printer of errors. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,8 +179,12 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
 static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *err)
 {
     static struct arguments a;
-    const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct command *c;
 
+    if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0))
+        name = "help";
+    c = name ? find_command(name) : NULL;
     if (!c)
         return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands", argc > 1 ? "no command '" : "no command given",
                        argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");
@@ -218,13 +223,14 @@ int main(int argc, char **argv)
     }
     repair_blas(argv);
     lc_blas_single_thread();
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write(), with a message */
     MPI_Init(&argc, &argv);
     if (lc_comm_init(&par, MPI_COMM_WORLD, &err) == LC_OK) {
         act(&par, argc, argv, &err);
         lc_comm_agree(&par, &err);
     }
     if (err.code != LC_OK && par.rank == 0)
-        fprintf(stderr, "lightcone: %s: %s%s\n", lc_rc_text(err.code), err.msg, "");
+        fprintf(stderr, "lightcone: %s: %s\n", lc_rc_text(err.code), err.msg);
     lc_comm_release(&par);
     MPI_Finalize();
     return exit_status(err.code);

@@ -136,7 +136,9 @@ static int read_config(const struct lc_comm *par, const char *path, const char *
     int64_t size = 0;
     int rc;
 
-    if (par->rank == 0 && lc_map_open(&map, path, err) == LC_OK) {
+    if (par->rank == 0 && lc_map_open(&map, path, err) != LC_OK)
+        err->code = LC_E_CONFIG; /* the command line names a file that is none */
+    else if (par->rank == 0) {
         bytes = (void *)(uintptr_t)map.data;
         size = (int64_t)map.size;
     }
@@ -275,8 +277,10 @@ static int conclude(struct run *run, struct lc_err *err)
         write_result(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     run->record.write_seconds = lc_seconds() - start;
-    LC_TRY(rc, lc_record_write(run->par, &run->study, &run->record, err));
-    if (run->par->rank == 0)
+    rc = lc_record_write(run->par, &run->study, &run->record, err);
+    if (rc != LC_OK && run->par->rank == 0)
+        unlink(run->study.config.output); /* what fails leaves no result */
+    if (rc == LC_OK && run->par->rank == 0)
         fprintf(stderr, "%s: %" PRId64 " windows, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
                 run->study.windows.count, run->study.sites, run->record.compute_seconds, run->study.config.output);
 done:
@@ -293,7 +297,6 @@ static int compute(struct run *run, struct lc_err *err)
     const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
     int rc;
 
-    lc_handout_catch_signals();
     run->started = run->printed = lc_seconds();
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
@@ -330,6 +333,7 @@ int lc_run(const struct lc_comm *par, const char *config_path, const char *const
     double start = lc_seconds();
     int rc;
 
+    lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
     LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
     if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)

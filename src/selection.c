@@ -7,15 +7,16 @@
 #include "lightcone/results.h"
 #include "provenance.h"
 
-static int select_list(const struct lc_feature_config *rule, struct lc_site *site, struct lc_err *err)
+static int select_list(const struct lc_config *config, struct lc_site *site, struct lc_err *err)
 {
+    const struct lc_feature_config *rule = &config->features;
     int64_t features = site->sae.shape.features;
 
     for (int64_t i = 0; i < rule->list.count; i++) {
         int64_t f = rule->list.value[i];
         if (f < 0 || f >= features)
-            return LC_FAIL(err, LC_E_CONFIG, "key 'features': %" PRId64 " is not a feature of %s, which has %" PRId64 " (0 to %" PRId64 ")",
-                           f, site->name, features, features - 1);
+            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'features': %" PRId64 " is not a feature of %s; allowed: 0 to %" PRId64,
+                           config->source, f, site->name, features - 1);
         site->selected[f] = 1;
     }
     return LC_OK;
@@ -110,7 +111,7 @@ static int select_on_root(struct lc_study *study, struct lc_err *err)
     if (study->config.features.rule == LC_FEATURES_SELECT)
         return select_by_result(study, err);
     for (int64_t i = 0; i < study->sites; i++)
-        if (select_list(&study->config.features, &study->site[i], err) != LC_OK)
+        if (select_list(&study->config, &study->site[i], err) != LC_OK)
             return err->code;
     return LC_OK;
 }

@@ -139,6 +139,7 @@ static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const stru
     o->model = model;
     o->decoder = needs->decoder;
     LC_TRY(rc, outline_sites(o, &s->config, err));
+    LC_TRY(rc, lc_model_check(&model, o->site[o->sites - 1].layer + 1, s->config.model_path, err));
     LC_TRY(rc, open_text(s, corpus, err));
     o->tokens = corpus->count;
     o->vocab = lc_tokenizer_vocab_size(s->tokenizer);
@@ -210,7 +211,8 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
         make_outline(s, &corpus, needs, &o, &size, warn, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
-    lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err);
+    if (lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err) != LC_OK)
+        lc_err_prefix(err, s->config.source);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, bind(s, par, o, err));
     if (par->rank == 0)

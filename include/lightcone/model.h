@@ -53,6 +53,10 @@ int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, in
                   struct lc_err *err);
 void lc_model_release(struct lc_model *model);
 
+/* Whether FOLDER's safetensors hold the tensors of `depth` blocks in the shapes that config.json tells, before memory is
+ * taken for them; the numbers are not read. */
+int lc_model_check(const struct lc_model_shape *shape, int64_t depth, const char *folder, struct lc_err *err);
+
 /* Fill that array from FOLDER's safetensors; refuses missing tensors, wrong shapes, NaN, by file and name. */
 int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
                   struct lc_err *err);

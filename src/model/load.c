@@ -165,6 +165,7 @@ struct loading {
     const struct lc_model_shape *shape;
     struct lc_tensors tensors;
     const char *prefix;
+    float *weights; /* NULL while the tensors are only looked at */
     float *scratch; /* the largest weight that is reordered: [3D, D] */
 };
 
@@ -194,16 +195,17 @@ static void heads_of_3(float *out, const float *in, int64_t heads, int64_t float
 }
 
 static int tensor_load(struct loading *l, const char *name, enum lc_weight_form form, const struct slot *slot,
-                       float *out, struct lc_err *err)
+                       int64_t at, struct lc_err *err)
 {
     const int64_t shape[2] = {size_of(l->shape, slot->rows), size_of(l->shape, slot->columns)};
     const struct lc_tensor *t = NULL;
     int rc = lc_tensors_need(&l->tensors, name, slot->columns == ONE ? 1 : 2, shape, &t, err);
 
-    if (rc == LC_OK)
-        rc = lc_tensor_read_f32(t, form == LC_WEIGHT_AS_IS ? out : l->scratch, err);
+    if (rc != LC_OK || !l->weights)
+        return rc;
+    rc = lc_tensor_read_f32(t, form == LC_WEIGHT_AS_IS ? l->weights + at : l->scratch, err);
     if (rc == LC_OK && form == LC_WEIGHT_HEADS_OF_3)
-        heads_of_3(out, l->scratch, l->shape->heads, shape[0] * shape[1]);
+        heads_of_3(l->weights + at, l->scratch, l->shape->heads, shape[0] * shape[1]);
     return rc;
 }
 
@@ -216,8 +218,7 @@ static const struct lc_weight *weight_of(const struct lc_family *family, size_t 
     return w->name ? w : NULL;
 }
 
-static int weight_load(struct loading *l, int64_t block, const struct slot *slot, float *out,
-                       struct lc_err *err)
+static int weight_load(struct loading *l, int64_t block, const struct slot *slot, int64_t at, struct lc_err *err)
 {
     const struct lc_weight *w = weight_of(l->family, slot->at);
     char name[256];
@@ -225,10 +226,10 @@ static int weight_load(struct loading *l, int64_t block, const struct slot *slot
     if (!w)
         return LC_OK;
     snprintf(name, sizeof name, "%s%s%lld.%s", l->prefix, l->family->block, (long long)block, w->name);
-    return tensor_load(l, name, w->form, slot, out, err);
+    return tensor_load(l, name, w->form, slot, at, err);
 }
 
-static int block_load(struct loading *l, int64_t block, float *at, struct lc_err *err)
+static int block_load(struct loading *l, int64_t block, int64_t at, struct lc_err *err)
 {
     int rc = LC_OK;
 
@@ -239,28 +240,37 @@ static int block_load(struct loading *l, int64_t block, float *at, struct lc_err
     return rc;
 }
 
-static int weights_load(struct loading *l, int64_t depth, const char *folder, float *weights,
-                        struct lc_err *err)
+/* Every tensor once: its shape, and where l->weights is set its numbers. */
+static int blocks_load(struct loading *l, int64_t depth, struct lc_err *err)
 {
-    const struct lc_model_shape *s = l->shape;
-    float *at = weights + slot_floats(s, &embedding);
     char name[256];
     int rc;
 
-    LC_TRY(rc, prefix_find(l, folder, err));
-    LC_TRY(rc, LC_ALLOC(&l->scratch, 3 * s->width * s->width, "a weight of the model", err));
     snprintf(name, sizeof name, "%s%s", l->prefix, l->family->embedding);
-    LC_TRY(rc, tensor_load(l, name, LC_WEIGHT_AS_IS, &embedding, weights, err));
-    for (int64_t b = 0; b < depth; b++) {
-        LC_TRY(rc, block_load(l, b, at, err));
-        at += block_floats(s);
-    }
+    rc = tensor_load(l, name, LC_WEIGHT_AS_IS, &embedding, 0, err);
+    for (int64_t b = 0; rc == LC_OK && b < depth; b++)
+        rc = block_load(l, b, lc_model_floats(l->shape, b), err);
+    return rc;
+}
+
+/* The shapes first, so that nothing is allocated for sizes that only config.json knows of. */
+static int weights_load(struct loading *l, int64_t depth, const char *folder, float *weights, struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, prefix_find(l, folder, err));
+    LC_TRY(rc, blocks_load(l, depth, err));
+    if (!weights)
+        goto done;
+    LC_TRY(rc, LC_ALLOC(&l->scratch, 3 * l->shape->width * l->shape->width, "a weight of the model", err));
+    l->weights = weights;
+    rc = blocks_load(l, depth, err);
 done:
     return rc;
 }
 
-int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
-                  struct lc_err *err)
+static int folder_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
+                       struct lc_err *err)
 {
     struct loading l = {.shape = shape};
     int rc;
@@ -277,4 +287,15 @@ int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char 
     free(l.scratch);
     lc_tensors_close(&l.tensors);
     return rc;
+}
+
+int lc_model_check(const struct lc_model_shape *shape, int64_t depth, const char *folder, struct lc_err *err)
+{
+    return folder_load(shape, depth, folder, NULL, err);
+}
+
+int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
+                  struct lc_err *err)
+{
+    return folder_load(shape, depth, folder, weights, err);
 }

@@ -197,13 +197,19 @@ static int remember(struct lc_bpe *bpe, const char *word, size_t size, const int
     return rc == LC_OK ? lc_dict_add(&bpe->cache, word, size, at << 8 | count, err) : rc;
 }
 
+/* A list that never held an id has no array to point into. */
+static const int32_t *ids_from(const struct lc_ids *ids, int64_t at)
+{
+    return ids->id ? ids->id + at : NULL;
+}
+
 int lc_bpe_word(struct lc_bpe *bpe, const char *word, size_t size, struct lc_ids *out, struct lc_err *err)
 {
     int64_t known, start = out->count;
     int rc;
 
     if (size <= CACHE_WORD_MAX && lc_dict_get(&bpe->cache, word, size, &known))
-        return lc_ids_add(out, bpe->cached.id + (known >> 8), known & 0xff, err);
+        return lc_ids_add(out, ids_from(&bpe->cached, known >> 8), known & 0xff, err);
     rc = compute(bpe, word, size, out, err);
-    return rc == LC_OK ? remember(bpe, word, size, out->id + start, out->count - start, err) : rc;
+    return rc == LC_OK ? remember(bpe, word, size, ids_from(out, start), out->count - start, err) : rc;
 }

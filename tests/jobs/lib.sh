@@ -1,0 +1,44 @@
+# lib.sh - what the scripts of this folder share; sourced from the repository's root, with $LIGHTCONE, $WORK and $MPIRUN set.
+# shellcheck shell=sh
+# shellcheck disable=SC2034 # variables for the scripts that source this
+: "${LIGHTCONE:=$PWD/build/release/lightcone}" "${MPIRUN:=mpirun}"
+: "${WORK:=$(mktemp -d)}"
+if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
+demo=$PWD/configs/demo data=$PWD/tests/data
+failures=0 checks=0
+
+# fail TEXT... - note a failure and go on
+fail() {
+    failures=$((failures + 1))
+    echo "FAIL $*"
+}
+
+# conclude - the script's exit status
+conclude() {
+    echo "$checks checks, $failures failed"
+    [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]
+    exit
+}
+
+# make_base FOLDER - a small influence job over the demo's files: two windows of 16 tokens at one site
+make_base() {
+    mkdir -p "$1/sae"
+    cp -r "$demo/model" "$demo/corpus.txt" "$1/"
+    cp -r "$demo/sae/resid_out_layer1" "$1/sae/"
+    cat >"$1/c.yaml" <<'END'
+job: influence
+model: {path: model}
+sae:
+  path: sae/resid_out_layer{layer}
+corpus: {path: corpus.txt}
+windows:
+  length: 16
+  count: 2
+sites: {layers: [1]}
+output: out/r.h5
+END
+    : >"$1/arguments"
+}

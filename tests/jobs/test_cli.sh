@@ -1,0 +1,177 @@
+#!/bin/sh
+# test_cli.sh - the command line: help, version, wrong words, info, overrides, the run record, stopping, installing.
+set -u
+# shellcheck source=tests/jobs/lib.sh
+. tests/jobs/lib.sh
+root=$PWD base=$WORK/base
+make_base "$base"
+cd "$base" || exit 1
+
+# status NAME EXPECTED COMMAND... - run it; its output is in stdout and stderr
+status() {
+    name=$1 expected=$2
+    shift 2
+    checks=$((checks + 1))
+    timeout -k 5 120 "$@" >stdout 2>stderr </dev/null
+    got=$?
+    [ "$got" -eq "$expected" ] || { fail "$name: status $got, expected $expected" && sed 's/^/     | /' stderr; }
+}
+
+# says FILE TEXT...
+says() {
+    file=$1
+    shift
+    for text in "$@"; do
+        checks=$((checks + 1))
+        grep -qF -- "$text" "$file" || fail "$name: no '$text' in $file"
+    done
+}
+
+# one_message - a single line on stderr, nothing on stdout
+one_message() {
+    checks=$((checks + 1))
+    [ "$(grep -c '^lightcone: ' stderr)" -eq 1 ] || fail "$name: $(grep -c '^lightcone: ' stderr) messages"
+    [ ! -s stdout ] || fail "$name: wrote to stdout"
+}
+
+silent() { [ ! -s stderr ] || fail "$name: wrote to stderr: $(cat stderr)"; }
+
+# --- help and version: on stdout, from the tables that parse ------------------------------------------------------------
+status version 0 "$LIGHTCONE" --version
+says stdout 'lightcone 0.1.0'
+silent
+for word in help --help -h; do
+    status "$word" 0 "$LIGHTCONE" "$word"
+    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' sparsity influence 'help config'
+    silent
+done
+status 'help config' 0 "$LIGHTCONE" help config
+says stdout windows.length windows.choice.starts sae.bias token_vector 'absent: every layer with an SAE' 'default 64'
+for job in sparsity influence; do
+    status "help $job" 0 "$LIGHTCONE" help "$job"
+    says stdout "job: $job" corpus.path
+done
+
+# --- wrong words: status 2, one message that shows the way --------------------------------------------------------------
+while IFS='|' read -r arguments text; do
+    # words of the table, split on purpose
+    # shellcheck disable=SC2086
+    status "lightcone $arguments" 2 "$LIGHTCONE" $arguments
+    says stderr "$text"
+    one_message
+done <<'END'
+|no command given
+frobnicate|no command 'frobnicate'; `lightcone help` lists the commands
+--verbose run c.yaml|no command '--verbose'
+run|usage: lightcone run CONFIG [--set key=value]...
+run c.yaml d.yaml|usage: lightcone run CONFIG
+run --top 3 c.yaml|'run' takes no option --top
+run c.yaml --set|--set needs a value
+run c.yaml --set windows|expected key.path=value
+run c.yaml --set =3|expected key.path=value
+run c.yaml --set windows..count=3|a part of the key is empty
+run c.yaml --set window.count=3|did you mean 'windows'?
+info|usage: lightcone info PATH
+info a b|usage: lightcone info PATH
+show|usage: lightcone show RESULT.h5
+show out/r.h5 --feature one|--feature is 'one'; allowed: a whole number from 0 on
+show out/r.h5 --feature -1|--feature is '-1'; allowed: a whole number from 0 on
+show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
+show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
+report out/r.h5|report needs -o FOLDER
+report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
+help frobnicate|no help on 'frobnicate'; allowed: config, or a job
+END
+status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
+says stderr "'run' takes no option --top"
+
+# --- run without a launcher: several overrides, progress on stderr, the record beside the result -----------------------
+status run 0 "$LIGHTCONE" run c.yaml --set windows.count=3 --set 'windows.length=8' --set keep.profiles=true --set output=made/deep/q.h5
+says stderr 'influence: 2 of 2 units' 'influence: 3 windows, 1 sites' made/deep/q.h5
+[ ! -s stdout ] || fail 'run: wrote to stdout'
+[ -s made/deep/q.h5 ] || fail 'run: no result'
+[ -z "$(find . -name '*.partial')" ] || fail 'run: left a partial file'
+record=made/deep/q.run.json
+for key in lightcone job finished output ranks kernel_class libraries openblas_core load_seconds compute_seconds flop host units peak_bytes; do
+    name='run record'
+    says "$record" "\"$key\": "
+done
+if command -v python3 >/dev/null; then
+    status 'run record is JSON' 0 python3 -m json.tool "$record"
+fi
+says "$record" '"job": "influence"' '"ranks": 1'
+
+# --- info ---------------------------------------------------------------------------------------------------------------
+while IFS='|' read -r path first second third; do
+    status "info $path" 0 "$LIGHTCONE" info "$path"
+    says stdout "$first" "$second" "$third"
+    silent
+done <<'END'
+model|family gpt_neox|width D          128|gpt_neox.embed_in.weight
+sae/resid_out_layer1|dictionary_learning AutoEncoder|features F       1024|width D          128
+sae/resid_out_layer1/ae.pt|torch.save file|encoder.weight|[1024, 128]
+model/model-00003-of-00003.safetensors|safetensors|embed_out.weight|F16
+model/tokenizer.json|byte-level BPE|4096|SHA-256
+corpus.txt|text|lines|SHA-256
+made/deep/q.h5|job influence|resid_out_layer1|SHA-256
+END
+status 'info of a missing path' 1 "$LIGHTCONE" info nowhere
+says stderr 'nowhere: No such file'
+one_message
+status 'info of a folder of no kind' 1 "$LIGHTCONE" info made
+says stderr 'made: a folder of no known kind'
+one_message
+status 'info of a broken result' 1 "$LIGHTCONE" info "$(cp corpus.txt text.h5 && echo text.h5)"
+says stderr 'text.h5: not an HDF5 file'
+one_message
+
+# --- show and report of what is no result ---------------------------------------------------------------------------
+status 'show of a text' 1 "$LIGHTCONE" show text.h5
+says stderr 'text.h5: not an HDF5 file'
+one_message
+status 'show of a missing file' 1 "$LIGHTCONE" show none.h5
+says stderr none.h5
+status 'show' 0 "$LIGHTCONE" show made/deep/q.h5 --top 3
+says stdout resid_out_layer1
+status 'report into a file' 1 "$LIGHTCONE" report made/deep/q.h5 -o corpus.txt
+says stderr corpus.txt
+
+# --- a run that is told to stop: status 1, one message, no result ------------------------------------------------------
+# stop_run NAME SIGNAL COMMAND... - start it, wait until the corpus is in tokens (the weights come next), and signal
+stop_run() {
+    name=$1 signal=$2
+    shift 2
+    checks=$((checks + 1))
+    rm -rf long
+    "$@" run c.yaml --set 'windows={length: 64}' --set token_vector='[residual]' \
+        --set output=long/r.h5 >stdout 2>stderr </dev/null &
+    started=$!
+    waited=0
+    until [ -n "$(find long -name 'tokens-*.bin' 2>/dev/null)" ] || [ "$waited" -gt 300 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+    kill "-$signal" "$started"
+    wait "$started"
+    got=$?
+    [ "$got" -eq 1 ] || fail "$name: status $got, expected 1"
+    says stderr 'lightcone: stopped: stopped by signal'
+    [ "$(grep -c '^lightcone: ' stderr)" -eq 1 ] || fail "$name: $(grep -c '^lightcone: ' stderr) messages"
+    [ -z "$(find long -name 'r.*' -o -name '*.partial')" ] || fail "$name: left $(find long -name 'r.*' -o -name '*.partial')"
+}
+stop_run 'SIGTERM, no launcher' TERM "$LIGHTCONE"
+stop_run 'SIGINT, no launcher' INT "$LIGHTCONE"
+stop_run 'SIGUSR1, 3 ranks' USR1 "$MPIRUN" -n 3 "$LIGHTCONE"
+
+# --- install ------------------------------------------------------------------------------------------------------------
+build=${LIGHTCONE%/lightcone}
+mode=${build##*/}
+status install 0 make --no-print-directory -C "$root" install MODE="$mode" DESTDIR="$WORK/x" PREFIX=/usr
+status 'installed program' 0 "$WORK/x/usr/bin/lightcone" --version
+says stdout 'lightcone 0.1.0'
+status 'installed demo' 0 "$WORK/x/usr/bin/lightcone" run "$WORK/x/usr/share/lightcone/configs/demo/influence.yaml" \
+    --set windows.count=1 --set 'sites.layers=[0]' --set windows.length=8 --set "output=$WORK/installed.h5"
+[ -s "$WORK/installed.h5" ] || fail 'the installed program gave no result'
+status uninstall 0 make --no-print-directory -C "$root" uninstall DESTDIR="$WORK/x" PREFIX=/usr
+[ ! -e "$WORK/x/usr/bin/lightcone" ] || fail 'uninstall left the program'
+conclude
