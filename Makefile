@@ -25,7 +25,7 @@ DEPENDENCIES = \
   jansson=libjansson-dev=jansson libutf8proc=libutf8proc-dev=utf8proc libzip=libzip-dev=libzip \
   libcrypto=libssl-dev=openssl cmocka=libcmocka-dev=cmocka
 # program = the Debian package = the Spack spec
-PROGRAMS = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi gcc=gcc=gcc pkg-config=pkg-config=pkgconf \
+PROGRAMS = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi gcc=build-essential=gcc pkg-config=pkg-config=pkgconf \
   gnuplot=gnuplot-nox=gnuplot
 
 PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto
