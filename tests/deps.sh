@@ -20,7 +20,7 @@ look() { # the two lists
     done
 }
 say_and_do() {
-    echo "+ $*"
+    echo "+ $*" >&2
     "$@"
 }
 
