@@ -17,4 +17,4 @@ for job in sparsity influence entropies; do
         exit 1
     }
 done
-LC_PUBLISHED=$WORK "${LIGHTCONE%/*}/tests/test_published"
+LC_PUBLISHED=$WORK "${LIGHTCONE%/*}/tests/test_published_files"

@@ -48,10 +48,10 @@ same positions_bos "4" "$demo/influence.yaml" --set windows.count=5 --set window
     --set token_vector='[]' --set keep.profiles=true
 same listed "3" "$demo/influence.yaml" --set windows.count=30 --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' \
     --set token_vector='[]' --set threshold=0
-same selected "3" "$demo/influence.yaml" --set windows.count=7 --set windows.choice=sequential --set corpus.tokens=8000 \
+same selected "3" "$demo/influence.yaml" --set windows.count=7 --set "sites.layers=[2, 5]" --set windows.choice=sequential --set corpus.tokens=8000 \
     --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual]'
 same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
-same no_profiles "2" "$demo/influence.yaml" --set windows.count=4 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
+same no_profiles "2" "$demo/influence.yaml" --set windows.count=2 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
 
 # cmp finds a difference where there is one
 if cmp -s "$WORK/sparsity.h5" "$WORK/bos.h5"; then

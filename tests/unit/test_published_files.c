@@ -377,7 +377,7 @@ int main(void)
 
     folder = getenv("LC_PUBLISHED");
     if (!folder) {
-        puts("the job test of the same name runs it on its results");
+        puts("tests/jobs/test_published.sh runs it on its results");
         return 77;
     }
     if (lc_safetensors_open(&published, "tests/data/published/expected.safetensors", &err) != LC_OK) {
