@@ -35,9 +35,13 @@ same() {
     mv "$WORK/one.h5" "$WORK/$name.h5"
 }
 
-# The trailing 1 is a second run on one rank.
-same sparsity "2 3 4 7 1" "$demo/sparsity.yaml" --set corpus.tokens=8000
-same influence "2 3 4 7 1" "$demo/influence.yaml" --set windows.count=8
+# The trailing 1 is a second run on one rank. Instrumented programs are slow: fewer runs of those.
+case $LIGHTCONE in
+*/asan/*) ranks_to_try="3" ;;
+*) ranks_to_try="2 3 4 7 1" ;;
+esac
+same sparsity "$ranks_to_try" "$demo/sparsity.yaml" --set corpus.tokens=8000
+same influence "$ranks_to_try" "$demo/influence.yaml" --set windows.count=8
 # 8000 = 83 * 96 + 32: a short last window
 same short_last "3" "$demo/sparsity.yaml" --set corpus.tokens=8000 --set windows.length=96 --set threshold=0
 same one_window "4" "$demo/sparsity.yaml" --set corpus.tokens=50
@@ -48,10 +52,10 @@ same positions_bos "4" "$demo/influence.yaml" --set windows.count=5 --set window
     --set token_vector='[]' --set keep.profiles=true
 same listed "3" "$demo/influence.yaml" --set windows.count=30 --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' \
     --set token_vector='[]' --set threshold=0
-same selected "3" "$demo/influence.yaml" --set windows.count=7 --set windows.choice=sequential --set corpus.tokens=8000 \
+same selected "3" "$demo/influence.yaml" --set windows.count=7 --set "sites.layers=[2, 5]" --set windows.choice=sequential --set corpus.tokens=8000 \
     --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual]'
 same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
-same no_profiles "2" "$demo/influence.yaml" --set windows.count=4 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
+same no_profiles "2" "$demo/influence.yaml" --set windows.count=2 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
 
 # cmp finds a difference where there is one
 if cmp -s "$WORK/sparsity.h5" "$WORK/bos.h5"; then

@@ -109,6 +109,41 @@ def count_near(model, saes, tokens, out):
         assert not near(sae, outputs(model, tokens, range(0, 80 * 64, 64), 64)[layer][:, -1], 1.0).any()
 
 
+def reconstruction(model, saes, tokens, out):
+    """What the scripts do not have: the reconstruction token vector of the six windows, in float64."""
+    config, weights = model
+    starts = out["resid_out_layer0/entropies/start"].tolist()
+    for layer, sae in enumerate(saes):
+        found = []
+        for start in starts:
+            x = neox64.embed(weights, tokens[start:start + 64])
+            y = neox64.forward(weights, config, x)[layer][-1]
+            found.append(influence64.measure_reconstruction(y, x, sae).detach())
+        at = f"resid_out_layer{layer}/entropies/reconstruction_"
+        out[at + "R"] = torch.stack(found).float()
+        out[at + "entropy"] = influence64.entropy(torch.stack(found)).float()
+
+
+def with_bos(model, saes, tokens, out):
+    """J in float64 of one window behind <|endoftext|> (id 0), read at two positions of the window."""
+    config, weights = model
+    start, positions = out["resid_out_layer0/entropies/start"].tolist()[0], [3, 40]
+    for layer, sae in enumerate(saes):
+        position, feature, profiles = [], [], []
+        for t in positions:
+            x = neox64.embed(weights, torch.cat([torch.tensor([0]), tokens[start:start + 64]]))
+            y = neox64.forward(weights, config, x)[layer][t + 1]
+            assert not near(sae, y[None], 0.2).any()
+            active = torch.nonzero(sae.encode(y) > 0.2)[:, 0]
+            grads = influence64.gradients(y, x, sae.encoder[active])
+            profiles.append(influence64.energy(grads).detach().float())
+            position += [t] * len(active)
+            feature += active.tolist()
+        at = f"resid_out_layer{layer}/bos/"
+        out[at + "position"], out[at + "feature"] = integers(position), integers(feature)
+        out[at + "J"] = torch.cat(profiles)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -127,6 +162,8 @@ def main():
         path = options.folder / "dictionaries" / "pythia-70m-deduped" / site / "10_2048" / "ae.pt"
         saes.append(influence64.AutoEncoder(torch.load(path, map_location="cpu"), "ignore"))
     count_near(model, saes, tokens, out)
+    reconstruction(model, saes, tokens, out)
+    with_bos(model, saes, tokens, out)
     options.out.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in out.items()}, options.out / "expected.safetensors")
 

@@ -272,20 +272,27 @@ static void features_of_influence(void **state)
     lc_result_close(r);
 }
 
-/* Residual token vectors of one result against published rows and entropies. */
-static void compare_vectors(const struct lc_result *r, int site, const char *rows, const char *entropies)
+/* Token vectors of one kind of one result against expected rows and entropies. */
+static void compare_vectors(const struct lc_result *r, int site, const char *kind, const char *rows,
+                            const char *entropies)
 {
-    struct lc_array profile = get(r, "sites/SITE/influence/token_vector/residual/profile", site);
-    struct lc_array entropy = get(r, "sites/SITE/influence/token_vector/residual/entropy", site);
+    char name[NAME], what[NAME];
+    struct lc_array profile, entropy;
     double worst[2] = {0};
 
+    snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/profile", kind);
+    profile = get(r, name, site);
+    snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/entropy", kind);
+    entropy = get(r, name, site);
     assert_int_equal(entropy.count, count_of(site, entropies));
     for (int64_t w = 0; w < entropy.count; w++) {
         worst[0] = larger(worst[0], relative((const float *)profile.data + w * T, site, rows, w * T, T));
         worst[1] = larger(worst[1], fabs(((const double *)entropy.data)[w] - value(site, entropies, w)));
     }
-    within("residual token vector: R over its maximum", site, worst[0], 1e-4);
-    within("residual token vector: entropy, bits", site, worst[1], 1e-5);
+    snprintf(what, sizeof what, "%s: R over its maximum", kind);
+    within(what, site, worst[0], 1e-4);
+    snprintf(what, sizeof what, "%s: entropy, bits", kind);
+    within(what, site, worst[1], 1e-5);
     lc_array_release(&profile);
     lc_array_release(&entropy);
 }
@@ -295,7 +302,7 @@ static void token_vector_of_80_windows(void **state)
     struct lc_result *r = open_result("influence");
 
     (void)state;
-    compare_vectors(r, 2, "vector/R", "vector/entropy");
+    compare_vectors(r, 2, "residual", "vector/R", "vector/entropy");
     lc_result_close(r);
 }
 
@@ -357,27 +364,58 @@ static void entropies_of_six_windows(void **state)
         for (int64_t w = 0; w < start.count; w++)
             assert_int_equal(((const int64_t *)start.data)[w], integer(site, "entropies/start", w));
         compare_entropies(r, site);
-        compare_vectors(r, site, "entropies/vector_R", "entropies/vector_entropy");
+        compare_vectors(r, site, "residual", "entropies/vector_R", "entropies/vector_entropy");
+        compare_vectors(r, site, "reconstruction", "entropies/reconstruction_R",
+                        "entropies/reconstruction_entropy");
         compare_summary(r, site);
     }
     lc_array_release(&start);
     lc_result_close(r);
 }
 
+/* Positions count from the first token of the window; profiles have a place for the BOS before it. */
+static void readouts_behind_a_bos(void **state)
+{
+    enum { ROW = T + 1 };
+    struct lc_result *r = open_result("bos");
+
+    (void)state;
+    for (int site = 0; site < SITES; site++) {
+        struct lc_array position = get(r, "sites/SITE/influence/samples/position", site);
+        struct lc_array feature = get(r, "sites/SITE/influence/samples/feature", site);
+        struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", site);
+        double worst = 0.0;
+        assert_int_equal(feature.count, count_of(site, "bos/feature"));
+        assert_int_equal(profile.dim[1], ROW);
+        for (int64_t i = 0; i < feature.count; i++) {
+            assert_int_equal(((const int64_t *)position.data)[i], integer(site, "bos/position", i));
+            assert_int_equal(((const int32_t *)feature.data)[i], integer(site, "bos/feature", i));
+            worst =
+                larger(worst, relative((const float *)profile.data + i * ROW, site, "bos/J", i * ROW, ROW));
+        }
+        print_message("layer %d: the same %lld active features at two positions\n", site,
+                      (long long)feature.count);
+        within("behind a BOS: J over its maximum", site, worst, 2e-5);
+        lc_array_release(&position);
+        lc_array_release(&feature);
+        lc_array_release(&profile);
+    }
+    lc_result_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts_of_stage_1),
-        cmocka_unit_test(features_of_influence),
-        cmocka_unit_test(token_vector_of_80_windows),
-        cmocka_unit_test(entropies_of_six_windows),
+        cmocka_unit_test(counts_of_stage_1),          cmocka_unit_test(features_of_influence),
+        cmocka_unit_test(token_vector_of_80_windows), cmocka_unit_test(entropies_of_six_windows),
+        cmocka_unit_test(readouts_behind_a_bos),
     };
     struct lc_err err = LC_ERR_INIT;
     int failed;
 
     folder = getenv("LC_PUBLISHED");
     if (!folder) {
-        puts("the job test of the same name runs it on its results");
+        puts("tests/jobs/test_published.sh runs it on its results");
         return 77;
     }
     if (lc_safetensors_open(&published, "tests/data/published/expected.safetensors", &err) != LC_OK) {
