@@ -244,7 +244,7 @@ static int put_definitions(const struct lc_study *study, struct lc_result *r, st
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "definitions",
                                   "active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the output of the token "
                                   "embedding; H = -sum P log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the "
-                                  "population's; intervals: 95 % bootstrap over windows, 1000 rounds",
+                                  "population's; intervals: 95 % bootstrap over windows, 1000 rounds, centred on the estimate",
                                   err));
 done:
     return rc;

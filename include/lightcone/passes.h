@@ -52,7 +52,7 @@ struct lc_backward {
     const struct lc_model *model;
     int64_t room, context;                                       /* seeds in a chunk, longest window */
     float *storage;                                              /* one allocation for all below */
-    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore; /* see backward.c */
+    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own; /* see backward.c */
 };
 
 /* Chunks of `room` seeds at a time descend the blocks together, windows at most `context` long. */

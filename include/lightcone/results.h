@@ -1,5 +1,6 @@
-/* results.h - RESULT.h5: one HDF5 file, the same bytes for the same contents. The layout is a table (src/results/schema.c):
- * one row names a dataset, its type, units and description; whoever writes or reads one goes through its row. */
+/* results.h - RESULT.h5: one HDF5 file, the same bytes for the same contents. The layout is a table
+ * (src/results/schema.c): one row names a dataset, its type, units and description; whoever writes or reads
+ * one goes through its row. */
 #ifndef LC_RESULTS_H
 #define LC_RESULTS_H
 
@@ -11,28 +12,29 @@ struct lc_result; /* opaque: a file being written, or open for reading */
 
 enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8 };
 
-/* Start a result, in memory; its folder is made. Nothing is at PATH until lc_result_commit(). Object times off, the layout of the
- * bytes follows the order of the calls. */
+/* Start a result, in memory; its folder is made. Nothing is at PATH until lc_result_commit(). Object times
+ * off, the layout of the bytes follows the order of the calls. */
 int lc_result_create(struct lc_result **out, const char *path, struct lc_err *err);
-/* Write a partial file, fsync, rename to PATH; frees *r in any case. A failed write (disk full) leaves no file at all. */
+/* Write a partial file, fsync, rename to PATH; frees *r in any case. A failed write (disk full) leaves no
+ * file at all. */
 int lc_result_commit(struct lc_result *r, struct lc_err *err);
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
 /* Write one dataset. `name` is a schema row such as "windows/start" or, with SITE for the star,
- * "sites/SITE/influence/samples/entropy"; `site` is NULL for rows without SITE. `data` is row-major of the row's type;
- * `dim[rank]` its shape, rank as the row says. */
-int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim, const void *data,
-                  struct lc_err *err);
+ * "sites/SITE/influence/samples/entropy"; `site` is NULL for rows without SITE. `data` is row-major of the
+ * row's type; `dim[rank]` its shape, rank as the row says. */
+int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim,
+                  const void *data, struct lc_err *err);
 
-/* Attributes of the file (group NULL) or of a group as named in the schema ("sites/SITE/influence", with site).
- * The group is made if it is not there yet. */
-int lc_result_put_text(struct lc_result *r, const char *group, const char *site, const char *key, const char *text,
-                       struct lc_err *err);
-int lc_result_put_real(struct lc_result *r, const char *group, const char *site, const char *key, double value,
-                       struct lc_err *err);
-int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key, int64_t value,
-                      struct lc_err *err);
+/* Attributes of the file (group NULL) or of a group as named in the schema ("sites/SITE/influence", with
+ * site). The group is made if it is not there yet. */
+int lc_result_put_text(struct lc_result *r, const char *group, const char *site, const char *key,
+                       const char *text, struct lc_err *err);
+int lc_result_put_real(struct lc_result *r, const char *group, const char *site, const char *key,
+                       double value, struct lc_err *err);
+int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key,
+                      int64_t value, struct lc_err *err);
 
 /* Open for reading; LC_E_FORMAT when it is no Lightcone result or of another format version. */
 int lc_result_open(struct lc_result **out, const char *path, struct lc_err *err);
@@ -50,14 +52,15 @@ void lc_array_release(struct lc_array *a);
 /* 1 when the dataset is there. */
 int lc_result_has(const struct lc_result *r, const char *name, const char *site);
 /* Read; type and rank are checked against the schema row. */
-int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out, struct lc_err *err);
+int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out,
+                  struct lc_err *err);
 /* Attributes; *found 0 and no error when absent. Text is owned by the caller (free). */
-int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key, char **out,
-                       struct lc_err *err);
-int lc_result_get_real(const struct lc_result *r, const char *group, const char *site, const char *key, double *out,
-                       int *found, struct lc_err *err);
-int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key, int64_t *out,
-                      int *found, struct lc_err *err);
+int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key,
+                       char **out, struct lc_err *err);
+int lc_result_get_real(const struct lc_result *r, const char *group, const char *site, const char *key,
+                       double *out, int *found, struct lc_err *err);
+int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key,
+                      int64_t *out, int *found, struct lc_err *err);
 
 /* Names of the sites in the file, by ascending layer; owned by r. */
 int64_t lc_result_sites(const struct lc_result *r, const char *const **names);

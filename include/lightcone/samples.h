@@ -41,7 +41,8 @@ struct lc_summary {
 
 /* The three means of SCIENCE.md 4 over sorted samples, degenerate ones left out: pooled (samples), window_mean (window
  * means), feature_mean (feature means). All NaN and count 0 when there is no sample. `kept[feature]`: take part in all;
- * NULL: every feature. The intervals come from `rounds` resamplings of the windows that have samples, seeded. */
+ * NULL: every feature. The intervals: spread of the means over `rounds` seeded
+ * resamplings of the windows that have samples, centred on the estimate. */
 struct lc_summaries {
     struct lc_summary pooled, window_mean, feature_mean;
     int64_t degenerate;

@@ -10,7 +10,8 @@
 #include "lightcone/passes.h"
 #include "rotary.h"
 
-enum { TILE = 64 }; /* queries of one attention product: no key beyond the tile's last position is touched */
+enum { TILE = 64 };  /* queries of one attention product: no key beyond the tile's last position is touched */
+enum { STRIP = 16 }; /* positions whose key terms are held at once in a site's own block */
 
 /* One block as seen from one window: its weights and what the forward pass left. */
 struct view {
@@ -42,23 +43,26 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .n = n};
 }
 
+static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context);
+
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
                      struct lc_err *err)
 {
     const struct lc_model_shape *s = &model->shape;
     int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
-    int64_t size[] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores};
-    float **part[] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore};
+    int64_t size[] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores,
+                      own_parts_size(s, room, context)};
+    float **part[] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own};
     int64_t total = 0;
     float *next;
 
     *b = (struct lc_backward){.model = model, .room = room, .context = context};
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         total += size[i] = (size[i] + 15) / 16 * 16;
     if (LC_ALLOC(&b->storage, total, "backward pass", err) != LC_OK)
         return err->code;
     next = b->storage;
-    for (int i = 0; i < 8; next += size[i++])
+    for (int i = 0; i < 9; next += size[i++])
         *part[i] = next;
     return LC_OK;
 }
@@ -168,46 +172,92 @@ static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
     }
 }
 
-/* Attention of a site's own block, one head: only the readout's query has a cotangent; keys and values everywhere get one.
- * dquery[seeds, D] is for the readout row alone. */
-static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, float *dquery)
+/* Where a site's own block keeps what its low-rank form of attention needs. Only one query has a cotangent, so those of
+ * keys and values are, at every position s, sums over heads of rank-one terms: with c = the cotangent of the mixed values,
+ *   u1[i, s] = sum_h p_h[s] (c_ih W_v,h) + ds_ih[s] (R_s^T q_h W_k,h),
+ * which costs 4 H D operations a row and position where the plain products cost 4 D^2. */
+struct own_parts {
+    float *value;   /* [seeds, H, D] c_ih W_v,h */
+    float *ds;      /* [n, seeds, H] gradients of the scores */
+    float *p;       /* [n, H] softmax weights of the readout's query */
+    float *key;     /* [STRIP, H, D] R_s^T q_h W_k,h of a strip of positions */
+    float *turned;  /* [STRIP, h] R_s^T q_h */
+    float *dquery;  /* [seeds, D] */
+};
+
+static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context)
 {
-    int64_t d = v->shape->width, head = d / v->shape->heads, n = v->n, last = n - 1;
-    const float *q = v->qkv + last * 3 * d + h * head, *k = v->qkv + d + h * head;
-    const float *p = v->attention + h * v->length * v->length + last * v->length;
+    return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width + room * s->width;
+}
+
+static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
+{
+    struct own_parts o = {.value = at};
+
+    o.ds = o.value + seeds * s->heads * s->width;
+    o.p = o.ds + n * seeds * s->heads;
+    o.key = o.p + n * s->heads;
+    o.turned = o.key + STRIP * s->heads * s->width;
+    o.dquery = o.turned + STRIP * s->width;
+    return o;
+}
+
+/* One head: gradients of the scores, of the readout's query, and the value term. */
+static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, struct own_parts *o)
+{
+    int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, n = v->n;
+    const float *k = v->qkv + d + h * head, *value_w = v->w->qkv_w + (2 * d + h * head) * d;
+    const float *p = v->attention + h * v->length * v->length + (n - 1) * v->length;
 
     lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, b->dscore, n);
     for (int64_t i = 0; i < seeds; i++)
         score_gradient(b->dscore + i * n, p, v->length, 1, n, (float)(1.0 / sqrt((double)head)));
-    lc_gemm_nn(seeds, head, n, b->dscore, n, k, 3 * d, 0.0f, dquery + h * head, d);
-    for (int64_t i = 0; i < seeds; i++)
-        for (int64_t s = 0; s < n; s++) {
-            float *dk = b->dqkv + (i * n + s) * 3 * d + d + h * head, ds = b->dscore[i * n + s];
-            const float *cotangent = b->mixed + i * d + h * head;
-            for (int64_t j = 0; j < head; j++) {
-                dk[j] = ds * q[j];
-                dk[d + j] = p[s] * cotangent[j];
-            }
+    lc_gemm_nn(seeds, head, n, b->dscore, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
+    lc_gemm_nn(seeds, d, head, b->mixed + h * head, d, value_w, d, 0.0f, o->value + h * d, heads * d);
+    for (int64_t s = 0; s < n; s++) {
+        o->p[s * heads + h] = p[s];
+        for (int64_t i = 0; i < seeds; i++)
+            o->ds[(s * seeds + i) * heads + h] = b->dscore[i * n + s];
+    }
+}
+
+/* Key terms of positions [begin, end): the readout's queries turned back by each position, through W_k. */
+static void own_keys(const struct view *v, int64_t begin, int64_t end, struct own_parts *o)
+{
+    int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, rotary = v->shape->rotary;
+    const float *q = v->qkv + (v->n - 1) * 3 * d;
+
+    for (int64_t h = 0; h < heads; h++) {
+        for (int64_t s = begin; s < end; s++) {
+            float *row = o->turned + (s - begin) * head;
+            memcpy(row, q + h * head, (size_t)head * sizeof *row);
+            lc_rotate(row, 1, head, rotary, v->rotation + s * (rotary + 2), -1);
         }
+        lc_gemm_nn(end - begin, d, head, o->turned, head, v->w->qkv_w + (d + h * head) * d, d, 0.0f, o->key + h * d, heads * d);
+    }
 }
 
 /* u1[seeds n, D] = cotangent of LN1's output, through keys and values everywhere and the query at the readout. */
 static void own_attention(struct lc_backward *b, const struct view *v, int64_t seeds)
 {
-    int64_t d = v->shape->width, head = d / v->shape->heads, n = v->n, step = v->shape->rotary + 2;
-    float *dquery = b->hidden; /* free after the MLP */
+    int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
+    struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
 
     lc_gemm_nn(seeds, d, d, b->at, d, v->w->out_w, d, 0.0f, b->mixed, d);
-    for (int64_t h = 0; h < v->shape->heads; h++)
-        own_head(b, v, h, seeds, dquery);
-    for (int64_t i = 0; i < seeds; i++) {
-        lc_rotate(dquery + i * d, v->shape->heads, head, v->shape->rotary, v->rotation + (n - 1) * step, -1);
-        for (int64_t s = 0; s < n; s++)
-            lc_rotate(b->dqkv + (i * n + s) * 3 * d + d, v->shape->heads, head, v->shape->rotary,
-                      v->rotation + s * step, -1);
+    for (int64_t h = 0; h < heads; h++)
+        own_head(b, v, h, seeds, &o);
+    for (int64_t begin = 0; begin < n; begin += STRIP) {
+        int64_t end = begin + STRIP < n ? begin + STRIP : n;
+        own_keys(v, begin, end, &o);
+        for (int64_t s = begin; s < end; s++)
+            lc_gemm_nn(seeds, d, heads, o.ds + s * seeds * heads, heads, o.key + (s - begin) * heads * d, d, 0.0f,
+                       b->u1 + s * d, n * d);
     }
-    lc_gemm_nn(seeds * n, d, 2 * d, b->dqkv + d, 3 * d, v->w->qkv_w + d * d, d, 0.0f, b->u1, d);
-    lc_gemm_nn(seeds, d, d, dquery, d, v->w->qkv_w, d, 1.0f, b->u1 + (n - 1) * d, n * d);
+    for (int64_t i = 0; i < seeds; i++) {
+        lc_gemm_nn(n, d, heads, o.p, heads, o.value + i * heads * d, d, 1.0f, b->u1 + i * n * d, d);
+        lc_rotate(o.dquery + i * d, heads, d / heads, v->shape->rotary, v->rotation + (n - 1) * step, -1);
+    }
+    lc_gemm_nn(seeds, d, d, o.dquery, d, v->w->qkv_w, d, 1.0f, b->u1 + (n - 1) * d, n * d);
 }
 
 /* Seeds [first, first + seeds) of the chunk enter at their own block. */
@@ -269,7 +319,8 @@ double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
 {
     double d = (double)model->shape.width, i = (double)model->shape.hidden, positions = (double)n;
     double full = positions * (8.0 * d * d + 4.0 * d * i + 4.0 * d * (positions + 1.0));
-    double own = positions * 4.0 * d * d + 4.0 * d * d + 4.0 * d * i + 8.0 * d * positions;
+    double h = (double)model->shape.heads;
+    double own = positions * 4.0 * d * h + 6.0 * d * d + 4.0 * d * i + 4.0 * d * positions;
 
     return (double)layer * full + own;
 }

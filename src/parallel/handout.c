@@ -142,5 +142,10 @@ int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct
         coordinate(&c, err);
     else
         labour(par, h, err);
-    return lc_comm_agree(par, err);
+    if (lc_comm_agree(par, err) != LC_OK)
+        return err->code;
+    /* no request follows a worker's last unit, so rank 0 hears of it only here */
+    if (par->rank == 0 && h->progress && c.done < h->units)
+        h->progress(h->progress_arg, h->units, h->units);
+    return LC_OK;
 }

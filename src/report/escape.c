@@ -58,8 +58,8 @@ static const char *stand_in(const unsigned char *p, size_t n, enum lc_escape how
     }
 }
 
-static void escape(struct lc_bytes *out, enum lc_escape how, int keep_lines, const unsigned char *p, size_t size,
-                   struct lc_err *err)
+static void escape(struct lc_bytes *out, enum lc_escape how, int keep_lines, const unsigned char *p,
+                   size_t size, struct lc_err *err)
 {
     while (size > 0 && err->code == LC_OK) {
         size_t n = utf8_length(p, size);
@@ -75,7 +75,8 @@ static void escape(struct lc_bytes *out, enum lc_escape how, int keep_lines, con
     }
 }
 
-void lc_escape_bytes(struct lc_bytes *out, enum lc_escape how, const void *text, size_t size, struct lc_err *err)
+void lc_escape_bytes(struct lc_bytes *out, enum lc_escape how, const void *text, size_t size,
+                     struct lc_err *err)
 {
     escape(out, how, 0, text, size, err);
 }
@@ -85,7 +86,8 @@ void lc_escape_text(struct lc_bytes *out, enum lc_escape how, const char *text, 
     escape(out, how, 0, (const unsigned char *)text, strlen(text), err);
 }
 
-void lc_escape_lines(struct lc_bytes *out, enum lc_escape how, const void *text, size_t size, struct lc_err *err)
+void lc_escape_lines(struct lc_bytes *out, enum lc_escape how, const void *text, size_t size,
+                     struct lc_err *err)
 {
     escape(out, how, 1, text, size, err);
 }

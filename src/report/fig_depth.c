@@ -4,8 +4,10 @@
 
 #include "figures.h"
 
-static const char *const columns[] = {"index",    "site", "definition", "entropy_bits",    "low_bits",
-                                      "high_bits", "sd_bits", "n",       "effective_tokens", NULL};
+static const char *const columns[] = {"index",     "site",    "definition", "entropy_bits",     "low_bits",
+                                      "high_bits", "sd_bits", "n",          "effective_tokens", NULL};
+
+enum { COLUMN_N = 7 }; /* counted from 0 */
 
 /* Where the next site's mean lies below the one before: indices of the two sites, or 0. */
 static int find_fall(const struct lc_view *v, enum lc_view_mean k, int64_t from, int64_t *a, int64_t *b)
@@ -30,8 +32,8 @@ static void say_fall(const struct lc_view *v, enum lc_view_mean k, int64_t a, in
 {
     const struct lc_view_summary *x = &v->site[a].mean[k], *y = &v->site[b].mean[k];
 
-    lc_bytes_printf(out, err, " %s (%.3f bit) is not above %s (%.3f bit)%s", v->site[b].name, y->value, v->site[a].name,
-                    x->value, y->high >= x->low ? ", within their 95 % intervals" : "");
+    lc_bytes_printf(out, err, " %s (%.3f bit) is not above %s (%.3f bit)%s", v->site[b].name, y->value,
+                    v->site[a].name, x->value, y->high >= x->low ? ", within their 95 % intervals" : "");
 }
 
 /* First and last site that have this mean; returns how many have it. */
@@ -54,19 +56,21 @@ static void say_ends(const struct lc_view *v, enum lc_view_mean k, struct lc_byt
     int64_t first = 0, last = 0;
 
     if (mean_ends(v, k, &first, &last) > 0)
-        lc_bytes_printf(out, err, "%s %.3f bit at %s to %.3f bit at %s", lc_view_mean_names[k], v->site[first].mean[k].value,
-                        v->site[first].name, v->site[last].mean[k].value, v->site[last].name);
+        lc_bytes_printf(out, err, "%s %.3f bit at %s to %.3f bit at %s", lc_view_mean_names[k],
+                        v->site[first].mean[k].value, v->site[first].name, v->site[last].mean[k].value,
+                        v->site[last].name);
 }
 
-static void verdict_one(const struct lc_view *v, enum lc_view_mean k, struct lc_bytes *out, struct lc_err *err)
+static void verdict_one(const struct lc_view *v, enum lc_view_mean k, struct lc_bytes *out,
+                        struct lc_err *err)
 {
     int64_t first = 0, last = 0, sites = mean_ends(v, k, &first, &last), a, b;
 
     if (sites == 0)
         return;
     if (sites == 1) {
-        lc_bytes_printf(out, err, "%s: %.3f bit at %s; one site says nothing about depth.\n", lc_view_mean_names[k],
-                        v->site[first].mean[k].value, v->site[first].name);
+        lc_bytes_printf(out, err, "%s: %.3f bit at %s; one site says nothing about depth.\n",
+                        lc_view_mean_names[k], v->site[first].mean[k].value, v->site[first].name);
         return;
     }
     if (!find_fall(v, k, 0, &a, &b)) {
@@ -75,7 +79,8 @@ static void verdict_one(const struct lc_view *v, enum lc_view_mean k, struct lc_
         lc_bytes_printf(out, err, ".\n");
         return;
     }
-    lc_bytes_printf(out, err, "Mean entropy (%s) does not rise with depth at every step:", lc_view_mean_names[k]);
+    lc_bytes_printf(out, err,
+                    "Mean entropy (%s) does not rise with depth at every step:", lc_view_mean_names[k]);
     for (int more = 0; find_fall(v, k, more ? b : 0, &a, &b); more = 1) {
         lc_bytes_printf(out, err, "%s", more ? ";" : "");
         say_fall(v, k, a, b, out, err);
@@ -115,8 +120,8 @@ static int64_t add_means(const struct lc_view *v, enum lc_view_mean k, struct lc
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_summary *m = &v->site[i].mean[k];
         if (m->found)
-            lc_table_row(t, err, "issrrrrir", i, v->site[i].name, lc_view_mean_names[k], m->value, m->low, m->high, m->sd, m->n,
-                         exp2(m->value));
+            lc_table_row(t, err, "issrrrrir", i, v->site[i].name, lc_view_mean_names[k], m->value, m->low,
+                         m->high, m->sd, m->n, exp2(m->value));
     }
     return lc_table_rows(t);
 }
@@ -125,42 +130,63 @@ static int64_t add_vector(const struct lc_view *v, enum lc_view_id id, const cha
                           struct lc_err *err)
 {
     for (int64_t i = 0; i < v->n_sites; i++) {
-        struct lc_view_stat s = lc_view_stat_f64(lc_view_f64(&v->site[i], id), lc_view_count(&v->site[i], id));
+        struct lc_view_stat s =
+            lc_view_stat_f64(lc_view_f64(&v->site[i], id), lc_view_count(&v->site[i], id));
         if (s.n > 0)
-            lc_table_row(t, err, "issrrrrir", i, v->site[i].name, name, s.mean, (double)NAN, (double)NAN, s.sd, s.n,
-                         exp2(s.mean));
+            lc_table_row(t, err, "issrrrrir", i, v->site[i].name, name, s.mean, (double)NAN, (double)NAN,
+                         s.sd, s.n, exp2(s.mean));
     }
     return lc_table_rows(t);
 }
 
 /* The five series, in the order of the key. */
 static const struct series {
-    const char *name, *label, *style;
-    int mean; /* enum lc_view_mean, or -1: the token vector of `vector` */
+    const char *name, *label, *style, *of; /* of: what N counts */
+    int mean;                              /* enum lc_view_mean, or -1: the token vector of `vector` */
     enum lc_view_id vector;
 } series[] = {
-    {"feature_mean", "feature_mean", "pt 7 ps 0.9 lw 2.5 lc rgb '" LC_BLUE "'", LC_VIEW_FEATURE_MEAN, 0},
-    {"window_mean", "window_mean", "pt 5 ps 0.8 lw 1.5 lc rgb '" LC_GREEN "'", LC_VIEW_WINDOW_MEAN, 0},
-    {"pooled", "pooled", "pt 9 ps 0.9 lw 1.5 lc rgb '" LC_ORANGE "'", LC_VIEW_POOLED, 0},
-    {"token_vector_residual", "token vector, residual", "pt 13 ps 0.9 lw 1.5 dt 2 lc rgb '" LC_RED "'", -1,
-     LC_VIEW_RESIDUAL_ENTROPY},
-    {"token_vector_reconstruction", "token vector, reconstruction", "pt 12 ps 0.9 lw 1.5 dt 3 lc rgb '" LC_PURPLE "'", -1,
-     LC_VIEW_RECONSTRUCTION_ENTROPY},
+    {"feature_mean", "feature_mean", "pt 7 ps 0.9 lw 2.5 lc rgb '" LC_BLUE "'", "features",
+     LC_VIEW_FEATURE_MEAN, 0},
+    {"window_mean", "window_mean", "pt 5 ps 0.8 lw 1.5 lc rgb '" LC_GREEN "'", "windows", LC_VIEW_WINDOW_MEAN,
+     0},
+    {"pooled", "pooled", "pt 9 ps 0.9 lw 1.5 lc rgb '" LC_ORANGE "'", "samples", LC_VIEW_POOLED, 0},
+    {"token_vector_residual", "token vector, residual", "pt 13 ps 0.9 lw 1.5 dt 2 lc rgb '" LC_RED "'",
+     "readouts", -1, LC_VIEW_RESIDUAL_ENTROPY},
+    {"token_vector_reconstruction", "token vector, reconstruction",
+     "pt 12 ps 0.9 lw 1.5 dt 3 lc rgb '" LC_PURPLE "'", "readouts", -1, LC_VIEW_RECONSTRUCTION_ENTROPY},
 };
 enum { SERIES = sizeof series / sizeof series[0] };
 
-static void depth_script(const struct lc_view *v, const struct lc_table *t, const int64_t *end, struct lc_bytes *script,
-                         struct lc_err *err)
+/* "name, N = 195-215 features": from the column n of rows [from, to). */
+static void series_title(const struct series *s, const struct lc_table *t, int64_t from, int64_t to,
+                         struct lc_bytes *script, struct lc_err *err)
+{
+    double low = INFINITY, high = 0;
+
+    for (int64_t r = from; r < to; r++) {
+        low = fmin(low, lc_table_number(t, r, COLUMN_N));
+        high = fmax(high, lc_table_number(t, r, COLUMN_N));
+    }
+    lc_bytes_printf(script, err, " title '%s, N = %.0f", s->label, low);
+    if (high > low)
+        lc_bytes_printf(script, err, "-%.0f", high);
+    lc_bytes_printf(script, err, " %s'", s->of);
+}
+
+static void depth_script(const struct lc_view *v, const struct lc_table *t, const int64_t *end,
+                         struct lc_bytes *script, struct lc_err *err)
 {
     int64_t length = lc_figure_window_length(v), from = 0;
     const char *comma = "plot ";
 
-    lc_plot_begin(script, 820, 500, err);
+    lc_plot_begin(script, 860, 560, err);
     lc_site_axis(script, v, err);
-    lc_bytes_printf(script, err,
-                    "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset link y2 via 2**y inverse log(y)/log(2)\n"
-                    "set y2label 'effective number of tokens 2^H'\nset border 11\n"
-                    "set y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\nset key outside below maxcols 3\n");
+    lc_bytes_printf(
+        script, err,
+        "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset link y2 via 2**y inverse log(y)/log(2)\n"
+        "set y2label 'effective number of tokens 2^H'\nset border 11\n"
+        "set y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\nset bmargin 9\nset key at screen "
+        "0.06,0.15 left top vertical maxrows 3 width -12\n");
     for (int k = 0; k < SERIES; from = end[k++])
         lc_table_plot(t, series[k].name, from, end[k], script, err);
     from = 0;
@@ -168,15 +194,18 @@ static void depth_script(const struct lc_view *v, const struct lc_table *t, cons
         double shift = 0.05 * (k - 1);
         if (end[k] == from)
             continue;
-        lc_bytes_printf(script, err, "%s$%s using ($1+%g):4 with linespoints %s title '%s'", comma, series[k].name, shift,
-                        series[k].style, series[k].label);
+        lc_bytes_printf(script, err, "%s$%s using ($1+%g):4 with linespoints %s", comma, series[k].name,
+                        shift, series[k].style);
+        series_title(&series[k], t, from, end[k], script, err);
         comma = ", \\\n  ";
         if (series[k].mean >= 0)
-            lc_bytes_printf(script, err, "%s$%s using ($1+%g):4:5:6 with yerrorbars %s notitle", comma, series[k].name, shift,
-                            series[k].style);
+            lc_bytes_printf(script, err, "%s$%s using ($1+%g):4:5:6 with yerrorbars %s notitle", comma,
+                            series[k].name, shift, series[k].style);
     }
     if (length > 1)
-        lc_bytes_printf(script, err, "%s%.6g with lines dt 4 lc rgb '" LC_GREY "' title 'log2 of %" PRId64 " tokens: the most'",
+        lc_bytes_printf(script, err,
+                        "%s%.6g with lines dt 4 lc rgb '" LC_GREY "' title 'log2 of %" PRId64
+                        " tokens: the most'",
                         comma, log2((double)length), length);
     lc_bytes_printf(script, err, "\n");
 }
@@ -195,7 +224,8 @@ int lc_figure_depth(const struct lc_view *v, struct lc_figure_out *out, struct l
     }
     depth_script(v, &out->table, end, &out->script, err);
     lc_bytes_printf(&out->sentence, err,
-                    "Higher means that features draw on more tokens; bars that do not overlap are differences that other windows "
+                    "Higher means that features draw on more tokens; bars that do not overlap are "
+                    "differences that other windows "
                     "would show too.\n");
     lc_figure_verdict(v, &out->sentence, err);
     return err->code;

@@ -5,11 +5,13 @@
 
 #include "figures.h"
 
-enum { TOP = 6, SAMPLE_BINS = 30, FEATURE_BINS = 20, GRID_X = 360, GRID_Y = 240 };
+enum { TOP = 6, SAMPLE_BINS = 30, FEATURE_BINS = 20, GRID_X = 160, GRID_Y = 90 };
 
 static void mean_line(struct lc_bytes *script, double mean, struct lc_err *err)
 {
-    lc_bytes_printf(script, err, "set arrow 1 from %.6g, graph 0 to %.6g, graph 1 nohead front dt 2 lw 2 lc rgb '" LC_RED "'\n",
+    lc_bytes_printf(script, err,
+                    "set arrow 1 from %.6g, graph 0 to %.6g, graph 1 nohead front dt 2 lw 2 lc rgb '" LC_RED
+                    "'\n",
                     mean, mean);
 }
 
@@ -32,8 +34,8 @@ static int64_t entropies_of(const struct lc_view_site *s, int32_t feature, doubl
     return n;
 }
 
-static void feature_panel(const struct lc_view_site *s, int32_t feature, const double *axis, struct lc_figure_out *out,
-                          struct lc_err *err)
+static void feature_panel(const struct lc_view_site *s, int32_t feature, const double *axis,
+                          struct lc_figure_out *out, struct lc_err *err)
 {
     double *x, low, top;
     int64_t n = entropies_of(s, feature, &x, err), from = lc_table_rows(&out->table);
@@ -45,9 +47,11 @@ static void feature_panel(const struct lc_view_site *s, int32_t feature, const d
     for (int64_t i = 0; i < n; i++)
         lc_bins_add(&b, x[i]);
     for (int k = 0; k < b.n; k++)
-        lc_table_row(&out->table, err, "siirri", s->name, (int64_t)feature, (int64_t)k, b.edge[k], b.edge[k + 1], b.count[k]);
+        lc_table_row(&out->table, err, "siirri", s->name, (int64_t)feature, (int64_t)k, b.edge[k],
+                     b.edge[k + 1], b.count[k]);
     lc_bytes_printf(&out->script, err,
-                    "set title 'feature %" PRId32 ": N = %" PRId64 ", mean %.3f'\nset xlabel 'entropy H (bit)'\n"
+                    "set title \"feature %" PRId32 "\\nN = %" PRId64
+                    ", mean %.3f\"\nset xlabel 'entropy H (bit)'\n"
                     "set ylabel 'samples'\nset xrange [%g:%g]\nset yrange [0:*]\n",
                     feature, n, stat.mean, axis[0], axis[1]);
     mean_line(&out->script, stat.n ? stat.mean : 0, err);
@@ -64,7 +68,8 @@ static double entropy_axis(const struct lc_view *v)
 }
 
 /* Whole bits around all entropies of the chosen features. */
-static void shared_axis(const struct lc_view_site *s, const int64_t *row, int n, double axis[2], struct lc_err *err)
+static void shared_axis(const struct lc_view_site *s, const int64_t *row, int n, double axis[2],
+                        struct lc_err *err)
 {
     axis[0] = INFINITY;
     axis[1] = -INFINITY;
@@ -80,7 +85,8 @@ static void shared_axis(const struct lc_view_site *s, const int64_t *row, int n,
 
 int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "feature", "bin", "entropy_low_bits", "entropy_high_bits", "samples", NULL};
+    static const char *const columns[] = {
+        "site", "feature", "bin", "entropy_low_bits", "entropy_high_bits", "samples", NULL};
     const struct lc_view_site *s = lc_figure_middle_site(v);
     int64_t row[TOP];
     double axis[2];
@@ -96,13 +102,15 @@ int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *o
     for (int i = 0; i < n; i++)
         feature_panel(s, lc_view_i32(s, LC_VIEW_F_FEATURE)[row[i]], axis, out, err);
     lc_panels_end(&out->script, err);
-    lc_bytes_printf(&out->sentence, err,
-                    "At %s, the %d features with most samples: one feature reaches differently far in different windows.", s->name,
-                    n);
+    lc_bytes_printf(
+        &out->sentence, err,
+        "At %s, the %d features with most samples: one feature reaches differently far in different windows.",
+        s->name, n);
     return err->code;
 }
 
-static void site_panel(const struct lc_view_site *s, double high, struct lc_figure_out *out, struct lc_err *err)
+static void site_panel(const struct lc_view_site *s, double high, struct lc_figure_out *out,
+                       struct lc_err *err)
 {
     const double *x = lc_view_f64(s, LC_VIEW_F_MEAN);
     int64_t n = lc_view_count(s, LC_VIEW_F_MEAN), from = lc_table_rows(&out->table);
@@ -117,11 +125,17 @@ static void site_panel(const struct lc_view_site *s, double high, struct lc_figu
     for (int k = 0; k < b.n; k++)
         lc_table_row(&out->table, err, "sirri", s->name, (int64_t)k, b.edge[k], b.edge[k + 1], b.count[k]);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s: N = %" PRId64 ", mean %.3f'\nset xlabel 'mean entropy of a feature (bit)'\n"
+                    "set title \"%s\\nN = %" PRId64
+                    ", mean %.3f\"\nset xlabel 'mean entropy of a feature (bit)'\n"
                     "set ylabel 'features'\nset xrange [0:%g]\nset yrange [0:*]\n",
                     s->name, stat.n, stat.mean, high);
     mean_line(&out->script, stat.n ? stat.mean : 0, err);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0, LC_BLUE, err);
+}
+
+static int has_means(const struct lc_view_site *s)
+{
+    return lc_view_count(s, LC_VIEW_F_MEAN) > 0;
 }
 
 /* Where features differ most and least. */
@@ -144,7 +158,8 @@ static void say_spread(const struct lc_view *v, struct lc_bytes *sentence, struc
     }
     lc_bytes_printf(sentence, err, "How the features of a site spread around its mean");
     if (wide && narrow && wide != narrow)
-        lc_bytes_printf(sentence, err, ": most at %s (sd %.3f bit), least at %s (sd %.3f bit)", wide, most, narrow, least);
+        lc_bytes_printf(sentence, err, ": most at %s (sd %.3f bit), least at %s (sd %.3f bit)", wide, most,
+                        narrow, least);
     else if (wide)
         lc_bytes_printf(sentence, err, ": sd %.3f bit at %s", most, wide);
     lc_bytes_printf(sentence, err, ".");
@@ -152,31 +167,27 @@ static void say_spread(const struct lc_view *v, struct lc_bytes *sentence, struc
 
 int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "bin", "entropy_low_bits", "entropy_high_bits", "features", NULL};
-    int panels = 0, drawn = 0;
+    static const char *const columns[] = {"site",     "bin", "entropy_low_bits", "entropy_high_bits",
+                                          "features", NULL};
+    int64_t site[LC_PANELS_MAX];
+    int panels = lc_panels_choose(v, has_means, site, &out->sentence, err);
 
     lc_table_begin(&out->table, columns);
-    for (int64_t i = 0; i < v->n_sites; i++)
-        panels += lc_view_count(&v->site[i], LC_VIEW_F_MEAN) > 0;
     if (panels == 0) {
         lc_figure_leave_out(out, "no given result holds influence with features of enough samples");
         return err->code;
     }
-    panels = panels < LC_PANELS_MAX ? panels : LC_PANELS_MAX;
     say_spread(v, &out->sentence, err);
     lc_panels_begin(&out->script, panels, err);
-    for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
-        if (lc_view_count(&v->site[i], LC_VIEW_F_MEAN) == 0)
-            continue;
-        site_panel(&v->site[i], entropy_axis(v), out, err);
-        drawn++;
-    }
+    for (int i = 0; i < panels; i++)
+        site_panel(&v->site[site[i]], entropy_axis(v), out, err);
     lc_panels_end(&out->script, err);
     return err->code;
 }
 
 /* Dots that fall on one another are drawn once: at 10,000 features the page would be megabytes. */
-static void add_dots(const struct lc_table *t, int64_t from, double high, struct lc_bytes *script, struct lc_err *err)
+static void add_dots(const struct lc_table *t, int64_t from, double high, struct lc_bytes *script,
+                     struct lc_err *err)
 {
     struct lc_table thin;
     int64_t n = lc_table_rows(t);
@@ -220,10 +231,12 @@ static double log_correlation(const struct lc_table *t, int64_t from)
 
 static int has_both(const struct lc_view_site *s)
 {
-    return lc_view_count(s, LC_VIEW_F_MEAN) > 0 && lc_view_count(s, LC_VIEW_FREQUENCY) > 0 && lc_view_i32(s, LC_VIEW_F_FEATURE);
+    return lc_view_count(s, LC_VIEW_F_MEAN) > 0 && lc_view_count(s, LC_VIEW_FREQUENCY) > 0 &&
+           lc_view_i32(s, LC_VIEW_F_FEATURE);
 }
 
-static void frequency_panel(const struct lc_view_site *s, double high, struct lc_figure_out *out, struct lc_err *err)
+static void frequency_panel(const struct lc_view_site *s, double high, struct lc_figure_out *out,
+                            struct lc_err *err)
 {
     const double *p = lc_view_f64(s, LC_VIEW_FREQUENCY), *entropy = lc_view_f64(s, LC_VIEW_F_MEAN);
     const int32_t *feature = lc_view_i32(s, LC_VIEW_F_FEATURE);
@@ -235,35 +248,32 @@ static void frequency_panel(const struct lc_view_site *s, double high, struct lc
     n = lc_table_rows(&out->table) - from;
     add_dots(&out->table, from, high, &out->script, err);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s: N = %" PRId64 ", r = %.2f'\nset xlabel 'activation probability p_i'\n"
-                    "set ylabel 'mean entropy (bit)'\nset logscale x\nset format x '%%.0e'\nset xrange [*:*]\nset yrange [0:%g]\n",
+                    "set title \"%s\\nN = %" PRId64 ", r = %.2f\"\nset xlabel 'activation probability p_i'\n"
+                    "set ylabel 'mean entropy (bit)'\nset logscale x\nset format x '%%.0e'\nset xrange "
+                    "[*:*]\nset yrange [0:%g]\n",
                     s->name, n, log_correlation(&out->table, from), high);
-    if (n > 0)
-        lc_bytes_printf(&out->script, err, "plot $D using 1:2 with points pt 7 ps 0.3 lc rgb '" LC_BLUE "' notitle\n");
+    lc_bytes_printf(&out->script, err,
+                    n > 0 ? "plot $D using 1:2 with points pt 7 ps 0.3 lc rgb '" LC_BLUE "' notitle\n"
+                          : "set multiplot next\n");
 }
 
 int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"site", "feature", "frequency", "entropy_mean_bits", NULL};
-    int panels = 0, drawn = 0;
+    int64_t site[LC_PANELS_MAX];
+    int panels = lc_panels_choose(v, has_both, site, &out->sentence, err);
 
     lc_table_begin(&out->table, columns);
-    for (int64_t i = 0; i < v->n_sites; i++)
-        panels += has_both(&v->site[i]);
     if (panels == 0) {
         lc_figure_leave_out(out, "no site has both sparsity and influence among the given results");
         return err->code;
     }
-    panels = panels < LC_PANELS_MAX ? panels : LC_PANELS_MAX;
     lc_bytes_printf(&out->sentence, err,
-                    "Whether features that are active more often reach further back: a cloud that leans to the right (r > 0) says yes.");
+                    "Whether features that are active more often reach further back: a cloud that rises to "
+                    "the right (r > 0) says yes.");
     lc_panels_begin(&out->script, panels, err);
-    for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
-        if (!has_both(&v->site[i]))
-            continue;
-        frequency_panel(&v->site[i], entropy_axis(v), out, err);
-        drawn++;
-    }
+    for (int i = 0; i < panels; i++)
+        frequency_panel(&v->site[site[i]], entropy_axis(v), out, err);
     lc_panels_end(&out->script, err);
     return err->code;
 }

@@ -86,8 +86,8 @@ static double highest_mean(const struct lc_view_site *s, struct lc_err *err)
 }
 
 /* Grey dots to the table; to the plot one for each hundredth of a bit. */
-static void add_dots(const struct lc_view_site *s, int64_t index, struct lc_figure_out *out, struct lc_bytes *dots,
-                     struct lc_err *err)
+static void add_dots(const struct lc_view_site *s, int64_t index, struct lc_figure_out *out,
+                     struct lc_bytes *dots, struct lc_err *err)
 {
     const double *mean = lc_view_f64(s, LC_VIEW_F_MEAN);
     const int32_t *feature = lc_view_i32(s, LC_VIEW_F_FEATURE);
@@ -98,7 +98,8 @@ static void add_dots(const struct lc_view_site *s, int64_t index, struct lc_figu
         if (!isfinite(mean[i]))
             continue;
         lc_table_row(&out->table, err, "issir", index, s->name, "feature", (int64_t)feature[i], mean[i]);
-        step = mean[i] >= 0 && mean[i] * STEPS_PER_BIT < STEPS ? (int64_t)(mean[i] * STEPS_PER_BIT) : STEPS - 1;
+        step =
+            mean[i] >= 0 && mean[i] * STEPS_PER_BIT < STEPS ? (int64_t)(mean[i] * STEPS_PER_BIT) : STEPS - 1;
         if (!taken[step])
             lc_bytes_printf(dots, err, "%" PRId64 " %.4f\n", index, mean[i]);
         taken[step] = 1;
@@ -115,11 +116,13 @@ static int64_t add_tracked(const struct lc_view *v, int32_t feature, struct lc_t
     return lc_table_rows(t);
 }
 
-static void add_line(const struct lc_view *v, const char *what, enum lc_view_id id, struct lc_table *t, struct lc_err *err)
+static void add_line(const struct lc_view *v, const char *what, enum lc_view_id id, struct lc_table *t,
+                     struct lc_err *err)
 {
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
-        double y = id == LC_VIEW_ARRAYS ? highest_mean(s, err) : lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
+        double y = id == LC_VIEW_ARRAYS ? highest_mean(s, err)
+                                        : lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
         if (isfinite(y))
             lc_table_row(t, err, "issir", i, s->name, what, (int64_t)-1, y);
     }
@@ -131,7 +134,8 @@ struct line {
     const char *style;
 };
 
-static void draw_lines(const struct line *line, int n, const struct lc_table *t, struct lc_bytes *script, struct lc_err *err)
+static void draw_lines(const struct line *line, int n, int64_t dots, const struct lc_table *t,
+                       struct lc_bytes *script, struct lc_err *err)
 {
     for (int i = 0; i < n; i++) {
         char block[16];
@@ -139,7 +143,10 @@ static void draw_lines(const struct line *line, int n, const struct lc_table *t,
         if (line[i].to > line[i].from)
             lc_table_plot(t, block, line[i].from, line[i].to, script, err);
     }
-    lc_bytes_printf(script, err, "plot $dots using 1:2 with points pt 7 ps 0.35 lc rgb '#a0a0a0' title 'features'");
+    lc_bytes_printf(
+        script, err,
+        "plot $dots using 1:2 with points pt 7 ps 0.35 lc rgb '#a0a0a0' title 'features, N = %" PRId64 "'",
+        dots);
     for (int i = 0; i < n; i++) {
         if (line[i].to == line[i].from)
             continue;
@@ -160,11 +167,12 @@ static int make_lines(const struct lc_view *v, struct line *line, struct lc_tabl
         const char *what, *label, *style;
         enum lc_view_id id;
     } sums[] = {
-        {"mean_of_20_highest", "mean of the 20 highest", "pt 6 ps 0.6 lw 3 dt 2 lc rgb '" LC_BLUE "'", LC_VIEW_ARRAYS},
+        {"mean_of_20_highest", "mean of the 20 highest", "pt 6 ps 0.6 lw 3 dt 2 lc rgb '" LC_BLUE "'",
+         LC_VIEW_ARRAYS},
         {"token_vector_residual", "token vector, residual", "pt 13 ps 0.8 lw 3 dt 2 lc rgb '" LC_RED "'",
          LC_VIEW_RESIDUAL_ENTROPY},
-        {"token_vector_reconstruction", "token vector, reconstruction", "pt 12 ps 0.8 lw 2 dt 3 lc rgb '" LC_RED "'",
-         LC_VIEW_RECONSTRUCTION_ENTROPY},
+        {"token_vector_reconstruction", "token vector, reconstruction",
+         "pt 12 ps 0.8 lw 2 dt 3 lc rgb '" LC_RED "'", LC_VIEW_RECONSTRUCTION_ENTROPY},
     };
     struct tracked tracked[TRACKED];
     int n = choose_tracked(v, tracked, err), lines = 0;
@@ -203,14 +211,17 @@ int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out,
     lines = make_lines(v, line, &out->table, err);
     lc_plot_begin(&out->script, 980, 540, err);
     lc_site_axis(&out->script, v, err);
-    lc_bytes_printf(&out->script, err, "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset key outside right top\n"
-                                       "set link y2 via 2**y inverse log(y)/log(2)\nset y2label '2^H (tokens)'\n"
-                                       "set border 11\nset y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\n$dots << EOD\n");
+    lc_bytes_printf(
+        &out->script, err,
+        "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset key outside right top\n"
+        "set link y2 via 2**y inverse log(y)/log(2)\nset y2label '2^H (tokens)'\n"
+        "set border 11\nset y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\n$dots << EOD\n");
     lc_bytes_add(&out->script, dots.data, dots.size, err);
     lc_bytes_printf(&out->script, err, "EOD\n");
-    draw_lines(line, lines, &out->table, &out->script, err);
+    draw_lines(line, lines, features, &out->table, &out->script, err);
     lc_bytes_printf(&out->sentence, err,
-                    "Every dot is one feature (N = %" PRId64 " in all): the cloud shows how far the features of a site differ, the "
+                    "Every dot is one feature (N = %" PRId64
+                    " in all): the cloud shows how far the features of a site differ, the "
                     "dashed lines its upper edge and the whole token vector.",
                     features);
     lc_bytes_release(&dots);

@@ -48,12 +48,13 @@ static int64_t add_heatmap(const struct lc_tokens *t, struct lc_bytes *script, s
 static void line_script(const struct lc_table *t, struct lc_bytes *script, struct lc_err *err)
 {
     lc_table_plot(t, "D", 0, lc_table_rows(t), script, err);
-    lc_bytes_printf(script, err,
-                    "set xlabel 'position t'' in the window (token)'\nset ylabel 'influence J'\n"
-                    "set xrange [-0.5:%" PRId64 ".5]\nset yrange [0:*]\nset format y '%%.1e'\nset key top left\n"
-                    "plot $D using 1:4:($2+$3) with filledcurves fc rgb '" LC_SKY "' fs solid 0.45 title 'one sd', \\\n"
-                    "  $D using 1:2 with linespoints pt 7 ps 0.4 lw 2 lc rgb '" LC_BLUE "' title 'mean'\n",
-                    lc_table_rows(t) - 1);
+    lc_bytes_printf(
+        script, err,
+        "set xlabel 'position t'' in the window (token)'\nset ylabel 'influence J'\n"
+        "set xrange [-0.5:%" PRId64 ".5]\nset yrange [0:*]\nset format y '%%.1e'\nset key top left\n"
+        "plot $D using 1:4:($2+$3) with filledcurves fc rgb '" LC_SKY "' fs solid 0.45 title 'one sd', \\\n"
+        "  $D using 1:2 with linespoints pt 7 ps 0.4 lw 2 lc rgb '" LC_BLUE "' title 'mean'\n",
+        lc_table_rows(t) - 1);
 }
 
 static void heatmap_script(const struct lc_tokens *t, struct lc_bytes *script, struct lc_err *err)
@@ -62,18 +63,20 @@ static void heatmap_script(const struct lc_tokens *t, struct lc_bytes *script, s
 
     if (rows == 0)
         return;
-    lc_bytes_printf(script, err,
-                    "set title 'first %" PRId64 " of %" PRId64 " samples'\nset ylabel 'sample, by window'\nset format y '%%g'\n"
-                    "set yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
-                    "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n"
-                    "set cbrange [-3:0]\nset cblabel 'share P'\nset cbtics ('0.001' -3, '0.01' -2, '0.1' -1, '1' 0)\n"
-                    "plot $H matrix using 1:2:3 with image pixels notitle\n",
-                    rows, t->n, rows - 1);
+    lc_bytes_printf(
+        script, err,
+        "set title 'first %" PRId64 " of %" PRId64
+        " samples'\nset ylabel 'sample, by window'\nset format y '%%g'\n"
+        "set yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
+        "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n"
+        "set cbrange [-3:0]\nset cblabel 'share P'\nset cbtics ('0.001' -3, '0.01' -2, '0.1' -1, '1' 0)\n"
+        "plot $H matrix using 1:2:3 with image pixels notitle\n",
+        rows, t->n, rows - 1);
 }
 
 /* The window's tokens, each shaded by its share of the influence. */
-static void shaded_text(const struct lc_tokens *t, const struct lc_view_site *s, int32_t feature, struct lc_bytes *html,
-                        struct lc_err *err)
+static void shaded_text(const struct lc_tokens *t, const struct lc_view_site *s, int32_t feature,
+                        struct lc_bytes *html, struct lc_err *err)
 {
     int64_t n = lc_view_text_length(&t->text, t->window);
     double most = 0;
@@ -82,17 +85,22 @@ static void shaded_text(const struct lc_tokens *t, const struct lc_view_site *s,
         return;
     for (int64_t i = 0; i < t->length; i++)
         most = fmax(most, t->share[i]);
-    lc_bytes_printf(html, err, "<p class=\"small\">Feature %" PRId32 " at %s: window %" PRId64 ", read at position %" PRId64
-                               ", activation %.3g, H = %.3f bit (%.1f tokens). Shade: %s. Outlined: the readout.</p>\n"
-                               "<p class=\"tokens\">",
+    lc_bytes_printf(html, err,
+                    "<p class=\"small\">Feature %" PRId32 " at %s: window %" PRId64
+                    ", read at position %" PRId64
+                    ", activation %.3g, H = %.3f bit (%.1f tokens). Shade: %s. Outlined: the readout.</p>\n"
+                    "<p class=\"tokens\">",
                     feature, s->name, t->window, t->position, t->activation, t->entropy, exp2(t->entropy),
-                    t->own_profile ? "share P of this sample's influence" : "share of the feature's mean profile, as samples' own "
-                                                                            "profiles are not kept");
+                    t->own_profile ? "share P of this sample's influence"
+                                   : "share of the feature's mean profile, as samples' own "
+                                     "profiles are not kept");
     for (int64_t i = 0; i < n && err->code == LC_OK; i++) {
         size_t size;
         const void *token = lc_view_text_token(&t->text, t->window, i, &size);
         double p = i < t->length ? t->share[i] : 0, strength = most > 0 ? sqrt(p / most) : 0;
-        lc_bytes_printf(html, err, "<span%s style=\"background:rgba(230,159,0,%.3f)\" title=\"position %" PRId64 ", P = %.4f\">",
+        lc_bytes_printf(html, err,
+                        "<span%s style=\"background:rgba(230,159,0,%.3f)\" title=\"position %" PRId64
+                        ", P = %.4f\">",
                         i == t->position ? " class=\"readout\"" : "", strength, i, p);
         lc_escape_bytes(html, LC_ESCAPE_HTML, token, size, err);
         lc_bytes_printf(html, err, "</span>");
@@ -100,8 +108,8 @@ static void shaded_text(const struct lc_tokens *t, const struct lc_view_site *s,
     lc_bytes_printf(html, err, "</p>\n");
 }
 
-static void say_profile(const struct lc_view_site *s, const struct lc_tokens *t, int64_t row, const struct lc_table *table,
-                        struct lc_bytes *sentence, struct lc_err *err)
+static void say_profile(const struct lc_view_site *s, const struct lc_tokens *t, int64_t row,
+                        const struct lc_table *table, struct lc_bytes *sentence, struct lc_err *err)
 {
     const struct lc_array *a = &s->array[LC_VIEW_F_PROFILE_MEAN];
     const double *mean = (const double *)a->data + row * a->dim[1];
@@ -113,10 +121,12 @@ static void say_profile(const struct lc_view_site *s, const struct lc_tokens *t,
     while (reach < n && half < 0.5 * sum)
         half += mean[n - 1 - reach++];
     lc_bytes_printf(sentence, err,
-                    "Feature %" PRId32 " at %s, the one with most samples (N = %" PRId64 "), mean H = %.3f bit: half of its mean "
+                    "Feature %" PRId32 " at %s, the one with most samples (N = %" PRId64
+                    "), mean H = %.3f bit: half of its mean "
                     "influence lies in the last %" PRId64 " of %" PRId64 " positions.",
                     lc_view_i32(s, LC_VIEW_F_FEATURE)[row], s->name, lc_view_i64(s, LC_VIEW_F_SAMPLES)[row],
-                    lc_view_f64(s, LC_VIEW_F_MEAN) ? lc_view_f64(s, LC_VIEW_F_MEAN)[row] : t->entropy, reach, n);
+                    lc_view_f64(s, LC_VIEW_F_MEAN) ? lc_view_f64(s, LC_VIEW_F_MEAN)[row] : t->entropy, reach,
+                    n);
 }
 
 int lc_figure_profile(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
@@ -142,8 +152,8 @@ int lc_figure_profile(const struct lc_view *v, struct lc_figure_out *out, struct
         lc_plot_begin(&out->script, 760, 420, err);
     if (t.profile.data)
         lc_bytes_printf(&out->script, err, "set multiplot layout 1,2\n");
-    lc_bytes_printf(&out->script, err, "set title '%s, feature %" PRId32 ": N = %" PRId64 "'\n", s->name, feature,
-                    lc_view_i64(s, LC_VIEW_F_SAMPLES)[row[0]]);
+    lc_bytes_printf(&out->script, err, "set title '%s, feature %" PRId32 ": N = %" PRId64 "'\n", s->name,
+                    feature, lc_view_i64(s, LC_VIEW_F_SAMPLES)[row[0]]);
     line_script(&out->table, &out->script, err);
     if (t.profile.data) {
         heatmap_script(&t, &out->script, err);

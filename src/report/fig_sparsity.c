@@ -6,19 +6,14 @@
 
 enum { UNIQUE_BINS = 49, DENSITY_BINS = 50 };
 
-static int count_panels(const struct lc_view *v, enum lc_view_id id)
+static int has_unique(const struct lc_view_site *s)
 {
-    int n = 0;
-
-    for (int64_t i = 0; i < v->n_sites; i++)
-        n += lc_view_count(&v->site[i], id) > 0;
-    return n < LC_PANELS_MAX ? n : LC_PANELS_MAX;
+    return lc_view_count(s, LC_VIEW_UNIQUE) > 0;
 }
 
-static void say_panels(const struct lc_view *v, int panels, struct lc_bytes *sentence, struct lc_err *err)
+static int has_frequency(const struct lc_view_site *s)
 {
-    if (v->n_sites > panels)
-        lc_bytes_printf(sentence, err, " %d of %" PRId64 " sites are shown.", panels, v->n_sites);
+    return lc_view_count(s, LC_VIEW_FREQUENCY) > 0;
 }
 
 static int64_t add_bins(struct lc_table *t, const char *site, const struct lc_bins *b, struct lc_err *err)
@@ -28,7 +23,8 @@ static int64_t add_bins(struct lc_table *t, const char *site, const struct lc_bi
     return lc_table_rows(t) - b->n;
 }
 
-static void unique_panel(const struct lc_view_site *s, struct lc_figure_out *out, int64_t *most, struct lc_err *err)
+static void unique_panel(const struct lc_view_site *s, struct lc_figure_out *out, int64_t *most,
+                         struct lc_err *err)
 {
     const int64_t *unique = lc_view_i64(s, LC_VIEW_UNIQUE);
     int64_t n = lc_view_count(s, LC_VIEW_UNIQUE), live = 0, maximum = 1, from;
@@ -44,17 +40,20 @@ static void unique_panel(const struct lc_view_site *s, struct lc_figure_out *out
     from = add_bins(&out->table, s->name, &b, err);
     *most = maximum > *most ? maximum : *most;
     lc_bytes_printf(&out->script, err,
-                    "set title '%s: N = %" PRId64 " live of %" PRId64 "'\nset xlabel 'unique tokens u_i (tokens)'\n"
-                    "set ylabel 'live features'\nset logscale xy\nset xrange [1:%g]\nset yrange [0.7:*]\nset format '%%g'\n",
+                    "set title \"%s\\nN = %" PRId64 " live of %" PRId64
+                    "\"\nset xlabel 'unique tokens u_i (tokens)'\n"
+                    "set ylabel 'live features'\nset logscale xy\nset xrange [1:%g]\nset yrange [0.7:*]\nset "
+                    "format '%%g'\n",
                     s->name, live, n, b.edge[b.n]);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0.7, LC_BLUE, err);
 }
 
 int lc_figure_unique_tokens(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "bin", "unique_tokens_low", "unique_tokens_high", "features", NULL};
-    int panels = count_panels(v, LC_VIEW_UNIQUE), drawn = 0;
-    int64_t most = 0;
+    static const char *const columns[] = {"site",     "bin", "unique_tokens_low", "unique_tokens_high",
+                                          "features", NULL};
+    int64_t site[LC_PANELS_MAX], most = 0;
+    int panels = lc_panels_choose(v, has_unique, site, &out->sentence, err);
 
     lc_table_begin(&out->table, columns);
     if (panels == 0) {
@@ -62,18 +61,14 @@ int lc_figure_unique_tokens(const struct lc_view *v, struct lc_figure_out *out, 
         return err->code;
     }
     lc_panels_begin(&out->script, panels, err);
-    for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
-        if (lc_view_count(&v->site[i], LC_VIEW_UNIQUE) == 0)
-            continue;
-        unique_panel(&v->site[i], out, &most, err);
-        drawn++;
-    }
+    for (int i = 0; i < panels; i++)
+        unique_panel(&v->site[site[i]], out, &most, err);
     lc_panels_end(&out->script, err);
-    lc_bytes_printf(&out->sentence, err,
-                    "How many different tokens a live feature answers to: bars at the left are features of one token or few, the tail "
-                    "reaches %" PRId64 " tokens.",
-                    most);
-    say_panels(v, panels, &out->sentence, err);
+    lc_bytes_printf(
+        &out->sentence, err,
+        "How many different tokens a live feature answers to: bars at the left are features of one "
+        "token or few, the tail reaches %" PRId64 " tokens.",
+        most);
     return err->code;
 }
 
@@ -90,7 +85,8 @@ static double lowest_density(const struct lc_view *v)
     return low < -1 ? floor(low) : -1;
 }
 
-static void density_panel(const struct lc_view_site *s, double low, struct lc_figure_out *out, struct lc_err *err)
+static void density_panel(const struct lc_view_site *s, double low, struct lc_figure_out *out,
+                          struct lc_err *err)
 {
     const double *p = lc_view_f64(s, LC_VIEW_FREQUENCY);
     int64_t n = lc_view_count(s, LC_VIEW_FREQUENCY), dead = 0, from;
@@ -106,7 +102,8 @@ static void density_panel(const struct lc_view_site *s, double low, struct lc_fi
     }
     from = add_bins(&out->table, s->name, &b, err);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s: N = %" PRId64 " live, L0 = %.1f'\nset xlabel 'log10 of activation probability p_i'\n"
+                    "set title \"%s\\nN = %" PRId64
+                    " live, L0 = %.1f\"\nset xlabel 'log10 of activation probability p_i'\n"
                     "set ylabel 'features'\nset xrange [%g:0]\nset yrange [0:*]\n",
                     s->name, n - dead, active, low);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0, LC_GREEN, err);
@@ -114,8 +111,10 @@ static void density_panel(const struct lc_view_site *s, double low, struct lc_fi
 
 int lc_figure_density(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "bin", "log10_frequency_low", "log10_frequency_high", "features", NULL};
-    int panels = count_panels(v, LC_VIEW_FREQUENCY), drawn = 0;
+    static const char *const columns[] = {"site",     "bin", "log10_frequency_low", "log10_frequency_high",
+                                          "features", NULL};
+    int64_t site[LC_PANELS_MAX];
+    int panels = lc_panels_choose(v, has_frequency, site, &out->sentence, err);
     double low = lowest_density(v);
 
     lc_table_begin(&out->table, columns);
@@ -123,15 +122,11 @@ int lc_figure_density(const struct lc_view *v, struct lc_figure_out *out, struct
         lc_figure_leave_out(out, "no given result holds sparsity");
         return err->code;
     }
-    lc_bytes_printf(&out->sentence, err, "How often features are active: rare ones at the left, dense ones at the right.");
-    say_panels(v, panels, &out->sentence, err);
+    lc_bytes_printf(&out->sentence, err,
+                    "How often features are active: rare ones at the left, dense ones at the right.");
     lc_panels_begin(&out->script, panels, err);
-    for (int64_t i = 0; i < v->n_sites && drawn < panels; i++) {
-        if (lc_view_count(&v->site[i], LC_VIEW_FREQUENCY) == 0)
-            continue;
-        density_panel(&v->site[i], low, out, err);
-        drawn++;
-    }
+    for (int i = 0; i < panels; i++)
+        density_panel(&v->site[site[i]], low, out, err);
     lc_panels_end(&out->script, err);
     return err->code;
 }

@@ -8,34 +8,44 @@
 
 const struct lc_figure lc_figures[] = {
     {"depth", "", "Mean entropy against depth",
-     "Entropy H of a feature's influence over the input tokens, in bits; 2^H is the effective number of tokens. pooled: mean over "
-     "all samples (window, feature); window_mean: mean of the windows' means; feature_mean: mean of the features' means. Bars: "
+     "Entropy H of a feature's influence over the input tokens, in bits; 2^H is the effective number of "
+     "tokens. pooled: mean over "
+     "all samples (window, feature); window_mean: mean of the windows' means; feature_mean: mean of the "
+     "features' means. Bars: "
      "bootstrap 95 % interval over windows. Token vector: mean over readouts.",
      lc_figure_depth},
     {"unique_tokens", "1", "Unique tokens of live features",
-     "u_i is the number of token ids on which feature i is active; live: active at least once. 49 logarithmic bins from 1 to the "
+     "u_i is the number of token ids on which feature i is active; live: active at least once. 49 "
+     "logarithmic bins from 1 to the "
      "site's maximum.",
      lc_figure_unique_tokens},
     {"density", "", "Density of features",
-     "p_i is the share of positions where feature i is active; dead features have none. Mean L0 is the sum of p_i.",
+     "p_i is the share of positions where feature i is active; dead features have none. Mean L0 is the sum "
+     "of p_i.",
      lc_figure_density},
     {"profile", "3", "Influence of one feature over positions",
-     "J(t') = sum over the embedding of (d f / d x[t'])^2; mean over the feature's samples, band of one population standard "
+     "J(t') = sum over the embedding of (d f / d x[t'])^2; mean over the feature's samples, band of one "
+     "population standard "
      "deviation. Share P = J / sum J.",
      lc_figure_profile},
     {"feature_entropies", "4", "Entropies of the features with most samples",
-     "Each histogram: H of every sample of one feature, 30 bins from its least to its greatest; dashed: the mean.",
+     "Each histogram: H of every sample of one feature, 30 bins from its least to its greatest; dashed: the "
+     "mean.",
      lc_figure_feature_entropies},
     {"entropy_layers", "5", "Feature entropies at all sites",
-     "Grey: mean H of every feature. Coloured lines: the ten feature indices with the greatest activation summed over windows and "
-     "sites; sites have different SAEs, so an index joins features that have nothing else in common. Blue dashed: mean of the 20 "
+     "Grey: mean H of every feature. Coloured lines: the ten feature indices with the greatest activation "
+     "summed over windows and "
+     "sites; sites have different SAEs, so an index joins features that have nothing else in common. Blue "
+     "dashed: mean of the 20 "
      "highest. Red dashed: token vector.",
      lc_figure_entropy_layers},
     {"entropy_histograms", "6", "Distribution of feature mean entropies",
-     "Mean H of each feature over its samples, 20 bins from least to greatest at each site; dashed: the mean over features.",
+     "Mean H of each feature over its samples, 20 bins from least to greatest at each site; dashed: the mean "
+     "over features.",
      lc_figure_entropy_histograms},
     {"entropy_frequency", "8", "Mean entropy against activation probability",
-     "One dot a feature: mean H over its samples against p_i, the share of positions where it is active. r: Pearson's correlation "
+     "One dot a feature: mean H over its samples against p_i, the share of positions where it is active. r: "
+     "Pearson's correlation "
      "of mean H with log10 p_i.",
      lc_figure_entropy_frequency},
 };
@@ -94,8 +104,14 @@ void lc_panels_begin(struct lc_bytes *script, int n, struct lc_err *err)
 {
     int columns = n <= 1 ? 1 : n <= 4 ? 2 : 3, rows = (n + columns - 1) / columns;
 
-    lc_plot_begin(script, columns == 1 ? 720 : columns == 2 ? 900 : 1080, columns == 1 ? 440 : 290 * rows, err);
-    lc_bytes_printf(script, err, "set multiplot layout %d,%d\nset key off\nset title font ',14' offset 0,-0.5\n", rows, columns);
+    lc_plot_begin(script,
+                  columns == 1   ? 720
+                  : columns == 2 ? 900
+                                 : 1080,
+                  columns == 1 ? 440 : 305 * rows, err);
+    lc_bytes_printf(script, err,
+                    "set multiplot layout %d,%d\nset key off\nset title font ',14' offset 0,-0.5\n", rows,
+                    columns);
 }
 
 void lc_panels_end(struct lc_bytes *script, struct lc_err *err)
@@ -103,33 +119,75 @@ void lc_panels_end(struct lc_bytes *script, struct lc_err *err)
     lc_bytes_printf(script, err, "unset multiplot\n");
 }
 
-/* Bytes before the number at the end of a name. */
-static size_t site_stem(const char *name)
-{
-    size_t n = strlen(name);
+enum { SITE_TICS = 24 }; /* more would run into one another */
 
-    while (n > 0 && isdigit((unsigned char)name[n - 1]))
-        n--;
-    return n;
+/* The last number in a name: where it begins and ends; both 0 without one. */
+struct digits {
+    size_t from, to;
+};
+
+static struct digits last_digits(const char *name)
+{
+    struct digits d = {0, strlen(name)};
+
+    while (d.to > 0 && !isdigit((unsigned char)name[d.to - 1]))
+        d.to--;
+    for (d.from = d.to; d.from > 0 && isdigit((unsigned char)name[d.from - 1]);)
+        d.from--;
+    return d;
+}
+
+/* Do two names differ in their last number only? */
+static int names_match(const char *a, const char *b)
+{
+    struct digits x = last_digits(a), y = last_digits(b);
+
+    return x.to > x.from && y.to > y.from && x.from == y.from && strncmp(a, b, x.from) == 0 &&
+           strcmp(a + x.to, b + y.to) == 0;
 }
 
 void lc_site_axis(struct lc_bytes *script, const struct lc_view *v, struct lc_err *err)
 {
     const char *first = v->n_sites ? v->site[0].name : "";
-    size_t stem = site_stem(first);
+    struct digits d = last_digits(first);
     int alike = 1;
 
     for (int64_t i = 0; i < v->n_sites; i++)
-        alike = alike && site_stem(v->site[i].name) == stem && strncmp(v->site[i].name, first, stem) == 0 &&
-                v->site[i].name[stem] != '\0';
+        alike = alike && names_match(first, v->site[i].name);
     lc_bytes_printf(script, err, "set xrange [-0.5:%.1f]\nset xtics (", (double)v->n_sites - 0.5);
-    for (int64_t i = 0; i < v->n_sites; i++)
-        lc_bytes_printf(script, err, "%s'%s' %" PRId64, i ? ", " : "", v->site[i].name + (alike ? stem : 0), i);
+    for (int64_t i = 0; i < v->n_sites; i += 1 + v->n_sites / SITE_TICS) {
+        const char *name = v->site[i].name;
+        struct digits own = last_digits(name);
+        lc_bytes_printf(script, err, "%s'%.*s' %" PRId64, i ? ", " : "",
+                        alike ? (int)(own.to - own.from) : (int)strlen(name), name + (alike ? own.from : 0),
+                        i);
+    }
     lc_bytes_printf(script, err, ")%s\n", !alike && v->n_sites > 5 ? " rotate by -30" : "");
     if (alike)
-        lc_bytes_printf(script, err, "set xlabel 'site: number after %.*s'\n", (int)stem, first);
+        lc_bytes_printf(script, err, "set xlabel 'site: N of %.*sN%s'\n", (int)d.from, first, first + d.to);
     else
         lc_bytes_printf(script, err, "set xlabel 'site'\n");
+}
+
+int lc_panels_choose(const struct lc_view *v, int (*has)(const struct lc_view_site *),
+                     int64_t site[LC_PANELS_MAX], struct lc_bytes *sentence, struct lc_err *err)
+{
+    int64_t all = 0, panels, k = 0;
+    int n = 0;
+
+    for (int64_t i = 0; i < v->n_sites; i++)
+        all += has(&v->site[i]) != 0;
+    panels = all < LC_PANELS_MAX ? all : LC_PANELS_MAX;
+    for (int64_t i = 0; i < v->n_sites && n < panels; i++) {
+        if (!has(&v->site[i]))
+            continue;
+        if (k * panels / all != (k + 1) * panels / all)
+            site[n++] = i;
+        k++;
+    }
+    if (n < all)
+        lc_bytes_printf(sentence, err, "%d of %" PRId64 " sites are shown, evenly chosen. ", n, all);
+    return n;
 }
 
 /* A step of 1, 2 or 5 times a power of ten, at least 1: counts have no halves. */
@@ -140,8 +198,8 @@ static double whole_step(double x)
     return power * (m <= 1.5 ? 1 : m <= 3.5 ? 2 : m <= 7.5 ? 5 : 10);
 }
 
-void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double base,
-                   const char *color, struct lc_err *err)
+void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to,
+                   int low_column, double base, const char *color, struct lc_err *err)
 {
     int c = low_column;
     double most = 1;
@@ -151,9 +209,10 @@ void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t fr
     if (base == 0)
         lc_bytes_printf(script, err, "set ytics %g\n", whole_step(most / 4));
     lc_table_plot(t, "D", from, to, script, err);
-    lc_bytes_printf(script, err,
-                    "plot $D using (0.5*($%d+$%d)):%d:%d:%d:(%g):($%d>0?$%d:%g) with boxxyerror lc rgb '%s' notitle\n", c, c + 1,
-                    c + 2, c, c + 1, base, c + 2, c + 2, base, color);
+    lc_bytes_printf(
+        script, err,
+        "plot $D using (0.5*($%d+$%d)):%d:%d:%d:(%g):($%d>0?$%d:%g) with boxxyerror lc rgb '%s' notitle\n", c,
+        c + 1, c + 2, c, c + 1, base, c + 2, c + 2, base, color);
 }
 
 const struct lc_view_site *lc_figure_middle_site(const struct lc_view *v)
@@ -195,7 +254,9 @@ int64_t lc_figure_window_length(const struct lc_view *v)
         int64_t length = 0;
         int found;
         if (v->site[i].influence &&
-            lc_result_get_int(v->site[i].influence, NULL, NULL, "window_length", &length, &found, &ignored) == LC_OK && found)
+            lc_result_get_int(v->site[i].influence, NULL, NULL, "window_length", &length, &found, &ignored) ==
+                LC_OK &&
+            found)
             return length;
         if (a->data)
             return a->dim[1];

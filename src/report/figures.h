@@ -1,4 +1,5 @@
-/* figures.h - the figures of a report as a table: one row and one function each. Private to src/report; sticky errors. */
+/* figures.h - the figures of a report as a table: one row and one function each. Private to src/report;
+ * sticky errors. */
 #ifndef LC_REPORT_FIGURES_H
 #define LC_REPORT_FIGURES_H
 
@@ -59,14 +60,19 @@ void lc_bins_range(const double *x, int64_t n, double *low, double *high);
 
 /* Many small plots on one sheet. */
 void lc_panels_begin(struct lc_bytes *script, int n, struct lc_err *err);
+/* At most LC_PANELS_MAX of the sites for which `has` holds, evenly chosen, into site[]; returns how many, and says so when
+ * they are not all. */
+int lc_panels_choose(const struct lc_view *v, int (*has)(const struct lc_view_site *), int64_t site[LC_PANELS_MAX],
+                     struct lc_bytes *sentence, struct lc_err *err);
 void lc_panels_end(struct lc_bytes *script, struct lc_err *err);
 
 /* Sites along x at 0, 1, ...: range, tics and axis label. */
 void lc_site_axis(struct lc_bytes *script, const struct lc_view *v, struct lc_err *err);
 
-/* Boxes of rows [from, to) whose columns low, high, count (numbers from 1) are a histogram; `base` is where boxes stand. */
-void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to, int low_column, double base,
-                   const char *color, struct lc_err *err);
+/* Boxes of rows [from, to) whose columns low, high, count (numbers from 1) are a histogram; `base` is where
+ * boxes stand. */
+void lc_plot_boxes(struct lc_bytes *script, const struct lc_table *t, int64_t from, int64_t to,
+                   int low_column, double base, const char *color, struct lc_err *err);
 
 /* The site in the middle of those with features that have samples; NULL for none. */
 const struct lc_view_site *lc_figure_middle_site(const struct lc_view *v);

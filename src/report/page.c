@@ -9,13 +9,15 @@
 #include "summary.h"
 
 static const char style[] =
-    "body{font:17px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;color:#1d1f21;"
+    "body{font:17px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica "
+    "Neue',Arial,sans-serif;color:#1d1f21;"
     "background:#fff;max-width:70rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
     "h1{font-size:2rem;line-height:1.2;margin:0 0 .25rem}\n"
     "h2{font-size:1.35rem;margin:2.5rem 0 .5rem;border-bottom:1px solid #ddd;padding-bottom:.25rem}\n"
     "h3{font-size:1.1rem;margin:2.25rem 0 .25rem}\n"
     "p{margin:.4rem 0 .8rem;max-width:46rem}\n"
-    ".verdict{font-size:1.1rem;border-left:4px solid #0072B2;padding:.25rem 0 .25rem 1rem;background:#f4f8fb}\n"
+    ".verdict{font-size:1.1rem;border-left:4px solid #0072B2;padding:.25rem 0 .25rem "
+    "1rem;background:#f4f8fb}\n"
     ".small,figcaption{font-size:.86rem;color:#55595d;max-width:46rem}\n"
     "figure{margin:0 0 1rem}\n"
     "figure svg{max-width:100%;height:auto;display:block}\n"
@@ -26,7 +28,8 @@ static const char style[] =
     "td.text,th:first-child,.words th{text-align:left;vertical-align:top}\n"
     "td.text:first-child{white-space:nowrap}\n"
     ".words td.text{white-space:normal;overflow-wrap:break-word}\n"
-    ".tokens{font:15px/1.9 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;max-width:none;white-space:pre-wrap;"
+    ".tokens{font:15px/1.9 ui-monospace,'DejaVu Sans "
+    "Mono',Menlo,Consolas,monospace;max-width:none;white-space:pre-wrap;"
     "border:1px solid #e6e6e6;padding:.6rem .8rem}\n"
     ".tokens span{padding:.15em 0;border-radius:2px}\n"
     ".tokens .readout{outline:2px solid #0072B2}\n"
@@ -34,7 +37,8 @@ static const char style[] =
     "a{color:#00598a}\n";
 
 /* Plain text, each line a paragraph. */
-static void paragraphs(struct lc_bytes *page, const char *class, const struct lc_bytes *text, struct lc_err *err)
+static void paragraphs(struct lc_bytes *page, const char *class, const struct lc_bytes *text,
+                       struct lc_err *err)
 {
     for (size_t from = 0; from < text->size;) {
         const unsigned char *line = text->data + from, *end = memchr(line, '\n', text->size - from);
@@ -72,7 +76,8 @@ static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct l
         if (lc_table_rows(&t) > 0) {
             lc_bytes_printf(page, err, "<h3>%s</h3>\n", s->title);
             lc_table_html(&t, page, err);
-            lc_bytes_printf(page, err, "<p class=\"small\">%s <a href=\"tables/%s.csv\">CSV</a></p>\n", s->note, s->name);
+            lc_bytes_printf(page, err, "<p class=\"small\">%s <a href=\"tables/%s.csv\">CSV</a></p>\n",
+                            s->note, s->name);
         }
         lc_table_release(&t);
     }
@@ -85,7 +90,8 @@ void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err
     lc_bytes_printf(page, err,
                     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                    "<title>Lightcone report</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>How far features reach back</h1>\n",
+                    "<title>Lightcone report</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>How far "
+                    "features reach back</h1>\n",
                     style);
     heading(page, v, err);
     lc_figure_verdict(v, &verdict, err);
@@ -97,8 +103,8 @@ void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err
     lc_bytes_printf(page, err, "<h2>Figures</h2>\n");
 }
 
-void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int position, const struct lc_figure_out *out,
-                    const struct lc_bytes *svg, struct lc_err *err)
+void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int position,
+                    const struct lc_figure_out *out, const struct lc_bytes *svg, struct lc_err *err)
 {
     lc_bytes_printf(page, err, "<figure id=\"%s\">\n<h3>%d. %s", f->name, position, f->title);
     if (f->number[0])
@@ -109,14 +115,16 @@ void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int positi
     lc_bytes_add(page, out->html.data, out->html.size, err);
     lc_bytes_printf(page, err, "<figcaption>");
     lc_escape_text(page, LC_ESCAPE_HTML, f->caption, err);
-    lc_bytes_printf(page, err, " Files: <a href=\"figures/%s.svg\">SVG</a>, <a href=\"tables/%s.csv\">CSV</a>.</figcaption>\n"
-                               "</figure>\n",
-                    f->name, f->name);
+    lc_bytes_printf(
+        page, err,
+        " Files: <a href=\"figures/%s.svg\">SVG</a>, <a href=\"tables/%s.csv\">CSV</a>.</figcaption>\n"
+        "</figure>\n",
+        f->name, f->name);
 }
 
 /* A text dataset in a fold, e.g. the configuration. */
-static void text_dataset(struct lc_bytes *page, const struct lc_result *r, const char *name, const char *title,
-                         struct lc_err *err)
+static void text_dataset(struct lc_bytes *page, const struct lc_result *r, const char *name,
+                         const char *title, struct lc_err *err)
 {
     struct lc_array a;
 
@@ -142,10 +150,12 @@ static void result_details(struct lc_bytes *page, const struct lc_view *v, int64
     lc_bytes_printf(page, err, "</div>\n");
     lc_table_release(&definitions);
     text_dataset(page, v->result[i], "config", "Configuration, every default written out", err);
-    text_dataset(page, v->result[i], "provenance/files", "Provenance: SHA-256, size, role and name of every input file", err);
+    text_dataset(page, v->result[i], "provenance/files",
+                 "Provenance: SHA-256, size, role and name of every input file", err);
 }
 
-void lc_page_end(struct lc_bytes *page, const struct lc_view *v, const struct lc_bytes *left_out, struct lc_err *err)
+void lc_page_end(struct lc_bytes *page, const struct lc_view *v, const struct lc_bytes *left_out,
+                 struct lc_err *err)
 {
     if (left_out->size > 0) {
         lc_bytes_printf(page, err, "<h2>Figures left out</h2>\n<ul>\n");

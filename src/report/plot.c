@@ -13,8 +13,8 @@ extern char **environ;
 
 const char *lc_plot_color(int i)
 {
-    static const char *const colors[10] = {LC_BLUE,   LC_RED, LC_GREEN,  LC_ORANGE, LC_PURPLE,
-                                           LC_SKY,    "#000000", "#B8A800", "#7A3E00", "#4B2991"};
+    static const char *const colors[10] = {LC_BLUE, LC_RED,    LC_GREEN,  LC_ORANGE, LC_PURPLE,
+                                           LC_SKY,  "#000000", "#B8A800", "#7A3E00", "#4B2991"};
 
     return colors[i % 10];
 }
@@ -44,6 +44,11 @@ static int streams_open(struct streams *s, struct lc_err *err)
     return err->code;
 }
 
+static int fail_missing(struct lc_err *err)
+{
+    return LC_FAIL(err, LC_E_LIBRARY, "gnuplot is not on PATH; it draws the figures of a report");
+}
+
 static int child_start(pid_t *pid, const struct streams *s, char *const *argv, struct lc_err *err)
 {
     posix_spawn_file_actions_t actions;
@@ -58,7 +63,7 @@ static int child_start(pid_t *pid, const struct streams *s, char *const *argv, s
         bad = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (bad == ENOENT || bad == EACCES)
-        return LC_FAIL(err, LC_E_LIBRARY, "gnuplot is not on PATH; it draws the figures of a report");
+        return fail_missing(err);
     return bad ? LC_FAIL(err, LC_E_LIBRARY, "gnuplot cannot be started: %s", strerror(bad)) : LC_OK;
 }
 
@@ -76,6 +81,8 @@ static int child_run(struct streams *s, char *const *argv, struct lc_err *err)
             return LC_FAIL(err, LC_E_LIBRARY, "gnuplot: %s", strerror(errno));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return LC_OK;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) /* where spawning cannot tell that exec failed */
+        return fail_missing(err);
     rewind(s->err);
     while (fgets(line, sizeof line, s->err) && strspn(line, " ^\n") == strlen(line))
         continue;

@@ -22,7 +22,8 @@ int lc_plot_check(struct lc_err *err);
 /* Terminal, fonts, grid: the first lines of every script. Size in pixels. */
 void lc_plot_begin(struct lc_bytes *script, int width, int height, struct lc_err *err);
 
-/* Run the script; append an <svg> element (no XML prolog) whose ids begin with `name`, so that many fit in one page. */
+/* Run the script; append an <svg> element (no XML prolog) whose ids begin with `name`, so that many fit in
+ * one page. */
 int lc_plot_draw(const struct lc_bytes *script, const char *name, struct lc_bytes *svg, struct lc_err *err);
 
 #endif

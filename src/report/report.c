@@ -8,8 +8,8 @@
 #include "page.h"
 #include "summary.h"
 
-static int write_in(const char *folder, const char *part, const char *name, const char *ending, const struct lc_bytes *b,
-                    struct lc_err *err)
+static int write_in(const char *folder, const char *part, const char *name, const char *ending,
+                    const struct lc_bytes *b, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%s%s%s", folder, part, name, ending);
@@ -43,8 +43,8 @@ static int write_svg(const char *folder, const char *name, const struct lc_bytes
     return rc;
 }
 
-static int keep_figure(const struct lc_figure *f, const struct lc_figure_out *out, const char *folder, int position,
-                       struct lc_bytes *page, struct lc_err *err)
+static int keep_figure(const struct lc_figure *f, const struct lc_figure_out *out, const char *folder,
+                       int position, struct lc_bytes *page, struct lc_err *err)
 {
     struct lc_bytes svg = {0};
     int rc;

@@ -12,8 +12,8 @@
 enum { BAR = 32 };
 
 /* Columns of the two tables of features; --by names one. */
-static const char *const influence_columns[] = {"feature", "samples", "entropy_mean", "entropy_sd", "effective_tokens",
-                                                "activation_sum", NULL};
+static const char *const influence_columns[] = {
+    "feature", "samples", "entropy_mean", "entropy_sd", "effective_tokens", "activation_sum", NULL};
 static const char *const sparsity_columns[] = {"feature", "count", "frequency", "unique_tokens", NULL};
 
 static int print_titled(const char *title, struct lc_table *t, int64_t top, FILE *out, struct lc_err *err)
@@ -42,7 +42,8 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 }
 
 /* Features by influence: the default order is the number of samples. */
-static int show_influence(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+static int show_influence(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
+                          struct lc_err *err)
 {
     const double *mean = lc_view_f64(s, LC_VIEW_F_MEAN), *sd = lc_view_f64(s, LC_VIEW_F_SD);
     const int64_t *samples = lc_view_i64(s, LC_VIEW_F_SAMPLES);
@@ -62,7 +63,8 @@ static int show_influence(const struct lc_view_site *s, const struct lc_show *wh
     return print_titled(title, &t, what->top, out, err);
 }
 
-static int show_sparsity(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+static int show_sparsity(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
+                         struct lc_err *err)
 {
     const int64_t *count = lc_view_i64(s, LC_VIEW_COUNT), *unique = lc_view_i64(s, LC_VIEW_UNIQUE);
     const double *p = lc_view_f64(s, LC_VIEW_FREQUENCY);
@@ -90,13 +92,15 @@ static int wants(const struct lc_show *what, const char *const *columns)
     return 0;
 }
 
-static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
+                         struct lc_err *err)
 {
     int rc = LC_OK;
 
     if (!wants(what, influence_columns) && !wants(what, sparsity_columns))
-        return LC_FAIL(err, LC_E_USAGE, "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                                        "effective_tokens activation_sum count frequency unique_tokens",
+        return LC_FAIL(err, LC_E_USAGE,
+                       "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
+                       "effective_tokens activation_sum count frequency unique_tokens",
                        what->by);
     if (s->influence && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
@@ -116,8 +120,8 @@ static const char *token_quoted(struct lc_bytes *scratch, const void *bytes, siz
     return err->code == LC_OK ? (const char *)scratch->data : "";
 }
 
-static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_text *text, int64_t feature, struct lc_table *t,
-                          struct lc_err *err)
+static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_text *text, int64_t feature,
+                          struct lc_table *t, struct lc_err *err)
 {
     struct lc_array indptr = {0}, id = {0}, count = {0};
     struct lc_bytes scratch = {0};
@@ -132,15 +136,16 @@ static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_tex
     from = ((int64_t *)indptr.data)[feature];
     to = ((int64_t *)indptr.data)[feature + 1];
     if (from < 0 || from > to || to > id.count || to > count.count) {
-        rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64, s->sparsity_path,
-                     s->name, feature);
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64,
+                     s->sparsity_path, s->name, feature);
         goto done;
     }
     for (int64_t i = from; i < to; i++) {
         size_t size;
         int64_t token = ((int32_t *)id.data)[i];
         const void *bytes = lc_view_text_word(text, token, &size);
-        lc_table_row(t, err, "sii", token_quoted(&scratch, bytes, size, err), token, ((int64_t *)count.data)[i]);
+        lc_table_row(t, err, "sii", token_quoted(&scratch, bytes, size, err), token,
+                     ((int64_t *)count.data)[i]);
     }
     rc = err->code;
 done:
@@ -151,7 +156,8 @@ done:
     return rc;
 }
 
-static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
+                           struct lc_err *err)
 {
     static const char *const columns[] = {"token", "id", "count", NULL};
     struct lc_view_text text = {0};
@@ -183,7 +189,8 @@ static void bar(char text[3 * BAR + 1], double share, double most)
 }
 
 /* One line a token: position, share, bar, text. */
-static int show_profile(const struct lc_view_site *s, const struct lc_tokens *tokens, FILE *out, struct lc_err *err)
+static int show_profile(const struct lc_view_site *s, const struct lc_tokens *tokens, FILE *out,
+                        struct lc_err *err)
 {
     static const char *const columns[] = {"position", "share", "influence", "token", NULL};
     struct lc_bytes scratch = {0};
@@ -202,15 +209,16 @@ static int show_profile(const struct lc_view_site *s, const struct lc_tokens *to
         lc_table_row(&t, err, "irss", i, tokens->share[i], blocks, token_quoted(&scratch, bytes, size, err));
     }
     lc_bytes_release(&scratch);
-    snprintf(title, sizeof title, "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
-             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)", tokens->window,
-             tokens->entropy);
+    snprintf(title, sizeof title,
+             "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
+             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
+             tokens->window, tokens->entropy);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
 /* What is known of one feature at one site, as name and value. */
-static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens, int *known,
-                        FILE *out, struct lc_err *err)
+static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens,
+                        int *known, FILE *out, struct lc_err *err)
 {
     static const char *const columns[] = {"what", "value", NULL};
     const struct lc_view_feature *f = lc_view_find(s, (int32_t)feature);
@@ -229,14 +237,16 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
         lc_table_row(&t, err, "sr", "mean entropy (bit)", f->entropy);
         lc_table_row(&t, err, "sr", "effective tokens", exp2(f->entropy));
         lc_table_row(&t, err, "sr", "sum of activations", f->activation);
-        lc_table_row(&t, err, "sr", "strongest activation", tokens->strongest < 0 ? (double)NAN : tokens->activation);
+        lc_table_row(&t, err, "sr", "strongest activation",
+                     tokens->strongest < 0 ? (double)NAN : tokens->activation);
     }
     *known |= lc_table_rows(&t) > 0;
     snprintf(title, sizeof title, "%.64s: feature %" PRId64, s->name, feature);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
-static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out, struct lc_err *err)
+static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                        struct lc_err *err)
 {
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
@@ -278,7 +288,8 @@ static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE 
     if (what->site && !shown)
         return site_fail(v, what->site, err);
     if (what->feature >= 0 && !known)
-        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here", v->paths[0], what->feature);
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here",
+                       v->paths[0], what->feature);
     return LC_OK;
 }
 
@@ -288,7 +299,8 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     int rc;
 
     if (what->feature > INT32_MAX)
-        return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature, INT32_MAX);
+        return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
+                       INT32_MAX);
     LC_TRY(rc, lc_view_open(&v, &path, 1, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);

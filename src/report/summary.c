@@ -13,7 +13,8 @@ static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
 /* Mean over readouts of sum R_reconstruction / sum R_residual. */
 static double share_explained(const struct lc_view_site *s)
 {
-    const double *a = lc_view_f64(s, LC_VIEW_RECONSTRUCTION_TOTAL), *b = lc_view_f64(s, LC_VIEW_RESIDUAL_TOTAL);
+    const double *a = lc_view_f64(s, LC_VIEW_RECONSTRUCTION_TOTAL),
+                 *b = lc_view_f64(s, LC_VIEW_RESIDUAL_TOTAL);
     int64_t n = lc_view_count(s, LC_VIEW_RESIDUAL_TOTAL), used = 0;
     double sum = 0;
 
@@ -40,7 +41,8 @@ static double row_sum(const float *x, int64_t n)
 /* Mean over readouts of sum_t' min(P, P') between the two token vectors. */
 static double profile_overlap(const struct lc_view_site *s)
 {
-    const struct lc_array *a = &s->array[LC_VIEW_RESIDUAL_PROFILE], *b = &s->array[LC_VIEW_RECONSTRUCTION_PROFILE];
+    const struct lc_array *a = &s->array[LC_VIEW_RESIDUAL_PROFILE],
+                          *b = &s->array[LC_VIEW_RECONSTRUCTION_PROFILE];
     int64_t used = 0;
     double total = 0;
 
@@ -60,8 +62,10 @@ static double profile_overlap(const struct lc_view_site *s)
 
 static void summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "samples", "degenerate", "features", "feature_mean_bits", "low", "high",
-                                          "window_mean_bits", "pooled_bits", "effective_tokens", NULL};
+    static const char *const columns[] = {
+        "site", "samples", "degenerate",       "features",    "feature_mean_bits",
+        "low",  "high",    "window_mean_bits", "pooled_bits", "effective_tokens",
+        NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
@@ -69,31 +73,35 @@ static void summary_influence(const struct lc_view *v, struct lc_table *t, struc
         const struct lc_view_summary *m = s->mean;
         if (s->influence)
             lc_table_row(t, err, "siiirrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
-                         lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value, m[LC_VIEW_FEATURE_MEAN].low,
-                         m[LC_VIEW_FEATURE_MEAN].high, m[LC_VIEW_WINDOW_MEAN].value, m[LC_VIEW_POOLED].value,
+                         lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value,
+                         m[LC_VIEW_FEATURE_MEAN].low, m[LC_VIEW_FEATURE_MEAN].high,
+                         m[LC_VIEW_WINDOW_MEAN].value, m[LC_VIEW_POOLED].value,
                          exp2(m[LC_VIEW_FEATURE_MEAN].value));
     }
 }
 
 static void summary_token_vector(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "readouts", "residual_bits", "reconstruction_bits", "share_explained",
-                                          "profile_overlap", NULL};
+    static const char *const columns[] = {
+        "site", "readouts", "residual_bits", "reconstruction_bits", "share_explained", "profile_overlap",
+        NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
-        int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY), b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
+        int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY),
+                b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
         if (a > 0 || b > 0)
             lc_table_row(t, err, "sirrrr", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
-                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), share_explained(s), profile_overlap(s));
+                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), share_explained(s),
+                         profile_overlap(s));
     }
 }
 
 static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
-    static const char *const columns[] = {"site", "features", "live", "dead", "activations", "mean_L0", "tokens", "threshold",
-                                          NULL};
+    static const char *const columns[] = {"site",    "features", "live",      "dead", "activations",
+                                          "mean_L0", "tokens",   "threshold", NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
@@ -118,26 +126,29 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
 
 const struct lc_summary lc_summaries[] = {
     {"summary_influence", "Influence, by site",
-     "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: 2^feature_mean; degenerate samples "
+     "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: "
+     "2^feature_mean; degenerate samples "
      "(no influence, or not finite) are counted and never averaged in.",
      summary_influence},
     {"summary_token_vector", "Token vectors, by site",
-     "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; profile overlap: sum over "
+     "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; "
+     "profile overlap: sum over "
      "positions of the lesser of the two shares; means over readouts.",
      summary_token_vector},
-    {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.", summary_sparsity},
+    {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
+     summary_sparsity},
 };
 const int lc_summaries_count = sizeof lc_summaries / sizeof lc_summaries[0];
 
 /* Attributes of the file, and of influence groups, that readers must know. */
 static const struct {
     const char *key;
-    char kind;        /* s text, i integer, r real */
+    char kind; /* s text, i integer, r real */
     const char *what;
 } keys[] = {
     {"job", 's', "job"},
     {"definitions", 's', "definitions"},
-    {"threshold", 'r', "activity threshold: a feature is active when f > this"},
+    {"threshold", 'r', "threshold: active is f > this"},
     {"sae_bias", 's', "bias of the SAE"},
     {"window_length", 'i', "window length T (tokens)"},
     {"readout", 's', "readout position"},
@@ -151,7 +162,7 @@ enum { KEYS = sizeof keys / sizeof keys[0] };
 static void add_key(const struct lc_result *r, const char *group, const char *site, int k, struct lc_table *t,
                     struct lc_err *err)
 {
-    char what[160], *text = NULL;
+    char what[160], number[32], *text = NULL;
     int64_t integer;
     double real;
     int found = 0;
@@ -162,10 +173,13 @@ static void add_key(const struct lc_result *r, const char *group, const char *si
             lc_table_row(t, err, "ss", what, text);
         free(text);
     } else if (keys[k].kind == 'i') {
-        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found)
-            lc_table_row(t, err, "si", what, integer);
+        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found) {
+            snprintf(number, sizeof number, "%" PRId64, integer);
+            lc_table_row(t, err, "ss", what, number);
+        }
     } else if (lc_result_get_real(r, group, site, keys[k].key, &real, &found, err) == LC_OK && found) {
-        lc_table_row(t, err, "sr", what, real);
+        snprintf(number, sizeof number, "%.9g", real);
+        lc_table_row(t, err, "ss", what, number);
     }
 }
 

@@ -1,4 +1,5 @@
-/* summary.h - tables about whole results: sites, definitions, provenance. Private to src/report; sticky errors. */
+/* summary.h - tables about whole results: sites, definitions, provenance. Private to src/report; sticky
+ * errors. */
 #ifndef LC_REPORT_SUMMARY_H
 #define LC_REPORT_SUMMARY_H
 

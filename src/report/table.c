@@ -184,8 +184,8 @@ void lc_table_csv(const struct lc_table *t, struct lc_bytes *out, struct lc_err 
 }
 
 /* For the eye: 4 digits, a dash for what is not there. */
-static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_escape how, struct lc_bytes *out,
-                      struct lc_err *err)
+static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_escape how,
+                      struct lc_bytes *out, struct lc_err *err)
 {
     if (c->kind == CELL_TEXT)
         lc_escape_text(out, how, cell_text(t, c), err);
@@ -194,7 +194,7 @@ static void cell_show(const struct lc_table *t, const struct cell *c, enum lc_es
     else if (isnan(c->is.real))
         lc_bytes_printf(out, err, "-");
     else
-        lc_bytes_printf(out, err, "%#.4g", c->is.real);
+        lc_bytes_printf(out, err, fabs(c->is.real) >= 1000 ? "%.5g" : "%#.4g", c->is.real);
 }
 
 void lc_table_html(const struct lc_table *t, struct lc_bytes *out, struct lc_err *err)
@@ -232,9 +232,9 @@ static const char *cell_plain(const struct lc_table *t, int64_t row, int column,
     return err->code == LC_OK ? (const char *)scratch->data : "";
 }
 
-static void print_padded(FILE *out, const char *text, size_t width, int left)
+static void print_padded(FILE *out, const char *text, size_t width, int left, int last)
 {
-    int pad = (int)(width - lc_escape_width(text));
+    int pad = left && last ? 0 : (int)(width - lc_escape_width(text));
 
     if (left)
         fprintf(out, "%s%*s", text, pad, "");
@@ -261,7 +261,7 @@ int lc_table_print(const struct lc_table *t, int64_t top, FILE *out, struct lc_e
         for (int c = 0; c < t->columns; c++) {
             int left = rows > 0 && cell_at(t, 0, c)->kind == CELL_TEXT;
             fprintf(out, "%s", c ? "  " : "");
-            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left);
+            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left, c + 1 == t->columns);
         }
         fprintf(out, "\n");
     }
@@ -269,8 +269,8 @@ int lc_table_print(const struct lc_table *t, int64_t top, FILE *out, struct lc_e
     return err->code;
 }
 
-void lc_table_plot(const struct lc_table *t, const char *block, int64_t from, int64_t to, struct lc_bytes *out,
-                   struct lc_err *err)
+void lc_table_plot(const struct lc_table *t, const char *block, int64_t from, int64_t to,
+                   struct lc_bytes *out, struct lc_err *err)
 {
     lc_bytes_printf(out, err, "$%s << EOD\n", block);
     for (int64_t r = from; r < to && err->code == LC_OK; r++) {

@@ -18,11 +18,13 @@ int lc_tokens_share(const struct lc_array *profile, int64_t sample, double *shar
     return 1;
 }
 
-static int find_samples(struct lc_tokens *t, const struct lc_view_site *s, int32_t feature, struct lc_err *err)
+static int find_samples(struct lc_tokens *t, const struct lc_view_site *s, int32_t feature,
+                        struct lc_err *err)
 {
     int64_t all = lc_view_count(s, LC_VIEW_S_FEATURE);
     const int32_t *of = lc_view_i32(s, LC_VIEW_S_FEATURE);
-    const float *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION), *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY);
+    const float *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION),
+                *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY);
     const int64_t *window = lc_view_i64(s, LC_VIEW_S_WINDOW), *position = lc_view_i64(s, LC_VIEW_S_POSITION);
     int rc;
 
@@ -37,7 +39,8 @@ static int find_samples(struct lc_tokens *t, const struct lc_view_site *s, int32
             continue;
         t->sample[t->n++] = i;
         /* a degenerate sample has no profile to show */
-        if (isfinite(activation[i]) && isfinite(entropy[i]) && (t->strongest < 0 || activation[i] > activation[t->strongest]))
+        if (isfinite(activation[i]) && isfinite(entropy[i]) &&
+            (t->strongest < 0 || activation[i] > activation[t->strongest]))
             t->strongest = i;
     }
     if (t->strongest >= 0) {
@@ -54,9 +57,11 @@ static int own_share(struct lc_tokens *t, const struct lc_view_site *s, struct l
 {
     int rc;
 
-    LC_TRY(rc, lc_result_get(s->influence, "sites/SITE/influence/samples/profile", s->name, &t->profile, err));
+    LC_TRY(rc,
+           lc_result_get(s->influence, "sites/SITE/influence/samples/profile", s->name, &t->profile, err));
     if (t->profile.dim[0] != lc_view_count(s, LC_VIEW_S_FEATURE))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: samples/profile of site %s has %" PRId64 " rows; there are %" PRId64 " samples",
+        return LC_FAIL(err, LC_E_FORMAT,
+                       "%s: samples/profile of site %s has %" PRId64 " rows; there are %" PRId64 " samples",
                        s->influence_path, s->name, t->profile.dim[0], lc_view_count(s, LC_VIEW_S_FEATURE));
     t->length = t->profile.dim[1];
     LC_TRY(rc, LC_ALLOC(&t->share, t->length, "shares of influence", err));

@@ -6,7 +6,7 @@
 
 /* The samples of one feature at one site, and the share of influence of each token of the strongest. */
 struct lc_tokens {
-    int64_t *sample; /* indices into the site's samples, by window */
+    int64_t *sample;      /* indices into the site's samples, by window */
     int64_t n, strongest; /* strongest: the sample with the greatest finite activation; -1 without samples */
     int64_t window, position;
     double activation, entropy;
@@ -20,7 +20,8 @@ struct lc_tokens {
 int lc_tokens_open(struct lc_tokens *t, const struct lc_view_site *s, int32_t feature, struct lc_err *err);
 void lc_tokens_close(struct lc_tokens *t);
 
-/* Shares of row `sample` of a profile [S,T]: J / sum J into share[T]; 0 when J does not sum to a positive number. */
+/* Shares of row `sample` of a profile [S,T]: J / sum J into share[T]; 0 when J does not sum to a positive
+ * number. */
 int lc_tokens_share(const struct lc_array *profile, int64_t sample, double *share);
 
 #endif

@@ -86,7 +86,8 @@ struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
     return s;
 }
 
-static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, int sparse, struct lc_err *err)
+static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, int sparse,
+                       struct lc_err *err)
 {
     int64_t length[GROUPS];
     int rc = LC_OK;
@@ -99,7 +100,8 @@ static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const 
             continue;
         LC_TRY(rc, lc_result_get(r, arrays[i].name, s->name, &s->array[i], err));
         if (length[g] >= 0 && s->array[i].dim[0] != length[g])
-            return LC_FAIL(err, LC_E_FORMAT, "%s: %s of site %s has %" PRId64 " rows; the datasets beside it %" PRId64, path,
+            return LC_FAIL(err, LC_E_FORMAT,
+                           "%s: %s of site %s has %" PRId64 " rows; the datasets beside it %" PRId64, path,
                            arrays[i].name, s->name, s->array[i].dim[0], length[g]);
         length[g] = s->array[i].dim[0];
     }
@@ -107,8 +109,8 @@ done:
     return rc;
 }
 
-static int real_or_nan(const struct lc_view_site *s, const char *name, const char *tail, double *out, int *found,
-                       struct lc_err *err)
+static int real_or_nan(const struct lc_view_site *s, const char *name, const char *tail, double *out,
+                       int *found, struct lc_err *err)
 {
     char key[64];
 
@@ -161,7 +163,8 @@ static int features_group(struct lc_view_site *s, struct lc_err *err)
 {
     int64_t n = lc_view_count(s, LC_VIEW_S_FEATURE);
     const int32_t *feature = lc_view_i32(s, LC_VIEW_S_FEATURE);
-    const float *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY), *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION);
+    const float *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY),
+                *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION);
     struct order *order = NULL;
     int rc;
 
@@ -208,7 +211,8 @@ const struct lc_view_feature *lc_view_find(const struct lc_view_site *s, int32_t
 }
 
 /* The first result that has a site's influence (or sparsity) gives it; later ones are named in the notes. */
-static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, int sparse, struct lc_err *err)
+static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, int sparse,
+                     struct lc_err *err)
 {
     const struct lc_result *r = v->result[result], **slot = sparse ? &s->sparsity : &s->influence;
     int rc;
@@ -216,8 +220,8 @@ static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, 
     if (!lc_result_has(r, sparse ? SPARSITY "/count" : INFLUENCE "/samples/entropy", s->name))
         return LC_OK;
     if (*slot)
-        return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not shown, an earlier file has it too.\n", v->paths[result],
-                               sparse ? "sparsity" : "influence", s->name);
+        return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not shown, an earlier file has it too.\n",
+                               v->paths[result], sparse ? "sparsity" : "influence", s->name);
     *slot = r;
     if (sparse)
         s->sparsity_path = v->paths[result];
@@ -234,7 +238,8 @@ done:
 
 static int site_compare(const void *a, const void *b)
 {
-    return lc_result_site_order(((const struct lc_view_site *)a)->name, ((const struct lc_view_site *)b)->name);
+    return lc_result_site_order(((const struct lc_view_site *)a)->name,
+                                ((const struct lc_view_site *)b)->name);
 }
 
 static int sites_gather(struct lc_view *v, struct lc_err *err)
@@ -295,7 +300,8 @@ void lc_view_close(struct lc_view *v)
 }
 
 /* indptr ascending from 0 to `end` */
-static int indptr_check(const struct lc_array *indptr, int64_t end, const char *path, const char *name, struct lc_err *err)
+static int indptr_check(const struct lc_array *indptr, int64_t end, const char *path, const char *name,
+                        struct lc_err *err)
 {
     const int64_t *p = indptr->data;
 
@@ -307,7 +313,8 @@ static int indptr_check(const struct lc_array *indptr, int64_t end, const char *
     return LC_OK;
 }
 
-int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found, struct lc_err *err)
+int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found,
+                      struct lc_err *err)
 {
     int rc;
 

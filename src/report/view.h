@@ -1,4 +1,5 @@
-/* view.h - what the figures look at: the sites of one or several results, with their arrays checked. Private to src/report. */
+/* view.h - what the figures look at: the sites of one or several results, with their arrays checked. Private
+ * to src/report. */
 #ifndef LC_REPORT_VIEW_H
 #define LC_REPORT_VIEW_H
 
@@ -42,8 +43,8 @@ struct lc_view_summary {
 /* All samples of one feature at one site. */
 struct lc_view_feature {
     int32_t feature;
-    int64_t samples;             /* with finite entropy */
-    double activation, entropy;  /* sum of f_a over all samples; mean of H, bits, NaN without samples */
+    int64_t samples;            /* with finite entropy */
+    double activation, entropy; /* sum of f_a over all samples; mean of H, bits, NaN without samples */
 };
 
 struct lc_view_site {
@@ -95,7 +96,8 @@ struct lc_view_text {
     int64_t windows, words;
 };
 /* *found 0 when the result holds no windows or no vocabulary. */
-int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found, struct lc_err *err);
+int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found,
+                      struct lc_err *err);
 void lc_view_text_close(struct lc_view_text *t);
 int64_t lc_view_text_length(const struct lc_view_text *t, int64_t window);
 /* Bytes of a token; size 0 for one that is not in the vocabulary. */

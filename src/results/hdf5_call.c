@@ -18,8 +18,8 @@ static herr_t innermost(unsigned int n, const H5E_error2_t *entry, void *text)
     return 0;
 }
 
-/* "file write failed: time = ..., error message = 'No space left on device', ..." -> the quoted reason. The rest holds
- * times and addresses. */
+/* "file write failed: time = ..., error message = 'No space left on device', ..." -> the quoted reason. The
+ * rest holds times and addresses. */
 static void reason_shorten(char *text)
 {
     static const char key[] = "error message = '";
@@ -53,7 +53,8 @@ hid_t lc_hdf5_access(void)
 
     if (list < 0)
         return list;
-    /* V18: object headers carry checksums; both bounds fixed, so that another library version writes the same bytes */
+    /* V18: object headers carry checksums; both bounds fixed, so that another library version writes the same
+     * bytes */
     if (H5Pset_fapl_sec2(list) < 0 || H5Pset_libver_bounds(list, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0 ||
         H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) < 0 || H5Pset_file_locking(list, 1, 1) < 0) {
         H5Pclose(list);
@@ -98,8 +99,11 @@ hid_t lc_hdf5_memory_type(enum lc_result_type type)
 
 size_t lc_hdf5_type_size(enum lc_result_type type)
 {
-    static const size_t sizes[] = {
-        [LC_RESULT_I64] = 8, [LC_RESULT_I32] = 4, [LC_RESULT_F64] = 8, [LC_RESULT_F32] = 4, [LC_RESULT_U8] = 1};
+    static const size_t sizes[] = {[LC_RESULT_I64] = 8,
+                                   [LC_RESULT_I32] = 4,
+                                   [LC_RESULT_F64] = 8,
+                                   [LC_RESULT_F32] = 4,
+                                   [LC_RESULT_U8] = 1};
 
     return sizes[type];
 }

@@ -1,5 +1,5 @@
-/* Reading RESULT.h5, which may come from anyone: only hard links, only contiguous datasets whose bytes are in this very file,
- * types and ranks as the schema says. So nothing larger than the file is ever allocated. */
+/* Reading RESULT.h5, which may come from anyone: only hard links, only contiguous datasets whose bytes are in
+ * this very file, types and ranks as the schema says. So nothing larger than the file is ever allocated. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +21,8 @@ static int path_is_plain(const struct lc_result *r, const char *path)
         end = strchr(end, '/');
         snprintf(part, sizeof part, "%.*s", end ? (int)(end - path) : (int)strlen(path), path);
         end = end ? end + 1 : NULL;
-        if (H5Lexists(r->file, part, H5P_DEFAULT) <= 0 || H5Lget_info(r->file, part, &info, H5P_DEFAULT) < 0 ||
-            info.type != H5L_TYPE_HARD)
+        if (H5Lexists(r->file, part, H5P_DEFAULT) <= 0 ||
+            H5Lget_info(r->file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
             return 0;
     }
     return 1;
@@ -51,14 +51,18 @@ static herr_t site_add(hid_t group, const char *name, const H5L_info_t *info, vo
     return lc_strdup(&r->sites[r->n_sites++], name, list->err) == LC_OK ? 0 : -1;
 }
 
-/* the number at the end of a site's name, -1 without one */
+/* the last number in a site's name (resid_out_layer3, blocks.3.hook_resid_post), -1 without one */
 static long site_layer(const char *name)
 {
-    const char *end = name + strlen(name), *p = end;
+    const char *digits = "0123456789", *p = name + strlen(name);
 
-    while (p > name && p[-1] >= '0' && p[-1] <= '9')
+    while (p > name && !strchr(digits, p[-1]))
         p--;
-    return p == end ? -1 : strtol(p, NULL, 10);
+    if (p == name)
+        return -1;
+    while (p > name && strchr(digits, p[-1]))
+        p--;
+    return strtol(p, NULL, 10);
 }
 
 int lc_result_site_order(const char *a, const char *b)
@@ -80,7 +84,8 @@ static int sites_read(struct lc_result *r, struct lc_err *err)
 
     if (rc != LC_OK || !path_is_plain(r, "sites"))
         return rc;
-    if (H5Literate_by_name(r->file, "sites", H5_INDEX_NAME, H5_ITER_INC, NULL, site_add, &list, H5P_DEFAULT) < 0)
+    if (H5Literate_by_name(r->file, "sites", H5_INDEX_NAME, H5_ITER_INC, NULL, site_add, &list, H5P_DEFAULT) <
+        0)
         return err->code != LC_OK ? err->code : lc_hdf5_fail(r, "sites", "cannot be listed", err);
     qsort(r->sites, (size_t)r->n_sites, sizeof *r->sites, site_compare);
     return LC_OK;
@@ -94,10 +99,11 @@ static int version_check(const struct lc_result *r, struct lc_err *err)
     if (rc != LC_OK)
         return rc;
     if (!found)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: HDF5, but no result of lightcone: no attribute 'lightcone'", r->path);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: HDF5, but no result of lightcone: no attribute 'lightcone'",
+                       r->path);
     if (version != LC_RESULT_VERSION)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: result format version is %" PRId64 "; allowed: %d", r->path, version,
-                       LC_RESULT_VERSION);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: result format version is %" PRId64 "; allowed: %d", r->path,
+                       version, LC_RESULT_VERSION);
     return LC_OK;
 }
 
@@ -172,13 +178,16 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
     char path[LC_RESULT_NAME_MAX];
     H5O_info_t info;
 
-    if (!lc_schema_find(name) || lc_schema_path(path, name, site, &ignored) != LC_OK || !path_is_plain(r, path))
+    if (!lc_schema_find(name) || lc_schema_path(path, name, site, &ignored) != LC_OK ||
+        !path_is_plain(r, path))
         return 0;
-    return H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && info.type == H5O_TYPE_DATASET;
+    return H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+           info.type == H5O_TYPE_DATASET;
 }
 
 /* Contiguous, inside this file, and as many bytes as the shape says. */
-static int storage_check(const struct lc_result *r, const char *path, hid_t set, int64_t bytes, struct lc_err *err)
+static int storage_check(const struct lc_result *r, const char *path, hid_t set, int64_t bytes,
+                         struct lc_err *err)
 {
     hid_t creation = H5Dget_create_plist(set);
     int plain;
@@ -190,14 +199,14 @@ static int storage_check(const struct lc_result *r, const char *path, hid_t set,
     if (!plain)
         return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its storage is not contiguous", r->path, path);
     if (bytes > r->size || H5Dget_storage_size(set) != (hsize_t)bytes)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: %s: %" PRId64 " bytes by its shape, %" PRIu64 " stored", r->path, path, bytes,
-                       (uint64_t)H5Dget_storage_size(set));
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s: %" PRId64 " bytes by its shape, %" PRIu64 " stored",
+                       r->path, path, bytes, (uint64_t)H5Dget_storage_size(set));
     return LC_OK;
 }
 
 /* Shape and type against the schema row; fills a->{type,rank,dim,count}. */
-static int shape_check(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
-                       struct lc_array *a, struct lc_err *err)
+static int shape_check(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
+                       hid_t set, struct lc_array *a, struct lc_err *err)
 {
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     hsize_t dim[LC_RESULT_RANK_MAX] = {0};
@@ -205,7 +214,8 @@ static int shape_check(const struct lc_result *r, const char *path, const struct
     int rank = -1, same;
 
     *a = (struct lc_array){.type = row->type, .rank = row->rank, .count = 1};
-    if (space >= 0 && H5Sget_simple_extent_type(space) == H5S_SIMPLE && H5Sget_simple_extent_ndims(space) == row->rank)
+    if (space >= 0 && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
+        H5Sget_simple_extent_ndims(space) == row->rank)
         rank = H5Sget_simple_extent_dims(space, dim, NULL);
     same = type >= 0 && H5Tequal(type, lc_hdf5_file_type(row->type)) > 0;
     if (type >= 0)
@@ -213,7 +223,8 @@ static int shape_check(const struct lc_result *r, const char *path, const struct
     if (space >= 0)
         H5Sclose(space);
     if (rank != row->rank || !same)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its %s is not the layout's", r->path, path, same ? "rank" : "type");
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its %s is not the layout's", r->path, path,
+                       same ? "rank" : "type");
     for (int i = 0; i < rank; i++) {
         if (dim[i] > INT64_MAX || lc_mul_overflows(a->count, (int64_t)dim[i], &a->count))
             return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its shape overflows", r->path, path);
@@ -224,8 +235,8 @@ static int shape_check(const struct lc_result *r, const char *path, const struct
     return a->count ? storage_check(r, path, set, bytes, err) : LC_OK;
 }
 
-static int dataset_read(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
-                        struct lc_array *out, struct lc_err *err)
+static int dataset_read(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
+                        hid_t set, struct lc_array *out, struct lc_err *err)
 {
     struct lc_array a;
     int rc;
@@ -242,7 +253,8 @@ done:
     return rc;
 }
 
-int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out, struct lc_err *err)
+int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out,
+                  struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
@@ -264,8 +276,8 @@ done:
 }
 
 /* Open attribute `key`; *attribute stays negative when it, or its group, is not there. */
-static int attribute_open(const struct lc_result *r, const char *group, const char *site, const char *key, hid_t *attribute,
-                          struct lc_err *err)
+static int attribute_open(const struct lc_result *r, const char *group, const char *site, const char *key,
+                          hid_t *attribute, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX] = "/";
     int rc;
@@ -288,7 +300,8 @@ done:
 static int attribute_is(hid_t attribute, H5T_class_t wanted, size_t *size)
 {
     hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    int ok = type >= 0 && space >= 0 && H5Tget_class(type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
+    int ok =
+        type >= 0 && space >= 0 && H5Tget_class(type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
 
     if (ok && wanted == H5T_STRING)
         ok = H5Tis_variable_str(type) == 0;
@@ -321,19 +334,20 @@ static int attribute_number(const struct lc_result *r, const char *group, const 
     return rc;
 }
 
-int lc_result_get_real(const struct lc_result *r, const char *group, const char *site, const char *key, double *out,
-                       int *found, struct lc_err *err)
+int lc_result_get_real(const struct lc_result *r, const char *group, const char *site, const char *key,
+                       double *out, int *found, struct lc_err *err)
 {
     return attribute_number(r, group, site, key, H5T_FLOAT, H5T_NATIVE_DOUBLE, out, found, err);
 }
 
-int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key, int64_t *out,
-                      int *found, struct lc_err *err)
+int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key,
+                      int64_t *out, int *found, struct lc_err *err)
 {
     return attribute_number(r, group, site, key, H5T_INTEGER, H5T_NATIVE_INT64, out, found, err);
 }
 
-static int attribute_text(const struct lc_result *r, const char *key, hid_t attribute, char **out, struct lc_err *err)
+static int attribute_text(const struct lc_result *r, const char *key, hid_t attribute, char **out,
+                          struct lc_err *err)
 {
     size_t size;
     hid_t type;
@@ -341,7 +355,8 @@ static int attribute_text(const struct lc_result *r, const char *key, hid_t attr
     int rc;
 
     if (!attribute_is(attribute, H5T_STRING, &size))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: attribute '%s' is not a text of at most %d bytes", r->path, key, TEXT_MAX);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: attribute '%s' is not a text of at most %d bytes", r->path, key,
+                       TEXT_MAX);
     LC_TRY(rc, LC_ALLOC(&text, size + 1, key, err));
     type = H5Aget_type(attribute);
     if (type < 0 || H5Aread(attribute, type, text) < 0)
@@ -356,8 +371,8 @@ done:
     return rc;
 }
 
-int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key, char **out,
-                       struct lc_err *err)
+int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key,
+                       char **out, struct lc_err *err)
 {
     hid_t attribute = H5I_INVALID_HID;
     int rc = attribute_open(r, group, site, key, &attribute, err);

@@ -1,5 +1,6 @@
-/* The layout of RESULT.h5: one row a dataset. Letters: N windows, V vocabulary, R readouts, F SAE features, S samples (active
- * features at readouts), T window length, M features that kept enough samples, B histogram bins. */
+/* The layout of RESULT.h5: one row a dataset. Letters: N windows, V vocabulary, R readouts, F SAE features, S
+ * samples (active features at readouts), T window length, M features that kept enough samples, B histogram
+ * bins. */
 #include "schema.h"
 
 #include <stdio.h>
@@ -18,50 +19,69 @@
 #define FEATURES "sites/SITE/influence/features/"
 #define WINDOWS  "sites/SITE/influence/windows/"
 
+/* clang-format off */
 #define TOKEN_VECTOR(kind, formula)                                                                          \
-    {VECTOR kind "/entropy", F64, 1, "bit", "[R] entropy H of the " kind " token vector's profile, " formula}, \
+    {VECTOR kind "/entropy", F64, 1, "bit",                                                                  \
+     "[R] entropy H of the " kind " token vector's profile, " formula},                                      \
     {VECTOR kind "/total", F64, 1, "1", "[R] sum over positions of R(t') of the " kind " token vector"},     \
     {VECTOR kind "/profile", F32, 2, "1", "[R,T] R(t') of the " kind " token vector, " formula}
+/* clang-format on */
 
 static const struct lc_schema_row rows[] = {
-    {"config", U8, 1, "UTF-8 text", "canonical resolved configuration: every default written out; no output, cache, "
-                                    "checkpoint, deadline or folder"},
-    {"provenance/files", U8, 1, "UTF-8 text", "every input file, one line each: SHA-256 in hexadecimal, two spaces, size in "
-                                              "bytes, two spaces, role, two spaces, name"},
-    {"windows/start", I64, 1, "token", "[N] offset of the window's first token in the token stream of the corpus"},
+    {"config", U8, 1, "UTF-8 text",
+     "canonical resolved configuration: every default written out; no output, cache, "
+     "checkpoint, deadline or folder"},
+    {"provenance/files", U8, 1, "UTF-8 text",
+     "every input file, one line each: SHA-256 in hexadecimal, two spaces, size in "
+     "bytes, two spaces, role, two spaces, name"},
+    {"windows/start", I64, 1, "token",
+     "[N] offset of the window's first token in the token stream of the corpus"},
     {"windows/length", I64, 1, "token", "[N] number of tokens of the window"},
     {"windows/token_id", I32, 1, "token id", "[sum of lengths] tokens of all windows, one after the other"},
-    {"windows/indptr", I64, 1, "index", "[N+1] tokens of window n are windows/token_id[indptr[n] .. indptr[n+1])"},
-    {"vocabulary/indptr", I64, 1, "byte", "[V+1] the bytes of token v are vocabulary/bytes[indptr[v] .. indptr[v+1])"},
-    {"vocabulary/bytes", U8, 1, "byte", "text of all tokens as bytes, one after the other; a token alone need not be UTF-8"},
+    {"windows/indptr", I64, 1, "index",
+     "[N+1] tokens of window n are windows/token_id[indptr[n] .. indptr[n+1])"},
+    {"vocabulary/indptr", I64, 1, "byte",
+     "[V+1] the bytes of token v are vocabulary/bytes[indptr[v] .. indptr[v+1])"},
+    {"vocabulary/bytes", U8, 1, "byte",
+     "text of all tokens as bytes, one after the other; a token alone need not be UTF-8"},
     {"readouts/window", I64, 1, "index", "[R] window of the readout, in (window, position) order"},
     {"readouts/position", I64, 1, "token", "[R] readout position t in the window, from 0"},
     {"corpus/token_count", I64, 1, "count", "[V] N(a): occurrences of token a among the tokens processed"},
 
-    {SPARSITY "count", I64, 1, "count", "[F] N_i: positions where feature i is active (f_i > threshold, strictly)"},
+    {SPARSITY "count", I64, 1, "count",
+     "[F] N_i: positions where feature i is active (f_i > threshold, strictly)"},
     {SPARSITY "frequency", F64, 1, "1", "[F] p_i = N_i / n_tokens, the activation probability"},
     {SPARSITY "unique_tokens", I64, 1, "count", "[F] u_i: number of token ids a with N(i,a) > 0"},
-    {SPARSITY "token_indptr", I64, 1, "index", "[F+1] entries of feature i are token_*[indptr[i] .. indptr[i+1])"},
-    {SPARSITY "token_id", I32, 1, "token id", "[nnz] token ids a with N(i,a) > 0, ascending within a feature"},
-    {SPARSITY "token_count", I64, 1, "count", "[nnz] N(i,a): positions with token a where feature i is active"},
+    {SPARSITY "token_indptr", I64, 1, "index",
+     "[F+1] entries of feature i are token_*[indptr[i] .. indptr[i+1])"},
+    {SPARSITY "token_id", I32, 1, "token id",
+     "[nnz] token ids a with N(i,a) > 0, ascending within a feature"},
+    {SPARSITY "token_count", I64, 1, "count",
+     "[nnz] N(i,a): positions with token a where feature i is active"},
     {SPARSITY "token_first", I64, 1, "token", "[nnz] stream index of the first such position"},
     {SPARSITY "vocab_entropy", F64, 1, "bit", "[F] H_vocab(i): entropy of N(i,a)/N_i over a"},
-    {POSITION "mean", F64, 1, "token", "[F] mean position in the window, from 0, where the feature is active"},
+    {POSITION "mean", F64, 1, "token",
+     "[F] mean position in the window, from 0, where the feature is active"},
     {POSITION "sd", F64, 1, "token", "[F] population standard deviation of the position in the window"},
-    {POSITION "corpus_mean", F64, 1, "token", "[F] mean index in the token stream where the feature is active"},
-    {POSITION "corpus_sd", F64, 1, "token", "[F] population standard deviation of the index in the token stream"},
+    {POSITION "corpus_mean", F64, 1, "token",
+     "[F] mean index in the token stream where the feature is active"},
+    {POSITION "corpus_sd", F64, 1, "token",
+     "[F] population standard deviation of the index in the token stream"},
     {POSITION "histogram", I64, 2, "count", "[F,B] active positions in B equal bins over the window"},
 
-    {SAMPLES "window", I64, 1, "index", "[S] window of the sample; samples are sorted by (window, position, feature)"},
+    {SAMPLES "window", I64, 1, "index",
+     "[S] window of the sample; samples are sorted by (window, position, feature)"},
     {SAMPLES "position", I64, 1, "token", "[S] readout position t in the window, from 0"},
     {SAMPLES "feature", I32, 1, "index", "[S] active feature a"},
     {SAMPLES "activation", F32, 1, "1", "[S] f_a[t]"},
-    {SAMPLES "entropy", F32, 1, "bit", "[S] H = -sum P log2 P of P(t') = (J(t') + e) / (sum J + e), e = 1e-12, renormalised; "
-                                       "NaN where sum J is 0 or J is not finite (degenerate)"},
+    {SAMPLES "entropy", F32, 1, "bit",
+     "[S] H = -sum P log2 P of P(t') = (J(t') + e) / (sum J + e), e = 1e-12, renormalised; "
+     "NaN where sum J is 0 or J is not finite (degenerate)"},
     {SAMPLES "total", F32, 1, "1", "[S] sum over t' of J(t')"},
     {SAMPLES "participation", F32, 1, "token", "[S] participation ratio 1 / sum P^2"},
     {SAMPLES "renyi2", F32, 1, "bit", "[S] Renyi entropy H_2 = -log2 sum P^2"},
-    {SAMPLES "profile", F32, 2, "1", "[S,T] influence J_a(t') = sum_mu (d f_a[t] / d x[t']_mu)^2; 0 after the readout"},
+    {SAMPLES "profile", F32, 2, "1",
+     "[S,T] influence J_a(t') = sum_mu (d f_a[t] / d x[t']_mu)^2; 0 after the readout"},
 
     TOKEN_VECTOR("residual", "R(t') = || d y[t] / d x[t'] ||_F^2"),
     TOKEN_VECTOR("reconstruction", "R(t') = || d yhat[t] / d x[t'] ||_F^2, yhat = decode(f)"),
@@ -69,10 +89,13 @@ static const struct lc_schema_row rows[] = {
     {FEATURES "feature", I32, 1, "index", "[M] features with enough samples, ascending"},
     {FEATURES "samples", I64, 1, "count", "[M] samples of the feature that are not degenerate"},
     {FEATURES "entropy_mean", F64, 1, "bit", "[M] mean of H over the feature's samples"},
-    {FEATURES "entropy_sd", F64, 1, "bit", "[M] population standard deviation of H over the feature's samples"},
-    {FEATURES "entropy_histogram", I64, 2, "count", "[M,B] samples in B equal bins of H from 0 to log2 of the window length"},
+    {FEATURES "entropy_sd", F64, 1, "bit",
+     "[M] population standard deviation of H over the feature's samples"},
+    {FEATURES "entropy_histogram", I64, 2, "count",
+     "[M,B] samples in B equal bins of H from 0 to log2 of the window length"},
     {FEATURES "profile_mean", F64, 2, "1", "[M,T] mean of J(t') over the feature's samples"},
-    {FEATURES "profile_sd", F64, 2, "1", "[M,T] population standard deviation of J(t') over the feature's samples"},
+    {FEATURES "profile_sd", F64, 2, "1",
+     "[M,T] population standard deviation of J(t') over the feature's samples"},
     {WINDOWS "samples", I64, 1, "count", "[N] samples of the window that are not degenerate"},
     {WINDOWS "entropy_mean", F64, 1, "bit", "[N] mean of H over the window's samples; NaN without samples"},
 };
@@ -114,14 +137,18 @@ int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *s
     if (!star && tail >= 5 && strcmp(name + tail - 5, "/SITE") == 0)
         star = name + tail - 5;
     if (!star != !site)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: %s", name, site ? "belongs to no site" : "needs the name of a site");
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s", name,
+                       site ? "belongs to no site" : "needs the name of a site");
     if (!star)
         n = snprintf(out, LC_RESULT_NAME_MAX, "%s", name);
     else if (!site_is_plain(site))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: '%.64s' cannot name a site; allowed: letters, digits, _ - .", name, site);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: '%.64s' cannot name a site; allowed: letters, digits, _ - .",
+                       name, site);
     else
-        n = snprintf(out, LC_RESULT_NAME_MAX, "%.*s/%s%s", (int)(star - name), name, site, star + strlen("/SITE"));
+        n = snprintf(out, LC_RESULT_NAME_MAX, "%.*s/%s%s", (int)(star - name), name, site,
+                     star + strlen("/SITE"));
     if (n < 0 || n >= LC_RESULT_NAME_MAX)
-        return LC_FAIL(err, LC_E_FORMAT, "%.64s...: the name is longer than %d bytes", name, LC_RESULT_NAME_MAX - 1);
+        return LC_FAIL(err, LC_E_FORMAT, "%.64s...: the name is longer than %d bytes", name,
+                       LC_RESULT_NAME_MAX - 1);
     return LC_OK;
 }

@@ -1,4 +1,5 @@
-/* Writing RESULT.h5. Deterministic: no object times, contiguous layout, groups and attributes in the order of the calls. */
+/* Writing RESULT.h5. Deterministic: no object times, contiguous layout, groups and attributes in the order of
+ * the calls. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,11 +38,13 @@ static void result_free(struct lc_result *r)
     free(r);
 }
 
-/* The file is built in memory and written whole: HDF5 crashes at exit over a file whose metadata it could not write. */
+/* The file is built in memory and written whole: HDF5 crashes at exit over a file whose metadata it could not
+ * write. */
 static int open_memory(struct lc_result *r, struct lc_err *err)
 {
     hid_t creation = timeless(H5P_FILE_CREATE), access = lc_hdf5_access();
-    char name[LC_PATH_MAX + 16]; /* not the path itself: HDF5 would first read what an older file there holds */
+    char name[LC_PATH_MAX +
+              16]; /* not the path itself: HDF5 would first read what an older file there holds */
 
     snprintf(name, sizeof name, "%s.memory", r->path);
     if (creation >= 0 && access >= 0 && H5Pset_fapl_core(access, MEMORY_STEP, 0) >= 0)
@@ -97,7 +100,8 @@ int lc_result_commit(struct lc_result *r, struct lc_err *err)
     ssize_t size = -1;
     int rc;
 
-    if (H5Fflush(r->file, H5F_SCOPE_LOCAL) >= 0 && H5Fget_vfd_handle(r->file, H5P_DEFAULT, &handle) >= 0 && handle)
+    if (H5Fflush(r->file, H5F_SCOPE_LOCAL) >= 0 && H5Fget_vfd_handle(r->file, H5P_DEFAULT, &handle) >= 0 &&
+        handle)
         size = H5Fget_file_image(r->file, NULL, 0);
     if (size < 0)
         rc = lc_hdf5_fail(r, "", "cannot be completed", err);
@@ -146,8 +150,8 @@ static int make_folder_of(const struct lc_result *r, const char *path, struct lc
 }
 
 /* Write one scalar attribute and close the types; `type` is closed by the caller. */
-static int put_attribute(const struct lc_result *r, hid_t object, const char *name, const char *key, hid_t file_type,
-                         hid_t memory_type, const void *value, struct lc_err *err)
+static int put_attribute(const struct lc_result *r, hid_t object, const char *name, const char *key,
+                         hid_t file_type, hid_t memory_type, const void *value, struct lc_err *err)
 {
     hid_t space = H5Screate(H5S_SCALAR), attribute = H5I_INVALID_HID;
     int bad;
@@ -164,15 +168,16 @@ static int put_attribute(const struct lc_result *r, hid_t object, const char *na
     return bad ? LC_FAIL(err, LC_E_IO, "%s: attribute '%s' cannot be closed", r->path, key) : LC_OK;
 }
 
-static int put_attribute_text(const struct lc_result *r, hid_t object, const char *name, const char *key, const char *text,
-                              struct lc_err *err)
+static int put_attribute_text(const struct lc_result *r, hid_t object, const char *name, const char *key,
+                              const char *text, struct lc_err *err)
 {
     size_t size = strlen(text) + 1;
     hid_t type;
     int rc;
 
     if (size > TEXT_MAX)
-        return LC_FAIL(err, LC_E_IO, "%s: attribute '%s' has %zu bytes; allowed: %d", r->path, key, size, TEXT_MAX);
+        return LC_FAIL(err, LC_E_IO, "%s: attribute '%s' has %zu bytes; allowed: %d", r->path, key, size,
+                       TEXT_MAX);
     type = H5Tcopy(H5T_C_S1);
     if (type < 0 || H5Tset_size(type, size) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
         rc = lc_hdf5_fail(r, name, "a text type cannot be made", err);
@@ -184,15 +189,16 @@ static int put_attribute_text(const struct lc_result *r, hid_t object, const cha
 }
 
 /* The shape of a dataset, checked. */
-static int make_space(const struct lc_result *r, const char *path, const struct lc_schema_row *row, const int64_t *dim,
-                      hid_t *space, int64_t *count, struct lc_err *err)
+static int make_space(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
+                      const int64_t *dim, hid_t *space, int64_t *count, struct lc_err *err)
 {
     hsize_t shape[LC_RESULT_RANK_MAX];
     int64_t bytes = (int64_t)lc_hdf5_type_size(row->type);
 
     *count = 1;
     for (int i = 0; i < row->rank; i++) {
-        if (dim[i] < 0 || lc_mul_overflows(*count, dim[i], count) || lc_mul_overflows(bytes, dim[i] ? dim[i] : 1, &bytes))
+        if (dim[i] < 0 || lc_mul_overflows(*count, dim[i], count) ||
+            lc_mul_overflows(bytes, dim[i] ? dim[i] : 1, &bytes))
             return LC_FAIL(err, LC_E_FORMAT, "%s: %s: dimension %d is %" PRId64, r->path, path, i, dim[i]);
         shape[i] = (hsize_t)dim[i];
     }
@@ -200,8 +206,8 @@ static int make_space(const struct lc_result *r, const char *path, const struct 
     return *space < 0 ? lc_hdf5_fail(r, path, "the shape cannot be made", err) : LC_OK;
 }
 
-static int write_dataset(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
-                         int64_t count, const void *data, struct lc_err *err)
+static int write_dataset(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
+                         hid_t set, int64_t count, const void *data, struct lc_err *err)
 {
     int rc;
 
@@ -213,8 +219,8 @@ done:
     return rc;
 }
 
-int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim, const void *data,
-                  struct lc_err *err)
+int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim,
+                  const void *data, struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
@@ -229,7 +235,8 @@ int lc_result_put(struct lc_result *r, const char *name, const char *site, const
     LC_TRY(rc, make_space(r, path, row, dim, &space, &count, err));
     creation = timeless(H5P_DATASET_CREATE);
     if (creation >= 0)
-        set = H5Dcreate2(r->file, path, lc_hdf5_file_type(row->type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+        set = H5Dcreate2(r->file, path, lc_hdf5_file_type(row->type), space, H5P_DEFAULT, creation,
+                         H5P_DEFAULT);
     if (set < 0) {
         rc = lc_hdf5_fail(r, path, "the dataset cannot be made", err);
         goto done;
@@ -246,8 +253,8 @@ done:
 }
 
 /* Open the object that carries attributes, making the group where needed; close with H5Oclose. */
-static int open_holder(const struct lc_result *r, const char *group, const char *site, char path[LC_RESULT_NAME_MAX],
-                       hid_t *object, struct lc_err *err)
+static int open_holder(const struct lc_result *r, const char *group, const char *site,
+                       char path[LC_RESULT_NAME_MAX], hid_t *object, struct lc_err *err)
 {
     int rc;
 
@@ -264,8 +271,8 @@ done:
     return rc;
 }
 
-int lc_result_put_text(struct lc_result *r, const char *group, const char *site, const char *key, const char *text,
-                       struct lc_err *err)
+int lc_result_put_text(struct lc_result *r, const char *group, const char *site, const char *key,
+                       const char *text, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX];
     hid_t object = H5I_INVALID_HID;
@@ -278,8 +285,8 @@ int lc_result_put_text(struct lc_result *r, const char *group, const char *site,
     return rc;
 }
 
-int lc_result_put_real(struct lc_result *r, const char *group, const char *site, const char *key, double value,
-                       struct lc_err *err)
+int lc_result_put_real(struct lc_result *r, const char *group, const char *site, const char *key,
+                       double value, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX];
     hid_t object = H5I_INVALID_HID;
@@ -292,8 +299,8 @@ int lc_result_put_real(struct lc_result *r, const char *group, const char *site,
     return rc;
 }
 
-int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key, int64_t value,
-                      struct lc_err *err)
+int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key,
+                      int64_t value, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX];
     hid_t object = H5I_INVALID_HID;

@@ -56,14 +56,16 @@ int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, 
     return LC_OK;
 }
 
-/* n sum x^2 - (sum x)^2 is exact in integers while it fits; long double holds it to 64 bits beyond. */
+/* n sum x^2 - (sum x)^2 is exact in 128-bit integers while both products fit; long double's 64 bits serve beyond. */
 static double deviation(int64_t count, const uint64_t sum[2], const uint64_t squares[2])
 {
     long double n = (long double)count, mean = (long double)wide_of(sum) / n;
     long double variance = (long double)wide_of(squares) / n - mean * mean;
+    wide a, b;
 
-    if (wide_of(squares) < (wide)INT64_MAX && count < INT64_C(1) << 62)
-        variance = (long double)(wide_of(squares) * (wide)(uint64_t)count - wide_of(sum) * wide_of(sum)) / (n * n);
+    if (!__builtin_mul_overflow(wide_of(squares), (wide)(uint64_t)count, &a) &&
+        !__builtin_mul_overflow(wide_of(sum), wide_of(sum), &b))
+        variance = (long double)(a - b) / (n * n);
     return variance > 0.0L ? sqrt((double)variance) : 0.0;
 }
 

@@ -111,19 +111,23 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 2.5 % and 97.5 % quantiles, linear between order statistics. */
-static void interval(double *value, int64_t n, double *low, double *high)
+/* The 2.5 % and 97.5 % quantiles (linear between order statistics) of how resampled means differ from their own mean, around
+ * `centre`. Resampling loses features that only one window has, so that feature means drift as a whole; the spread is
+ * what the interval is about. */
+static void interval(double *value, int64_t n, double centre, double *low, double *high)
 {
-    double at[2] = {0.025 * (double)(n - 1), 0.975 * (double)(n - 1)}, q[2];
+    double at[2] = {0.025 * (double)(n - 1), 0.975 * (double)(n - 1)}, q[2], sum = 0.0;
 
     qsort(value, (size_t)n, sizeof *value, ascending);
+    for (int64_t i = 0; i < n; i++)
+        sum += value[i];
     for (int k = 0; k < 2; k++) {
         int64_t i = (int64_t)at[k];
         double next = i + 1 < n ? value[i + 1] : value[i];
         q[k] = value[i] + (at[k] - (double)i) * (next - value[i]);
     }
-    *low = q[0];
-    *high = q[1];
+    *low = centre + q[0] - sum / (double)n;
+    *high = centre + q[1] - sum / (double)n;
 }
 
 static int bootstrap(struct table *t, uint64_t seed, int64_t rounds, struct lc_summary *out[3], struct lc_err *err)
@@ -142,7 +146,7 @@ static int bootstrap(struct table *t, uint64_t seed, int64_t rounds, struct lc_s
             value[k][round] = mean[k];
     }
     for (int k = 0; k < 3; k++)
-        interval(value[k], rounds, &out[k]->low, &out[k]->high);
+        interval(value[k], rounds, out[k]->mean, &out[k]->low, &out[k]->high);
 done:
     for (int k = 0; k < 3; k++)
         free(value[k]);

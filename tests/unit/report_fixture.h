@@ -1,5 +1,5 @@
-/* report_fixture.h - made-up results of six sites with the layout of real ones: profiles that decay over the positions, more
- * slowly at deeper sites, and entropies and means computed from them. */
+/* report_fixture.h - made-up results of six sites with the layout of real ones: profiles that decay over the
+ * positions, more slowly at deeper sites, and entropies and means computed from them. */
 #ifndef LC_TEST_REPORT_FIXTURE_H
 #define LC_TEST_REPORT_FIXTURE_H
 
@@ -12,18 +12,34 @@
 #include "lightcone/random.h"
 #include "lightcone/results.h"
 
-enum { FX_SITES = 6, FX_F = 2000, FX_T = 64, FX_N = 60, FX_V = 500, FX_ACTIVE = 45, FX_KEEP = 3, FX_TOKENS = 128000 };
+enum {
+    FX_SITES = 6,
+    FX_F = 2000,
+    FX_T = 64,
+    FX_N = 60,
+    FX_V = 500,
+    FX_ACTIVE = 45,
+    FX_KEEP = 3,
+    FX_TOKENS = 128000
+};
 enum { FX_S = FX_N * FX_ACTIVE, FX_BINS = 30 };
 
 /* the first words are awkward on purpose */
-static const char *const fx_words[] = {"<script>alert(1)</script>", "\xff\xfe", "\n", " caf\xc3\xa9", "&amp;", "\"quoted\",",
-                                       "\x1b[31m", " the"};
+static const char *const fx_words[] = {"<script>alert(1)</script>",
+                                       "\xff\xfe",
+                                       "\n",
+                                       " caf\xc3\xa9",
+                                       "&amp;",
+                                       "\"quoted\",",
+                                       "\x1b[31m",
+                                       " the"};
 enum { FX_WORDS = sizeof fx_words / sizeof fx_words[0] };
 
 struct fx_site {
     int64_t window[FX_S], position[FX_S];
     int32_t feature[FX_S];
-    float activation[FX_S], entropy[FX_S], total[FX_S], participation[FX_S], renyi2[FX_S], profile[FX_S * FX_T];
+    float activation[FX_S], entropy[FX_S], total[FX_S], participation[FX_S], renyi2[FX_S],
+        profile[FX_S * FX_T];
     int64_t n, degenerate;
     /* kept features */
     int32_t f_feature[FX_F];
@@ -62,7 +78,8 @@ static void fx_entropy(const float *j, double *entropy, double *total, double *p
 static void fx_profile(float *j, double reach, double scale, uint64_t stream, uint64_t counter)
 {
     for (int t = 0; t < FX_T; t++)
-        j[t] = (float)(scale * exp(-(FX_T - 1 - t) / reach) * pow(fx_uniform(stream, counter * FX_T + (uint64_t)t), 2));
+        j[t] = (float)(scale * exp(-(FX_T - 1 - t) / reach) *
+                       pow(fx_uniform(stream, counter * FX_T + (uint64_t)t), 2));
 }
 
 static int fx_order(const void *a, const void *b)
@@ -76,9 +93,11 @@ static void fx_samples(struct fx_site *s, int layer)
 {
     for (int w = 0; w < FX_N; w++) {
         int32_t chosen[FX_ACTIVE];
-        for (int k = 0; k < FX_ACTIVE; k++) /* low indices are active more often; strides keep them different */
-            chosen[k] = (int32_t)(k * (FX_F / FX_ACTIVE) +
-                                  (int)(pow(fx_uniform((uint64_t)layer, (uint64_t)(w * FX_ACTIVE + k)), 4) * 44));
+        for (int k = 0; k < FX_ACTIVE;
+             k++) /* low indices are active more often; strides keep them different */
+            chosen[k] =
+                (int32_t)(k * (FX_F / FX_ACTIVE) +
+                          (int)(pow(fx_uniform((uint64_t)layer, (uint64_t)(w * FX_ACTIVE + k)), 4) * 44));
         qsort(chosen, FX_ACTIVE, sizeof chosen[0], fx_order);
         for (int k = 0; k < FX_ACTIVE; k++) {
             int64_t i = s->n++;
@@ -87,8 +106,8 @@ static void fx_samples(struct fx_site *s, int layer)
             s->position[i] = FX_T - 1;
             s->feature[i] = chosen[k];
             s->activation[i] = (float)(0.3 - 2 * log(fx_uniform((uint64_t)(200 + layer), (uint64_t)i)));
-            fx_profile(s->profile + i * FX_T, own * (0.8 + 2.2 * layer * layer * 0.4 + layer), 1e-3 * s->activation[i],
-                       (uint64_t)(300 + layer), (uint64_t)i);
+            fx_profile(s->profile + i * FX_T, own * (0.8 + 2.2 * layer * layer * 0.4 + layer),
+                       1e-3 * s->activation[i], (uint64_t)(300 + layer), (uint64_t)i);
             if (i % 997 == 5)
                 memset(s->profile + i * FX_T, 0, FX_T * sizeof(float));
             fx_entropy(s->profile + i * FX_T, &h, &total, &participation);
@@ -153,7 +172,8 @@ static void fx_windows(struct fx_site *s)
         s->w_mean[w] = s->w_samples[w] ? s->w_mean[w] / (double)s->w_samples[w] : NAN;
 }
 
-static int fx_put_mean(struct lc_result *r, const char *site, const char *name, const double *x, int64_t n, struct lc_err *err)
+static int fx_put_mean(struct lc_result *r, const char *site, const char *name, const double *x, int64_t n,
+                       struct lc_err *err)
 {
     double sum = 0, square = 0, mean, sd, half;
     char key[64];
@@ -176,7 +196,8 @@ static int fx_put_mean(struct lc_result *r, const char *site, const char *name, 
     return lc_result_put_int(r, "sites/SITE/influence", site, key, n, err);
 }
 
-static int fx_put_summaries(struct lc_result *r, const char *site, const struct fx_site *s, struct lc_err *err)
+static int fx_put_summaries(struct lc_result *r, const char *site, const struct fx_site *s,
+                            struct lc_err *err)
 {
     double *finite;
     int64_t n = 0;
@@ -190,13 +211,16 @@ static int fx_put_summaries(struct lc_result *r, const char *site, const struct 
     fx_put_mean(r, site, "window_mean", s->w_mean, FX_N, err);
     fx_put_mean(r, site, "feature_mean", s->f_mean, s->m, err);
     free(finite);
-    lc_result_put_text(r, "sites/SITE/influence", site, "feature_rule", "active: every feature with f > threshold", err);
+    lc_result_put_text(r, "sites/SITE/influence", site, "feature_rule",
+                       "active: every feature with f > threshold", err);
     return lc_result_put_int(r, "sites/SITE/influence", site, "degenerate", s->degenerate, err);
 }
 
-#define FX_PUT(name, data, ...) lc_result_put(r, "sites/SITE/influence/" name, site, (int64_t[]){__VA_ARGS__}, (data), err)
+#define FX_PUT(name, data, ...)                                                                              \
+    lc_result_put(r, "sites/SITE/influence/" name, site, (int64_t[]){__VA_ARGS__}, (data), err)
 
-static int fx_put_site(struct lc_result *r, const char *site, const struct fx_site *s, int profiles, struct lc_err *err)
+static int fx_put_site(struct lc_result *r, const char *site, const struct fx_site *s, int profiles,
+                       struct lc_err *err)
 {
     FX_PUT("samples/window", s->window, s->n);
     FX_PUT("samples/position", s->position, s->n);
@@ -247,7 +271,8 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
         words[v + 1] = (int64_t)text.size;
     }
     lc_result_put_text(r, NULL, NULL, "job", job, err);
-    lc_result_put_text(r, NULL, NULL, "definitions", "influence J = sum (df/dx)^2; entropy of (J + e)/(sum J + e), e = 1e-12", err);
+    lc_result_put_text(r, NULL, NULL, "definitions",
+                       "influence J = sum (df/dx)^2; entropy of (J + e)/(sum J + e), e = 1e-12", err);
     lc_result_put_text(r, NULL, NULL, "sae_bias", "own", err);
     lc_result_put_text(r, NULL, NULL, "readout", "last", err);
     lc_result_put_real(r, NULL, NULL, "threshold", 0.2, err);
@@ -273,7 +298,10 @@ static int fx_put_sparsity(struct lc_result *r, const char *site, int layer, str
 
     for (int i = 0; i < FX_F; i++) {
         double u = fx_uniform((uint64_t)(700 + layer), (uint64_t)i);
-        count[i] = u < 0.15 ? 0 : (int64_t)(exp(-(u + 0.3 * fx_uniform(800, (uint64_t)i)) * 7) * 20000 * (1 + layer)) + 1;
+        count[i] =
+            u < 0.15
+                ? 0
+                : (int64_t)(exp(-(u + 0.3 * fx_uniform(800, (uint64_t)i)) * 7) * 20000 * (1 + layer)) + 1;
         unique[i] = count[i] ? (int64_t)pow((double)count[i], 0.6) + 1 : 0;
         unique[i] = unique[i] > count[i] ? count[i] : unique[i];
         frequency[i] = (double)count[i] / FX_TOKENS;
@@ -285,7 +313,8 @@ static int fx_put_sparsity(struct lc_result *r, const char *site, int layer, str
         }
     }
     indptr[FX_F] = nnz;
-#define FX_SPARSE(name, data, n) lc_result_put(r, "sites/SITE/sparsity/" name, site, (int64_t[]){n}, data, err)
+#define FX_SPARSE(name, data, n)                                                                             \
+    lc_result_put(r, "sites/SITE/sparsity/" name, site, (int64_t[]){n}, data, err)
     FX_SPARSE("count", count, FX_F);
     FX_SPARSE("frequency", frequency, FX_F);
     FX_SPARSE("unique_tokens", unique, FX_F);

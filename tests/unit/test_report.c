@@ -12,8 +12,9 @@
 #include "report_fixture.h"
 
 static char folder[] = "/tmp/lc-report-XXXXXX";
-static const char *const all_figures[] = {"depth",          "unique_tokens",      "density",          "profile",
-                                          "feature_entropies", "entropy_layers", "entropy_histograms", "entropy_frequency"};
+static const char *const all_figures[] = {
+    "depth",          "unique_tokens",      "density",          "profile", "feature_entropies",
+    "entropy_layers", "entropy_histograms", "entropy_frequency"};
 enum { FIGURES = sizeof all_figures / sizeof all_figures[0] };
 
 static char paths[8][LC_PATH_MAX];
@@ -56,8 +57,9 @@ static void assert_xml(const char *p)
     for (; *p; p++) {
         const char *end;
         if (*p == '&')
-            assert_true(strncmp(p, "&amp;", 5) == 0 || strncmp(p, "&lt;", 4) == 0 || strncmp(p, "&gt;", 4) == 0 ||
-                        strncmp(p, "&quot;", 6) == 0 || strncmp(p, "&#", 2) == 0);
+            assert_true(strncmp(p, "&amp;", 5) == 0 || strncmp(p, "&lt;", 4) == 0 ||
+                        strncmp(p, "&gt;", 4) == 0 || strncmp(p, "&quot;", 6) == 0 ||
+                        strncmp(p, "&#", 2) == 0);
         if (*p != '<')
             continue;
         end = strchr(p, '>');
@@ -149,7 +151,9 @@ static void tables_are_the_data(void **state)
     for (int64_t i = 0; i < s->m; i++)
         mean += s->f_mean[i] / (double)s->m;
     csv = slurp("both/tables/depth.csv");
-    assert_int_equal(sscanf(line_with(csv, "3,resid_out_layer3,feature_mean,"), "3,resid_out_layer3,feature_mean,%lf", &got), 1);
+    assert_int_equal(sscanf(line_with(csv, "3,resid_out_layer3,feature_mean,"),
+                            "3,resid_out_layer3,feature_mean,%lf", &got),
+                     1);
     assert_true(fabs(got - mean) < 1e-12);
     free(csv);
     csv = slurp("both/tables/entropy_layers.csv");
@@ -180,8 +184,9 @@ static void token_vectors_are_compared(void **state)
     double residual, reconstruction, share, overlap;
 
     (void)state;
-    assert_int_equal(sscanf(line_with(csv, "resid_out_layer4,60,"), "resid_out_layer4,60,%lf,%lf,%lf,%lf", &residual,
-                            &reconstruction, &share, &overlap), 4);
+    assert_int_equal(sscanf(line_with(csv, "resid_out_layer4,60,"), "resid_out_layer4,60,%lf,%lf,%lf,%lf",
+                            &residual, &reconstruction, &share, &overlap),
+                     4);
     assert_true(residual == reconstruction && fabs(share - 0.5) < 1e-12 && fabs(overlap - 1) < 1e-6);
     free(csv);
 }
@@ -268,9 +273,11 @@ static void a_fall_is_said_plainly(void **state)
     char *page = page_of_means((double[]){1, 3, 2.9, 2}, 4);
 
     (void)state;
-    assert_non_null(strstr(page, "Mean entropy (feature_mean) does not rise with depth at every step: resid_out_layer2 (2.900 bit) is "
-                                 "not above resid_out_layer1 (3.000 bit), within their 95 % intervals; resid_out_layer3 (2.000 bit) "
-                                 "is not above resid_out_layer2 (2.900 bit)."));
+    assert_non_null(strstr(
+        page,
+        "Mean entropy (feature_mean) does not rise with depth at every step: resid_out_layer2 (2.900 bit) is "
+        "not above resid_out_layer1 (3.000 bit), within their 95 % intervals; resid_out_layer3 (2.000 bit) "
+        "is not above resid_out_layer2 (2.900 bit)."));
     free(page);
     page = page_of_means((double[]){1}, 1);
     assert_non_null(strstr(page, "one site says nothing about depth"));
@@ -423,13 +430,13 @@ static int remove_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_there),         cmocka_unit_test(page_holds_the_figures),
-        cmocka_unit_test(text_from_data_is_escaped),   cmocka_unit_test(tables_are_the_data),
-        cmocka_unit_test(histograms_count_everyone),   cmocka_unit_test(same_bytes_twice),
-        cmocka_unit_test(sparsity_alone_gives_a_page), cmocka_unit_test(a_fall_is_said_plainly),
-        cmocka_unit_test(no_gnuplot_is_an_error),      cmocka_unit_test(terminal_shows_the_result),
+        cmocka_unit_test(everything_is_there),          cmocka_unit_test(page_holds_the_figures),
+        cmocka_unit_test(text_from_data_is_escaped),    cmocka_unit_test(tables_are_the_data),
+        cmocka_unit_test(histograms_count_everyone),    cmocka_unit_test(same_bytes_twice),
+        cmocka_unit_test(sparsity_alone_gives_a_page),  cmocka_unit_test(a_fall_is_said_plainly),
+        cmocka_unit_test(no_gnuplot_is_an_error),       cmocka_unit_test(terminal_shows_the_result),
         cmocka_unit_test(terminal_names_what_is_wrong), cmocka_unit_test(inconsistent_results_are_refused),
-        cmocka_unit_test(mean_profile_stands_in),      cmocka_unit_test(token_vectors_are_compared),
+        cmocka_unit_test(mean_profile_stands_in),       cmocka_unit_test(token_vectors_are_compared),
     };
     return cmocka_run_group_tests(tests, make_results, remove_results);
 }

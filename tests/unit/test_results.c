@@ -1,4 +1,5 @@
-/* A result: what is written is read back, the bytes do not depend on the day, damage and a full disk are errors. */
+/* A result: what is written is read back, the bytes do not depend on the day, damage and a full disk are
+ * errors. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -44,10 +45,13 @@ static int fill(struct lc_result *r, struct lc_err *err)
     LC_TRY(rc, lc_result_put(r, "windows/start", NULL, (int64_t[]){3}, starts, err));
     LC_TRY(rc, lc_result_put(r, "windows/token_id", NULL, (int64_t[]){4}, ids, err));
     LC_TRY(rc, lc_result_put(r, "vocabulary/bytes", NULL, (int64_t[]){5}, "\xff\0ab\n", err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", "resid_out_layer10", (int64_t[]){2}, entropies, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/influence/samples/profile", SITE, (int64_t[]){2, 3}, profile, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", "resid_out_layer10", (int64_t[]){2},
+                             entropies, err));
+    LC_TRY(rc,
+           lc_result_put(r, "sites/SITE/influence/samples/profile", SITE, (int64_t[]){2, 3}, profile, err));
     LC_TRY(rc, lc_result_put(r, "sites/SITE/influence/samples/window", SITE, (int64_t[]){0}, NULL, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/influence/features/entropy_histogram", SITE, (int64_t[]){0, 30}, NULL, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/influence/features/entropy_histogram", SITE, (int64_t[]){0, 30},
+                             NULL, err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "job", "influence", err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "readout", "", err));
     for (int i = 0; i < 12; i++) { /* more than HDF5 keeps in an object header */
@@ -101,8 +105,10 @@ static void arrays_come_back(void **state)
     same_array(r, "windows/start", NULL, 1, (int64_t[]){3}, starts, sizeof starts);
     same_array(r, "windows/token_id", NULL, 1, (int64_t[]){4}, ids, sizeof ids);
     same_array(r, "vocabulary/bytes", NULL, 1, (int64_t[]){5}, "\xff\0ab\n", 5);
-    same_array(r, "sites/SITE/sparsity/frequency", "resid_out_layer10", 1, (int64_t[]){2}, entropies, sizeof entropies);
-    same_array(r, "sites/SITE/influence/samples/profile", SITE, 2, (int64_t[]){2, 3}, profile, sizeof profile);
+    same_array(r, "sites/SITE/sparsity/frequency", "resid_out_layer10", 1, (int64_t[]){2}, entropies,
+               sizeof entropies);
+    same_array(r, "sites/SITE/influence/samples/profile", SITE, 2, (int64_t[]){2, 3}, profile,
+               sizeof profile);
     same_array(r, "sites/SITE/influence/samples/window", SITE, 1, (int64_t[]){0}, NULL, 0);
     same_array(r, "sites/SITE/influence/features/entropy_histogram", SITE, 2, (int64_t[]){0, 30}, NULL, 0);
     assert_int_equal(lc_result_sites(r, &names), 2);
@@ -129,9 +135,11 @@ static void attributes_come_back(void **state)
     assert_int_equal(lc_result_get_text(r, NULL, NULL, "readout", &text, &err), LC_OK);
     assert_string_equal(text, "");
     free(text);
-    assert_int_equal(lc_result_get_int(r, "sites/SITE/influence", SITE, "key11", &number, &found, &err), LC_OK);
+    assert_int_equal(lc_result_get_int(r, "sites/SITE/influence", SITE, "key11", &number, &found, &err),
+                     LC_OK);
     assert_true(found && number == 11);
-    assert_int_equal(lc_result_get_real(r, "sites/SITE/influence", SITE, "pooled", &real, &found, &err), LC_OK);
+    assert_int_equal(lc_result_get_real(r, "sites/SITE/influence", SITE, "pooled", &real, &found, &err),
+                     LC_OK);
     assert_true(found && real == 2.5);
     assert_int_equal(lc_result_get_real(r, "sites/SITE/influence", SITE, "job", &real, &found, &err), LC_OK);
     assert_false(found);
@@ -291,7 +299,8 @@ static void full_disk_leaves_nothing(void **state)
         err = (struct lc_err)LC_ERR_INIT;
         assert_int_equal(lc_result_create(&r, at("full.h5"), &err), LC_OK);
         assert_int_equal(fill(r, &err), LC_OK);
-        assert_int_equal(lc_result_put(r, "sites/SITE/sparsity/frequency", SITE, (int64_t[]){1 << 20}, big, &err), LC_OK);
+        assert_int_equal(
+            lc_result_put(r, "sites/SITE/sparsity/frequency", SITE, (int64_t[]){1 << 20}, big, &err), LC_OK);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
         assert_int_equal(lc_result_commit(r, &err), LC_E_IO);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -324,9 +333,9 @@ static int folder_make(void **state)
 
 static int folder_remove(void **state)
 {
-    static const char *const names[] = {"sub/folder/round.h5", "sub/folder", "sub", "attributes.h5", "a.h5",
-                                        "another-name.h5", "missing.h5", "whole.h5", "cut.h5", "bent.h5", "text.h5",
-                                        "after.h5"};
+    static const char *const names[] = {
+        "sub/folder/round.h5", "sub/folder", "sub",    "attributes.h5", "a.h5",    "another-name.h5",
+        "missing.h5",          "whole.h5",   "cut.h5", "bent.h5",       "text.h5", "after.h5"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -337,9 +346,9 @@ static int folder_remove(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays_come_back),       cmocka_unit_test(attributes_come_back),
-        cmocka_unit_test(same_bytes_on_any_day),  cmocka_unit_test(what_is_missing_is_said),
-        cmocka_unit_test(layout_is_kept),         cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(arrays_come_back),         cmocka_unit_test(attributes_come_back),
+        cmocka_unit_test(same_bytes_on_any_day),    cmocka_unit_test(what_is_missing_is_said),
+        cmocka_unit_test(layout_is_kept),           cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(full_disk_leaves_nothing), cmocka_unit_test(bad_places_are_refused_at_once),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

@@ -1,0 +1,60 @@
+#!/bin/sh
+# test_ranks.sh - RESULT.h5 is the same bytes at any number of ranks and in every run (the demo's jobs, shortened).
+set -eu
+: "${LIGHTCONE:=$PWD/build/release/lightcone}" "${MPIRUN:=mpirun}" "${WORK:=$(mktemp -d)}"
+demo=$PWD/configs/demo
+if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+
+run() { # ranks, output, configuration, --set ...
+    n=$1 out=$2 yaml=$3
+    shift 3
+    if ! $MPIRUN -n "$n" "$LIGHTCONE" run "$yaml" --set "cache=$WORK/cache" --set "output=$out" "$@" >"$WORK/log" 2>&1; then
+        echo "$yaml failed on $n ranks: $*"
+        cat "$WORK/log"
+        exit 1
+    fi
+}
+
+# name, rank counts to compare with one rank, configuration, --set ...
+same() {
+    name=$1 ranks=$2 yaml=$3
+    shift 3
+    run 1 "$WORK/one.h5" "$yaml" "$@"
+    for n in $ranks; do
+        run "$n" "$WORK/other.h5" "$yaml" "$@"
+        if ! cmp "$WORK/one.h5" "$WORK/other.h5"; then
+            echo "$name: the result of $n ranks differs from that of one"
+            exit 1
+        fi
+        rm "$WORK/other.h5"
+    done
+    echo "$name: $(wc -c <"$WORK/one.h5") bytes, the same on 1 $ranks ranks"
+    mv "$WORK/one.h5" "$WORK/$name.h5"
+}
+
+# The trailing 1 is a second run on one rank.
+same sparsity "2 3 4 7 1" "$demo/sparsity.yaml" --set corpus.tokens=8000
+same influence "2 3 4 7 1" "$demo/influence.yaml" --set windows.count=8
+# 8000 = 83 * 96 + 32: a short last window
+same short_last "3" "$demo/sparsity.yaml" --set corpus.tokens=8000 --set windows.length=96 --set threshold=0
+same one_window "4" "$demo/sparsity.yaml" --set corpus.tokens=50
+same bos "3" "$demo/sparsity.yaml" --set corpus.tokens=3000 --set windows.bos=each
+same readout_all "3" "$demo/influence.yaml" --set windows.count=3 --set windows.length=24 --set readout=all \
+    --set token_vector='[reconstruction]'
+same positions_bos "4" "$demo/influence.yaml" --set windows.count=5 --set windows.bos=each --set readout='[3, 40, 63]' \
+    --set token_vector='[]' --set keep.profiles=true
+same listed "3" "$demo/influence.yaml" --set windows.count=30 --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' \
+    --set token_vector='[]' --set threshold=0
+same selected "3" "$demo/influence.yaml" --set windows.count=7 --set windows.choice=sequential --set corpus.tokens=8000 \
+    --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual]'
+same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
+same no_profiles "2" "$demo/influence.yaml" --set windows.count=4 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
+
+# cmp finds a difference where there is one
+if cmp -s "$WORK/sparsity.h5" "$WORK/bos.h5"; then
+    echo "two different jobs gave the same bytes"
+    exit 1
+fi

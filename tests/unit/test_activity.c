@@ -1,0 +1,272 @@
+/* The exact decision: encoders whose biases are tuned so that thousands of pre-activations lie within a few
+ * units in the last place of a threshold, against brute force in long double. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lightcone/activity.h"
+#include "lightcone/memory.h"
+#include "lightcone/random.h"
+
+enum { ROWS = 70 };
+
+/* An SAE, rows of a residual stream, and z of every (row, feature) in long double. */
+struct bench {
+    struct lc_sae sae;
+    float *weights, *y;
+    long double *z; /* [ROWS, F] */
+};
+
+static void check(int rc, const struct lc_err *err)
+{
+    if (rc != LC_OK)
+        fail_msg("%s", err->msg);
+}
+
+static float uniform(uint64_t stream, int64_t i)
+{
+    return (float)((double)(lc_random_bits(11, stream, (uint64_t)i) >> 11) * 0x1p-52 - 1.0);
+}
+
+/* Within 2^-64 of the products' magnitude: 24-bit factors have exact products here. */
+static long double product(const struct lc_sae *sae, const float *y, int64_t feature)
+{
+    const float *w = sae->encoder + feature * sae->shape.width;
+    long double sum = 0.0L;
+
+    for (int64_t j = 0; j < sae->shape.width; j++)
+        sum += (long double)w[j] * ((long double)y[j] - (long double)sae->shift[j]);
+    return sum;
+}
+
+static double level_of(const struct lc_sae *sae, int64_t feature, double theta)
+{
+    return fmax(theta, (double)sae->cut[feature]);
+}
+
+/* The bias that brings feature i to within a few units in the last place of its level at row i mod ROWS. */
+static float tuned_bias(const struct bench *b, int64_t i, double theta, double mark)
+{
+    const float *y = b->y + i % ROWS * b->sae.shape.width;
+    double level = level_of(&b->sae, i, i % 3 == 0 ? mark : theta);
+    float bias = (float)((long double)level - product(&b->sae, y, i));
+
+    for (int64_t k = i / ROWS % 4; k > 0; k--)
+        bias = nextafterf(bias, i % 2 ? INFINITY : -INFINITY);
+    return bias;
+}
+
+static void bench_init(struct bench *b, int64_t features, int64_t width, int jump, double theta, double mark)
+{
+    struct lc_sae_shape shape = {.kind = "test", .features = features, .width = width};
+    struct lc_err err = LC_ERR_INIT;
+
+    check(LC_ALLOC(&b->weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
+    check(LC_ALLOC(&b->y, ROWS * width, "rows", &err), &err);
+    check(LC_ALLOC(&b->z, ROWS * features, "values", &err), &err);
+    lc_sae_bind(&b->sae, &shape, 0, b->weights);
+    for (int64_t i = 0; i < ROWS * width; i++)
+        b->y[i] = 3.0f * uniform(1, i);
+    for (int64_t i = 0; i < features * width; i++)
+        b->sae.encoder[i] = uniform(2, i);
+    for (int64_t j = 0; j < width; j++)
+        b->sae.shift[j] = 0.3f * uniform(3, j);
+    for (int64_t i = 0; i < features; i++) {
+        double norm = 0.0;
+        for (int64_t j = 0; j < width; j++)
+            norm += (double)b->sae.encoder[i * width + j] * (double)b->sae.encoder[i * width + j];
+        b->sae.norm[i] = (float)(sqrt(norm) * 1.000001);
+        b->sae.cut[i] = jump ? fmaxf(0.0f, 1.5f * uniform(4, i)) : 0.0f;
+        b->sae.encoder_bias[i] = tuned_bias(b, i, theta, mark);
+    }
+    for (int64_t r = 0; r < ROWS; r++)
+        for (int64_t i = 0; i < features; i++)
+            b->z[r * features + i] =
+                product(&b->sae, b->y + r * width, i) + (long double)b->sae.encoder_bias[i];
+}
+
+static void bench_release(struct bench *b)
+{
+    free(b->weights);
+    free(b->y);
+    free(b->z);
+}
+
+/* What lc_active_find() found in the first `rows` rows is what the long double values say, feature by
+ * feature. */
+static void compare(const struct bench *b, const struct lc_active *a, int64_t rows, double theta, double mark)
+{
+    int64_t features = b->sae.shape.features, k = 0;
+
+    assert_int_equal(a->rows, rows);
+    for (int64_t r = 0; r < rows; r++) {
+        assert_int_equal(a->indptr[r], k);
+        for (int64_t i = 0; i < features; i++) {
+            long double z = b->z[r * features + i];
+            if (!(z > (long double)level_of(&b->sae, i, theta)))
+                continue;
+            if (k >= a->indptr[rows] || a->feature[k] != i)
+                fail_msg("row %lld: feature %lld is missing: z - level = %Lg", (long long)r, (long long)i,
+                         z - (long double)level_of(&b->sae, i, theta));
+            assert_int_equal(a->above[k], z > (long double)level_of(&b->sae, i, mark));
+            assert_true(fabsl((long double)a->activation[k] - z) < 1e-4L);
+            k++;
+        }
+    }
+    assert_int_equal(a->indptr[rows], k);
+}
+
+/* How often the straightforward float32 evaluation decides otherwise. */
+static int64_t float32_errors(const struct bench *b, double theta)
+{
+    int64_t errors = 0, d = b->sae.shape.width, features = b->sae.shape.features;
+
+    for (int64_t r = 0; r < ROWS; r++)
+        for (int64_t i = 0; i < features; i++) {
+            float z = 0.0f;
+            double level = level_of(&b->sae, i, theta);
+            for (int64_t j = 0; j < d; j++)
+                z += b->sae.encoder[i * d + j] * (b->y[r * d + j] - b->sae.shift[j]);
+            z += b->sae.encoder_bias[i];
+            errors += (z > (float)level) != (b->z[r * features + i] > (long double)level);
+        }
+    return errors;
+}
+
+struct trial {
+    int64_t features, width;
+    int jump;
+    double theta, mark;
+};
+
+static void run_trial(const struct trial *t, int64_t rows_step)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_active a;
+    struct bench b;
+    int64_t wrong;
+
+    bench_init(&b, t->features, t->width, t->jump, t->theta, t->mark);
+    wrong = float32_errors(&b, t->theta);
+    check(lc_active_init(&a, ROWS, t->width, &err), &err);
+    for (int64_t rows = 1; rows <= ROWS; rows += rows_step) {
+        check(lc_active_find(&a, &b.sae, b.y, rows, t->theta, t->mark, &err), &err);
+        compare(&b, &a, rows, t->theta, t->mark);
+    }
+    print_message(
+        "F %lld D %lld%s theta %g mark %g: %lld decisions in float64; plain float32 is wrong %lld times\n",
+        (long long)t->features, (long long)t->width, t->jump ? " with cuts" : "", t->theta, t->mark,
+        (long long)a.rechecked, (long long)wrong);
+    assert_true(a.rechecked > 0);
+    if (t->features >= 3000)
+        assert_true(wrong > 100);
+    lc_active_release(&a);
+    bench_release(&b);
+}
+
+static void values_near_the_threshold(void **state)
+{
+    static const struct trial trial[] = {
+        {3000, 64, 0, 0.2, 0.2}, {3000, 64, 0, 0.0, 0.2}, {3000, 64, 0, 1.0, 1.0},  {3000, 64, 1, 0.2, 0.2},
+        {3000, 64, 1, 0.0, 0.5}, {3000, 64, 1, 0.3, 1.0}, {3000, 512, 1, 0.2, 0.4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof trial / sizeof trial[0]; i++)
+        run_trial(&trial[i], i < 1 ? 1 : 23);
+}
+
+/* Panels and strips that are not full; widths down to one. */
+static void odd_sizes(void **state)
+{
+    static const int64_t features[] = {1, 7, 63, 64, 65, 511, 512, 513, 1025}, width[] = {1, 2, 3, 17, 100};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof features / sizeof features[0]; i++)
+        for (size_t j = 0; j < sizeof width / sizeof width[0]; j++) {
+            struct trial t = {features[i], width[j], (i + j) % 2 == 1, 0.25, 0.5};
+            run_trial(&t, 9);
+        }
+}
+
+/* z = theta exactly, in numbers that binary holds: not active, since the rule is strict. One unit more is
+ * active. */
+static void ties_are_not_active(void **state)
+{
+    enum { F = 130, D = 8 };
+    struct lc_sae_shape shape = {.kind = "test", .features = F, .width = D};
+    struct lc_err err = LC_ERR_INIT;
+    float y[D] = {1, 2, -1, 0.5f, 4, 0, 3, -2}, *weights;
+    struct lc_active a;
+    struct lc_sae sae;
+
+    (void)state;
+    check(LC_ALLOC(&weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
+    lc_sae_bind(&sae, &shape, 0, weights);
+    for (int64_t i = 0; i < F; i++) {
+        double dot = 0.0;
+        for (int64_t j = 0; j < D; j++) {
+            sae.encoder[i * D + j] = (float)((i * 7 + j * 5) % 9 - 4) / 8.0f;
+            dot += (double)sae.encoder[i * D + j] * (double)y[j];
+        }
+        sae.norm[i] = 3.0f;
+        sae.cut[i] = i % 2 ? 0.5f : 0.0f; /* the level from the cut or from theta */
+        sae.encoder_bias[i] = (float)(0.5 - dot);
+        if (i % 3 == 0)
+            sae.encoder_bias[i] = nextafterf(sae.encoder_bias[i], INFINITY);
+    }
+    check(lc_active_init(&a, 1, D, &err), &err);
+    check(lc_active_find(&a, &sae, y, 1, 0.5, 0.5, &err), &err);
+    assert_int_equal(a.indptr[1], (F + 2) / 3);
+    for (int64_t k = 0; k < a.indptr[1]; k++)
+        assert_int_equal(a.feature[k], 3 * k);
+    lc_active_release(&a);
+    free(weights);
+}
+
+/* One workspace serves SAEs of other sizes, from nothing active to everything. */
+static void a_workspace_is_used_again(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_active a;
+    struct bench small, large;
+
+    (void)state;
+    bench_init(&small, 100, 5, 0, 0.2, 0.2);
+    bench_init(&large, 3000, 64, 0, 0.2, 0.2);
+    check(lc_active_init(&a, ROWS, 64, &err), &err);
+    check(lc_active_find(&a, &large.sae, large.y, ROWS, 1e6, 1e6, &err), &err);
+    assert_int_equal(a.indptr[ROWS], 0);
+    check(lc_active_find(&a, &small.sae, small.y, 3, 0.2, 0.2, &err), &err);
+    compare(&small, &a, 3, 0.2, 0.2);
+    for (int64_t i = 0; i < 3000; i++) {
+        large.sae.encoder_bias[i] += 1000.0f;
+        for (int64_t r = 0; r < ROWS; r++)
+            large.z[r * 3000 + i] =
+                product(&large.sae, large.y + r * 64, i) + (long double)large.sae.encoder_bias[i];
+    }
+    check(lc_active_find(&a, &large.sae, large.y, ROWS, 0.2, 0.2, &err), &err);
+    assert_int_equal(a.indptr[ROWS], 3000 * ROWS);
+    check(lc_active_find(&a, &small.sae, small.y, ROWS, 0.2, 0.2, &err), &err);
+    compare(&small, &a, ROWS, 0.2, 0.2);
+    lc_active_release(&a);
+    bench_release(&small);
+    bench_release(&large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_near_the_threshold),
+        cmocka_unit_test(odd_sizes),
+        cmocka_unit_test(ties_are_not_active),
+        cmocka_unit_test(a_workspace_is_used_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
