@@ -176,23 +176,59 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
     return LC_OK;
 }
 
+static void print_error(const struct lc_err *err)
+{
+    fprintf(stderr, "lightcone: %s: %s\n", lc_rc_text(err->code), err->msg);
+}
+
+/* The command that the first word names; NULL when none does. */
+static const struct command *command_of(int argc, char **argv)
+{
+    if (argc < 2)
+        return NULL;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return find_command("help");
+    return find_command(argv[1]);
+}
+
 static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *err)
 {
     static struct arguments a;
-    const char *name = argc > 1 ? argv[1] : NULL;
-    const struct command *c;
+    const struct command *c = command_of(argc, argv);
 
-    if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0))
-        name = "help";
-    c = name ? find_command(name) : NULL;
     if (!c)
         return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands", argc > 1 ? "no command '" : "no command given",
                        argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");
     if (parse_arguments(&a, c, argc, argv, err) != LC_OK)
         return err->code;
-    if (!c->collective && par->rank != 0)
-        return LC_OK;
     return c->act(par, &a, err);
+}
+
+static void act_together(int argc, char **argv, struct lc_err *err)
+{
+    struct lc_comm par;
+
+    MPI_Init(&argc, &argv);
+    if (lc_comm_init(&par, MPI_COMM_WORLD, err) == LC_OK) {
+        act(&par, argc, argv, err);
+        lc_comm_agree(&par, err);
+    }
+    if (err->code != LC_OK && par.rank == 0)
+        print_error(err);
+    lc_comm_release(&par);
+    MPI_Finalize();
+}
+
+/* Commands that only read run without MPI, which need not start on a login node. */
+static void act_alone(int argc, char **argv, struct lc_err *err)
+{
+    const struct lc_comm par = {.comm = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leader = MPI_COMM_NULL, .size = 1, .node_size = 1};
+
+    act(&par, argc, argv, err);
+    if (fflush(stdout) != 0)
+        LC_FAIL(err, LC_E_IO, "standard output: %s", strerror(errno));
+    if (err->code != LC_OK)
+        print_error(err);
 }
 
 /* OpenBLAS chooses its kernels while it is loaded, before main: to choose again, the program starts itself again. */
@@ -215,7 +251,7 @@ static int exit_status(int code)
 int main(int argc, char **argv)
 {
     struct lc_err err = LC_ERR_INIT;
-    struct lc_comm par;
+    const struct command *c = command_of(argc, argv);
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("lightcone " LIGHTCONE_VERSION "\n");
@@ -224,14 +260,9 @@ int main(int argc, char **argv)
     repair_blas(argv);
     lc_blas_single_thread();
     signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write(), with a message */
-    MPI_Init(&argc, &argv);
-    if (lc_comm_init(&par, MPI_COMM_WORLD, &err) == LC_OK) {
-        act(&par, argc, argv, &err);
-        lc_comm_agree(&par, &err);
-    }
-    if (err.code != LC_OK && par.rank == 0)
-        fprintf(stderr, "lightcone: %s: %s\n", lc_rc_text(err.code), err.msg);
-    lc_comm_release(&par);
-    MPI_Finalize();
+    if (c && !c->collective)
+        act_alone(argc, argv, &err);
+    else
+        act_together(argc, argv, &err);
     return exit_status(err.code);
 }

@@ -2,6 +2,9 @@
 # test_bad_input.sh - every kind of bad input gives one message that names what is wrong, a status, and no result.
 # The cases are bad_input.table, a row each; $1 narrows them to names that contain it. Afterwards bits of the demo's
 # files are flipped at fixed places: whatever they are, the program answers with a result or with one message.
+#
+# The table calls the functions below by name, and each case is a shell of its own, which exits with its failures.
+# shellcheck disable=SC2317,SC2030,SC2031
 set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
@@ -21,12 +24,14 @@ yaml() { printf '%s\n' "$@" >>"$config"; }
 # own FILE - a copy that may be written: the case's files are links
 own() { cp "$1" "$1.own" && mv "$1.own" "$1"; }
 # put FILE FORMAT - the whole file, printf's escapes allowed
+# shellcheck disable=SC2059 # the format is the file
 put() { rm -f "$1" && printf -- "$2" >"$1"; }
 # edit FILE SCRIPT - with sed, byte by byte; must change something
 edit() { cp "$1" before && LC_ALL=C sed -i "$2" "$1" && ! cmp -s before "$1" && rm before; }
 # cut_to FILE BYTES
 cut_to() { own "$1" && truncate -s "$2" "$1"; }
 # poke FILE OFFSET FORMAT - overwrite bytes; an offset below 0 counts from the end
+# shellcheck disable=SC2059 # the format is the bytes
 poke() {
     own "$1"
     at=$2

@@ -136,6 +136,14 @@ says stdout resid_out_layer1
 status 'report into a file' 1 "$LIGHTCONE" report made/deep/q.h5 -o corpus.txt
 says stderr corpus.txt
 
+if [ -c /dev/full ]; then
+    checks=$((checks + 1)) name='help into a full device'
+    "$LIGHTCONE" help >/dev/full 2>stderr
+    got=$?
+    [ "$got" -eq 1 ] || fail "$name: status $got, expected 1"
+    says stderr 'standard output: No space left'
+fi
+
 # --- a run that is told to stop: status 1, one message, no result ------------------------------------------------------
 # stop_run NAME SIGNAL COMMAND... - start it, wait until the corpus is in tokens (the weights come next), and signal
 stop_run() {

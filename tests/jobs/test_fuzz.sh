@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_fuzz.sh - a short run of every fuzz target (SECONDS=10 each); skipped where clang's fuzzer is not installed.
+# test_fuzz.sh - a short run of every fuzz target (FUZZ_SECONDS=10 each); skipped where clang's fuzzer is not installed.
 set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
@@ -16,5 +16,5 @@ for target in tests/fuzz/fuzz_*.c; do
     checks=$((checks + 1)) name=${target#*fuzz_}
     [ -d "tests/fuzz/corpus/${name%.c}" ] || fail "$target has no corpus"
 done
-make --no-print-directory -j2 fuzz FUZZ_CC="$clang" SECONDS="${SECONDS:-10}" || fail 'fuzz targets'
+make --no-print-directory -j2 fuzz FUZZ_CC="$clang" SECONDS="${FUZZ_SECONDS:-10}" || fail 'fuzz targets'
 conclude
