@@ -11,8 +11,8 @@
 
 extern const struct lc_job lc_job_influence;
 
-enum { UNIT_WINDOWS = 2 };   /* a forward pass and an encoder product serve this many windows */
-enum { CHUNK_ROWS = 512 };   /* seeds x positions that descend together: products at full speed, buffers in cache */
+enum { UNITS_WANTED = 64, UNIT_WINDOWS_MOST = 8 };
+enum { CHUNK_ROWS = 1024 };  /* seeds x positions that descend together: products at full speed, buffers in cache */
 
 /* What a seed is for. */
 struct purpose {
@@ -59,10 +59,12 @@ static struct lc_needs needs(const struct lc_config *config)
     return (struct lc_needs){.decoder = config->token_reconstruction, .selection = 1};
 }
 
-static int64_t unit_windows(const struct lc_config *config)
+/* A product with the encoder reads all its weights, so one should serve several windows where there are many. */
+static int64_t unit_windows(const struct lc_study *study)
 {
-    (void)config;
-    return UNIT_WINDOWS;
+    int64_t windows = study->windows.count / UNITS_WANTED;
+
+    return windows < 1 ? 1 : windows > UNIT_WINDOWS_MOST ? UNIT_WINDOWS_MOST : windows;
 }
 
 static void end(void *arg)

@@ -34,9 +34,9 @@ static struct lc_needs needs(const struct lc_config *config)
     return (struct lc_needs){.keep_short = 1};
 }
 
-static int64_t unit_windows(const struct lc_config *config)
+static int64_t unit_windows(const struct lc_study *study)
 {
-    int64_t windows = UNIT_TOKENS / config->windows.length;
+    int64_t windows = UNIT_TOKENS / study->config.windows.length;
 
     return windows > 0 ? windows : 1;
 }

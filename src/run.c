@@ -312,7 +312,7 @@ static int run_study(struct run *run, struct lc_err *err)
     int64_t each = run->study.config.unit_windows;
     int rc, begun;
 
-    run->cut = cut_units(&run->study, each > 0 ? each : run->job->unit_windows(&run->study.config));
+    run->cut = cut_units(&run->study, each > 0 ? each : run->job->unit_windows(&run->study));
     run->job->begin(&run->state, &run->study, run->cut.each, err);
     begun = err->code == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));

@@ -17,7 +17,8 @@ struct lc_handout {
 };
 
 /* Run all units, each once, on some rank. The first failure stops the hand-out; all ranks return the same error.
- * A rank asks for its next unit before it begins the present one, so that it does not wait for rank 0. Collective. */
+ * A rank asks for its next unit before it begins the present one, so that it does not wait for rank 0; the last units
+ * go to ranks that are idle. Collective. */
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err);
 
 /* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED. */

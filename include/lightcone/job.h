@@ -21,8 +21,8 @@ struct lc_job {
     const char *name;    /* `job:` in the YAML */
     const char *summary; /* one line, for help */
     struct lc_needs (*needs)(const struct lc_config *config);
-    /* Windows of a full unit, from the configuration alone. */
-    int64_t (*unit_windows)(const struct lc_config *config);
+    /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. */
+    int64_t (*unit_windows)(const struct lc_study *study);
     /* This rank's empty accumulators and workspace. end() follows exactly when it succeeds. */
     int (*begin)(void **state, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
     /* Add one unit to the accumulators. */

@@ -1,12 +1,15 @@
-/* handout.c - the coordinator. A worker sends one request for every unit it wants and gets one answer to each: a unit, or
- * NONE once there are no more; after NONE it asks no more. */
+/* handout.c - the coordinator. A worker asks for its next unit when it begins one, and says so when it has nothing left to
+ * do; each ask gets one answer, a unit or NONE, and after NONE it leaves. While there are plenty of units an ask is
+ * answered at once, so that nobody waits; the last ones go to whoever is idle, so that none lies waiting behind another. */
 #include "lightcone/handout.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { TAG_REQUEST = 1, TAG_ANSWER = 2 };
+enum { TAG_WORD = 1, TAG_ANSWER = 2 };
 enum { NONE = -1 };
+enum { ASKS = 1, IDLE = 2, FINISHED = 4, FAILED = 8, LEAVES = 16 }; /* what a worker's word says, as bits */
 enum { FEW_RANKS = 8 }; /* up to here rank 0 works too */
 
 static volatile sig_atomic_t caught;
@@ -39,7 +42,8 @@ struct coordinator {
     const struct lc_comm *par;
     const struct lc_handout *h;
     int64_t next, done;
-    int dismissed; /* workers that have had NONE */
+    int left;      /* workers that have said their last word */
+    char *owed;    /* [size] 1 where an ask is not answered yet */
     int stopped;
 };
 
@@ -50,21 +54,31 @@ static void report(struct coordinator *c)
         c->h->progress(c->h->progress_arg, c->done, c->h->units);
 }
 
-/* A request carries: units finished since the last one (0 or 1), or -1 for a failure. */
-static void answer(struct coordinator *c, const MPI_Status *status)
+static void answer(struct coordinator *c, int worker)
 {
-    int64_t request, unit = NONE;
+    int64_t unit = NONE;
 
-    MPI_Recv(&request, 1, MPI_INT64_T, status->MPI_SOURCE, TAG_REQUEST, c->par->comm, MPI_STATUS_IGNORE);
-    if (request < 0)
-        c->stopped = 1;
-    else if (request > 0)
-        report(c);
     if (!c->stopped && c->next < c->h->units)
         unit = c->next++;
-    else
-        c->dismissed++;
-    MPI_Send(&unit, 1, MPI_INT64_T, status->MPI_SOURCE, TAG_ANSWER, c->par->comm);
+    c->owed[worker] = 0;
+    MPI_Send(&unit, 1, MPI_INT64_T, worker, TAG_ANSWER, c->par->comm);
+}
+
+static void hear(struct coordinator *c, const MPI_Status *status)
+{
+    int worker = status->MPI_SOURCE, word;
+
+    MPI_Recv(&word, 1, MPI_INT, worker, TAG_WORD, c->par->comm, MPI_STATUS_IGNORE);
+    if (word & FAILED)
+        c->stopped = 1;
+    if (word & FINISHED)
+        report(c);
+    if (word & LEAVES)
+        c->left++;
+    if (word & ASKS)
+        c->owed[worker] = 1;
+    if (c->owed[worker] && (word & IDLE || c->stopped || c->h->units - c->next >= c->par->size))
+        answer(c, worker);
 }
 
 static void serve_waiting(void *arg)
@@ -73,11 +87,11 @@ static void serve_waiting(void *arg)
     MPI_Status status;
     int waiting = 1;
 
-    while (c->dismissed < c->par->size - 1) {
-        MPI_Iprobe(MPI_ANY_SOURCE, TAG_REQUEST, c->par->comm, &waiting, &status);
+    while (c->left < c->par->size - 1) {
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, &status);
         if (!waiting)
             return;
-        answer(c, &status);
+        hear(c, &status);
     }
 }
 
@@ -96,56 +110,64 @@ static void coordinate(struct coordinator *c, struct lc_err *err)
         else
             report(c);
     }
-    while (c->dismissed < c->par->size - 1) {
-        MPI_Probe(MPI_ANY_SOURCE, TAG_REQUEST, c->par->comm, &status);
+    while (c->left < c->par->size - 1) {
+        MPI_Probe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &status);
         if (check_signal(err) != LC_OK)
             c->stopped = 1;
-        answer(c, &status);
+        hear(c, &status);
     }
 }
 
-static int64_t ask(const struct lc_comm *par, int64_t request)
+static void say(const struct lc_comm *par, int word)
+{
+    MPI_Send(&word, 1, MPI_INT, 0, TAG_WORD, par->comm);
+}
+
+static int64_t ask_and_wait(const struct lc_comm *par, int word)
 {
     int64_t unit;
 
-    MPI_Send(&request, 1, MPI_INT64_T, 0, TAG_REQUEST, par->comm);
+    say(par, ASKS | IDLE | word);
     MPI_Recv(&unit, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, MPI_STATUS_IGNORE);
     return unit;
 }
 
 static void labour(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
-    int64_t unit = ask(par, 0), next, finished = 0;
-    MPI_Request answered;
+    int64_t unit = ask_and_wait(par, 0), next;
+    int finished = 0, answered;
+    MPI_Request request;
 
     while (unit != NONE) {
-        MPI_Irecv(&next, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, &answered);
-        MPI_Send(&finished, 1, MPI_INT64_T, 0, TAG_REQUEST, par->comm);
+        MPI_Irecv(&next, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, &request);
+        say(par, ASKS | finished);
         if (check_signal(err) == LC_OK)
             h->work(h->arg, unit, NULL, NULL, err);
-        MPI_Wait(&answered, MPI_STATUS_IGNORE);
-        finished = 1;
-        if (err->code != LC_OK) {
-            while (next != NONE)
-                next = ask(par, -1);
-            return;
-        }
+        finished = FINISHED;
+        MPI_Test(&request, &answered, MPI_STATUS_IGNORE);
+        if (!answered || err->code != LC_OK)
+            say(par, err->code == LC_OK ? IDLE : IDLE | FAILED);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+        while (err->code != LC_OK && next != NONE)
+            next = ask_and_wait(par, FAILED);
         unit = next;
     }
+    say(par, err->code == LC_OK ? LEAVES | finished : LEAVES | FAILED);
 }
 
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
     struct coordinator c = {.par = par, .h = h};
 
+    LC_ALLOC(&c.owed, par->size, "hand-out", err);
+    if (lc_comm_agree(par, err) != LC_OK)
+        goto done;
     if (par->rank == 0)
         coordinate(&c, err);
     else
         labour(par, h, err);
-    if (lc_comm_agree(par, err) != LC_OK)
-        return err->code;
-    /* no request follows a worker's last unit, so rank 0 hears of it only here */
-    if (par->rank == 0 && h->progress && c.done < h->units)
-        h->progress(h->progress_arg, h->units, h->units);
-    return LC_OK;
+    lc_comm_agree(par, err);
+done:
+    free(c.owed);
+    return err->code;
 }
