@@ -140,15 +140,33 @@ done:
     return rc;
 }
 
+/* Seeds that descend together: as configured, and no more than memory_per_rank has room for. */
+static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *out, struct lc_err *err)
+{
+    const struct lc_config *config = &study->config;
+    int64_t length = lc_influence_length(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
+    int64_t chunk = config->unit_features ? config->unit_features : (CHUNK_ROWS + length - 1) / length;
+
+    while (config->memory_per_rank > 0 && chunk > 1 &&
+           bytes + lc_backward_bytes(&study->model, chunk, length) > config->memory_per_rank)
+        chunk--;
+    *out = chunk;
+    bytes += lc_backward_bytes(&study->model, chunk, length);
+    if (config->memory_per_rank > 0 && bytes > config->memory_per_rank)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'memory_per_rank' is %lld bytes; the passes over windows of %lld need at least %lld",
+                       config->source, (long long)config->memory_per_rank, (long long)length, (long long)bytes);
+    return LC_OK;
+}
+
 static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
-    int64_t length = lc_influence_length(study), d = study->model.shape.width;
-    int64_t chunk = study->config.unit_features ? study->config.unit_features : (CHUNK_ROWS + length - 1) / length;
+    int64_t length = lc_influence_length(study), d = study->model.shape.width, chunk = 0;
     struct state *s = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&s, 1, "influence", err));
     s->study = study;
+    LC_TRY(rc, chunk_seeds(study, windows, &chunk, err));
     LC_TRY(rc, list_positions(s, err));
     LC_TRY(rc, begin_sites(s, windows * s->positions, err));
     LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "influence", err));

@@ -56,12 +56,23 @@ static void end(void *arg)
     free(s);
 }
 
+static int check_memory(const struct lc_study *study, int64_t rows, int64_t length, struct lc_err *err)
+{
+    int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
+
+    if (limit > 0 && bytes > limit)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
+                       study->config.source, (long long)limit, (long long)rows, (long long)bytes);
+    return LC_OK;
+}
+
 static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = study->config.windows.length + (study->bos >= 0);
     struct state *s = NULL;
     int rc;
 
+    LC_TRY(rc, check_memory(study, windows * length, length, err));
     LC_TRY(rc, LC_ALLOC(&s, 1, "sparsity", err));
     s->study = study;
     LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "sparsity", err));

@@ -33,6 +33,8 @@ struct lc_forward {
 int lc_forward_init(struct lc_forward *f, const struct lc_model *model, int64_t room, int64_t context, int keep,
                     struct lc_err *err);
 void lc_forward_release(struct lc_forward *f);
+/* Bytes that lc_forward_init() would take. */
+int64_t lc_forward_bytes(const struct lc_model *model, int64_t room, int64_t context, int keep);
 
 /* Run W windows of T tokens (token[W T], every id below V). Afterwards lc_forward_site(f, layer) is the residual
  * stream after block `layer`. LC_E_NUMERIC names the layer and position of the first value that is not finite. */
@@ -59,6 +61,8 @@ struct lc_backward {
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
                      struct lc_err *err);
 void lc_backward_release(struct lc_backward *b);
+/* Bytes that lc_backward_init() would take. */
+int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context);
 
 /* Carry `count` seeds, ordered by layer from the deepest to the shallowest, down to the embedding of window `window` of the last
  * lc_forward_run() with keep, read out at `position`. `breathe` (may be NULL) is called between blocks. */

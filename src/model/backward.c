@@ -43,26 +43,44 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .n = n};
 }
 
+enum { PARTS = 9 };
+
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context);
+
+/* Floats of every part of the workspace, in the order of the pointers in struct lc_backward. */
+static void part_sizes(int64_t size[PARTS], const struct lc_model_shape *s, int64_t room, int64_t context)
+{
+    int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
+    const int64_t exact[PARTS] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores,
+                                  own_parts_size(s, room, context)};
+
+    for (int i = 0; i < PARTS; i++)
+        size[i] = (exact[i] + 15) / 16 * 16;
+}
+
+int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context)
+{
+    int64_t size[PARTS], total = 0;
+
+    part_sizes(size, &model->shape, room, context);
+    for (int i = 0; i < PARTS; i++)
+        total += size[i];
+    return total * (int64_t)sizeof(float);
+}
 
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
                      struct lc_err *err)
 {
-    const struct lc_model_shape *s = &model->shape;
-    int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
-    int64_t size[] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores,
-                      own_parts_size(s, room, context)};
-    float **part[] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own};
-    int64_t total = 0;
+    float **part[PARTS] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own};
+    int64_t size[PARTS];
     float *next;
 
     *b = (struct lc_backward){.model = model, .room = room, .context = context};
-    for (int i = 0; i < 9; i++)
-        total += size[i] = (size[i] + 15) / 16 * 16;
-    if (LC_ALLOC(&b->storage, total, "backward pass", err) != LC_OK)
+    if (lc_alloc((void **)&b->storage, lc_backward_bytes(model, room, context), 1, "backward pass", err) != LC_OK)
         return err->code;
+    part_sizes(size, &model->shape, room, context);
     next = b->storage;
-    for (int i = 0; i < 9; next += size[i++])
+    for (int i = 0; i < PARTS; next += size[i++])
         *part[i] = next;
     return LC_OK;
 }

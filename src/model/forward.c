@@ -34,7 +34,7 @@ static void lay_out(struct lc_forward *f, struct carve *c)
     f->hidden = carve(c, n * s->hidden);
     f->rotation = carve(c, f->context * (s->rotary + 2));
     for (int64_t l = 0; l < traces; l++) {
-        struct lc_block_trace *t = &f->trace[l];
+        struct lc_block_trace none, *t = f->trace ? &f->trace[l] : &none;
         t->qkv = carve(c, n * 3 * d);
         t->attention = carve(c, n * s->heads * f->context);
         if (!f->keep)
@@ -45,8 +45,15 @@ static void lay_out(struct lc_forward *f, struct carve *c)
         t->rstd2 = s->parallel ? t->rstd1 : carve(c, n);
         t->slope = carve(c, n * s->hidden);
     }
-    for (int64_t l = traces; l < f->model->depth; l++)
-        f->trace[l] = f->trace[0];
+}
+
+int64_t lc_forward_bytes(const struct lc_model *model, int64_t room, int64_t context, int keep)
+{
+    struct lc_forward f = {.model = model, .room = room, .context = context, .keep = keep};
+    struct carve c = {0};
+
+    lay_out(&f, &c);
+    return c.used * (int64_t)sizeof *f.storage;
 }
 
 int lc_forward_init(struct lc_forward *f, const struct lc_model *model, int64_t room, int64_t context, int keep,
@@ -57,10 +64,11 @@ int lc_forward_init(struct lc_forward *f, const struct lc_model *model, int64_t 
 
     *f = (struct lc_forward){.model = model, .room = room, .context = context, .keep = keep};
     LC_TRY(rc, LC_ALLOC(&f->trace, model->depth, "block traces", err));
+    LC_TRY(rc, lc_alloc((void **)&f->storage, lc_forward_bytes(model, room, context, keep), 1, "forward pass", err));
+    c.at = f->storage;
     lay_out(f, &c);
-    LC_TRY(rc, LC_ALLOC(&f->storage, c.used, "forward pass", err));
-    c = (struct carve){.at = f->storage};
-    lay_out(f, &c);
+    for (int64_t l = 1; !keep && l < model->depth; l++)
+        f->trace[l] = f->trace[0]; /* nothing is kept: all blocks write to the same place */
     lc_rotary_table(f->rotation, &model->shape, context);
 done:
     if (rc != LC_OK)

@@ -36,7 +36,7 @@ row() { # label, job, amount of work, its unit, options of lightcone run...
 }
 
 echo "$RANKS ranks, float32, T = 64 (influence) and 128 (sparsity), six sites, threshold 0.2"
-row "features" influence 16 s/window
-row "features and reconstruction" influence 16 s/window --set 'token_vector=[reconstruction]'
+row "features" influence 32 s/window
+row "features and reconstruction" influence 32 s/window --set 'token_vector=[reconstruction]'
 row "features and residual" influence 2 s/window --set 'token_vector=[residual]' --set windows.count=2 --set unit.windows=1
 row "sparsity" sparsity 8192 tokens/s
