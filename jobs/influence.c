@@ -36,8 +36,7 @@ struct state {
     int32_t *token;
     float *unit_seed;               /* [D, D] identity, for `residual` */
     float *rows;                    /* [readouts of a unit, D] */
-    int64_t *position;              /* [positions] readouts of a window, ascending */
-    int64_t positions;
+    struct lc_readouts readouts;
     struct lc_seed *seed;           /* of one readout: all sites, deepest first */
     struct purpose *purpose;
     int64_t seeds, seed_room;
@@ -48,11 +47,6 @@ struct state {
     struct readout now;
     double flop;
 };
-
-int64_t lc_influence_length(const struct lc_study *study)
-{
-    return study->config.windows.length + (study->bos >= 0);
-}
 
 static struct lc_needs needs(const struct lc_config *config)
 {
@@ -86,7 +80,7 @@ static void end(void *arg)
     free(s->token);
     free(s->unit_seed);
     free(s->rows);
-    free(s->position);
+    free(s->readouts.position);
     free(s->seed);
     free(s->purpose);
     free(s->gradient);
@@ -97,25 +91,18 @@ static void end(void *arg)
     free(s);
 }
 
-/* Readout positions of a window as the model runs it. */
-static int list_positions(struct state *s, struct lc_err *err)
+static int list_readouts(struct lc_readouts *out, const struct lc_study *study, struct lc_err *err)
 {
-    const struct lc_config *config = &s->study->config;
-    int64_t length = lc_influence_length(s->study), bos = s->study->bos >= 0;
+    const struct lc_config *config = &study->config;
+    const struct lc_int_list *listed = &config->readout_positions;
+    int64_t length = config->windows.length, bos = study->bos >= 0;
 
-    s->positions = config->readout == LC_READOUT_LAST ? 1
-                   : config->readout == LC_READOUT_ALL ? length - bos
-                                                       : config->readout_positions.count;
-    if (LC_ALLOC(&s->position, s->positions, "readouts", err) != LC_OK)
+    out->count = config->readout == LC_READOUT_LAST ? 1 : config->readout == LC_READOUT_ALL ? length : listed->count;
+    if (LC_ALLOC(&out->position, out->count, "readouts", err) != LC_OK)
         return err->code;
-    for (int64_t i = 0; i < s->positions; i++) {
-        int64_t p = config->readout == LC_READOUT_LAST ? config->windows.length - 1
-                    : config->readout == LC_READOUT_ALL ? i
-                                                        : config->readout_positions.value[i];
-        if (p < 0 || p >= config->windows.length)
-            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'readout': position %lld is outside a window of %lld tokens",
-                           config->source, (long long)p, (long long)config->windows.length);
-        s->position[i] = p + bos;
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t p = config->readout == LC_READOUT_LAST ? length - 1 : config->readout == LC_READOUT_ALL ? i : listed->value[i];
+        out->position[i] = p + bos;
     }
     return LC_OK;
 }
@@ -123,7 +110,7 @@ static int list_positions(struct state *s, struct lc_err *err)
 static int begin_sites(struct state *s, int64_t rows, struct lc_err *err)
 {
     const struct lc_study *study = s->study;
-    int64_t length = lc_influence_length(study);
+    int64_t length = lc_study_longest_run(study);
     int rc = LC_OK;
 
     LC_TRY(rc, LC_ALLOC(&s->active, study->sites, "influence", err));
@@ -144,7 +131,7 @@ done:
 static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *out, struct lc_err *err)
 {
     const struct lc_config *config = &study->config;
-    int64_t length = lc_influence_length(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
+    int64_t length = lc_study_longest_run(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
     int64_t chunk = config->unit_features ? config->unit_features : (CHUNK_ROWS + length - 1) / length;
 
     while (config->memory_per_rank > 0 && chunk > 1 &&
@@ -160,17 +147,17 @@ static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *o
 
 static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
-    int64_t length = lc_influence_length(study), d = study->model.shape.width, chunk = 0;
+    int64_t length = lc_study_longest_run(study), d = study->model.shape.width, chunk = 0;
     struct state *s = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&s, 1, "influence", err));
     s->study = study;
     LC_TRY(rc, chunk_seeds(study, windows, &chunk, err));
-    LC_TRY(rc, list_positions(s, err));
-    LC_TRY(rc, begin_sites(s, windows * s->positions, err));
+    LC_TRY(rc, list_readouts(&s->readouts, study, err));
+    LC_TRY(rc, begin_sites(s, windows * s->readouts.count, err));
     LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "influence", err));
-    LC_TRY(rc, LC_ALLOC(&s->rows, windows * s->positions * d, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&s->rows, windows * s->readouts.count * d, "influence", err));
     LC_TRY(rc, LC_ALLOC(&s->j, length, "influence", err));
     LC_TRY(rc, LC_ALLOC(&s->residual, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 1, err));
@@ -346,7 +333,7 @@ static void take_gradient(void *arg, int64_t k, const float *gradient, int64_t n
 static int observe_readout(struct state *s, const struct lc_unit *unit, int64_t w, int64_t row, struct lc_err *err)
 {
     const struct lc_study *study = s->study;
-    int64_t position = s->position[row % s->positions], n = position + 1;
+    int64_t position = s->readouts.position[row % s->readouts.count], n = position + 1;
 
     s->now = (struct readout){.window = unit->first + w, .position = position - (study->bos >= 0), .err = err};
     s->seeds = s->first = 0;
@@ -369,11 +356,11 @@ static int find_active(struct state *s, const struct lc_unit *unit, int64_t i, s
 {
     const struct lc_site *site = &s->study->site[i];
     const float *y = lc_forward_site(&s->forward, site->layer);
-    int64_t d = s->study->model.shape.width, rows = unit->count * s->positions;
+    int64_t d = s->study->model.shape.width, rows = unit->count * s->readouts.count;
     double threshold = s->study->config.threshold;
 
     for (int64_t row = 0; row < rows; row++)
-        memcpy(s->rows + row * d, y + (row / s->positions * s->forward.length + s->position[row % s->positions]) * d,
+        memcpy(s->rows + row * d, y + (row / s->readouts.count * s->forward.length + s->readouts.position[row % s->readouts.count]) * d,
                (size_t)d * sizeof *y);
     s->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)d;
     return lc_active_find(&s->active[i], &site->sae, s->rows, rows,
@@ -384,7 +371,7 @@ static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
 {
     struct state *s = arg;
     const struct lc_study *study = s->study;
-    int64_t length = lc_influence_length(study);
+    int64_t length = lc_study_longest_run(study);
     int rc;
 
     lc_study_tokens(study, unit->first, unit->count, s->token);
@@ -392,8 +379,8 @@ static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
     s->flop += lc_forward_flop(&study->model, unit->count * length, length);
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, find_active(s, unit, i, err));
-    for (int64_t row = 0; row < unit->count * s->positions; row++)
-        LC_TRY(rc, observe_readout(s, unit, row / s->positions, row, err));
+    for (int64_t row = 0; row < unit->count * s->readouts.count; row++)
+        LC_TRY(rc, observe_readout(s, unit, row / s->readouts.count, row, err));
 done:
     return rc;
 }
@@ -432,7 +419,7 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 {
     struct state *s = arg;
 
-    return lc_influence_write(s->study, s->site, r, err);
+    return lc_influence_write(s->study, &s->readouts, s->site, r, err);
 }
 
 static double flop(const void *arg)

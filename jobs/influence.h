@@ -15,11 +15,14 @@ struct lc_site_influence {
     struct lc_samples vector[LC_VECTORS];
 };
 
-/* Length of the longest run: T, and one more with a BOS. */
-int64_t lc_influence_length(const struct lc_study *study);
+/* The readout positions of every window as the model runs it (a BOS is position 0), ascending. */
+struct lc_readouts {
+    int64_t *position; /* owned */
+    int64_t count;
+};
 
 /* Write all groups of the job from merged accumulators (sorts them). */
-int lc_influence_write(const struct lc_study *study, struct lc_site_influence *site, struct lc_result *r,
-                       struct lc_err *err);
+int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
+                       struct lc_site_influence *site, struct lc_result *r, struct lc_err *err);
 
 #endif

@@ -317,7 +317,7 @@ static int write_site(const struct sink *to, const struct lc_study *study, const
     int rc;
 
     lc_samples_sort(&site->samples);
-    rc = feature_table_make(&t, site, features, lc_influence_length(study), study->config.features.min_samples, to->err);
+    rc = feature_table_make(&t, site, features, lc_study_longest_run(study), study->config.features.min_samples, to->err);
     if (rc != LC_OK)
         return rc;
     LC_TRY(rc, write_samples(to, &site->samples));
@@ -335,26 +335,17 @@ done:
     return rc;
 }
 
-static int readout_count(const struct lc_config *config)
+static int write_readouts(const struct lc_study *study, const struct lc_readouts *readouts, struct lc_result *r,
+                          struct lc_err *err)
 {
-    return config->readout == LC_READOUT_LAST ? 1
-           : config->readout == LC_READOUT_ALL ? (int)config->windows.length
-                                               : (int)config->readout_positions.count;
-}
-
-static int write_readouts(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    const struct lc_config *config = &study->config;
-    int64_t each = readout_count(config), count = each * study->windows.count, *window = NULL, *position = NULL;
+    int64_t count = readouts->count * study->windows.count, *window = NULL, *position = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&window, count, "readouts", err));
     LC_TRY(rc, LC_ALLOC(&position, count, "readouts", err));
     for (int64_t k = 0; k < count; k++) {
-        window[k] = k / each;
-        position[k] = config->readout == LC_READOUT_LAST ? config->windows.length - 1
-                      : config->readout == LC_READOUT_ALL ? k % each
-                                                          : config->readout_positions.value[k % each];
+        window[k] = k / readouts->count;
+        position[k] = readouts->position[k % readouts->count] - (study->bos >= 0);
     }
     LC_TRY(rc, lc_result_put(r, "readouts/window", NULL, &count, window, err));
     LC_TRY(rc, lc_result_put(r, "readouts/position", NULL, &count, position, err));
@@ -364,10 +355,10 @@ done:
     return rc;
 }
 
-int lc_influence_write(const struct lc_study *study, struct lc_site_influence *site, struct lc_result *r,
-                       struct lc_err *err)
+int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
+                       struct lc_site_influence *site, struct lc_result *r, struct lc_err *err)
 {
-    int rc = write_readouts(study, r, err);
+    int rc = write_readouts(study, readouts, r, err);
 
     for (int64_t i = 0; i < study->sites && rc == LC_OK; i++) {
         struct sink to = {.r = r, .site = study->site[i].name, .err = err};

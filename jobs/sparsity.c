@@ -68,7 +68,7 @@ static int check_memory(const struct lc_study *study, int64_t rows, int64_t leng
 
 static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
-    int64_t length = study->config.windows.length + (study->bos >= 0);
+    int64_t length = lc_study_longest_run(study);
     struct state *s = NULL;
     int rc;
 

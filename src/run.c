@@ -1,6 +1,5 @@
 /* run.c - the driver of every job: configuration, inputs, units, merging, the result file. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

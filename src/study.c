@@ -25,11 +25,6 @@ struct outline {
     struct site_outline site[];
 };
 
-static void site_name(char out[32], int64_t layer)
-{
-    snprintf(out, 32, "resid_out_layer%" PRId64, layer);
-}
-
 static int sae_is_there(const struct lc_config *config, int64_t layer)
 {
     struct lc_err ignored = LC_ERR_INIT;
@@ -156,9 +151,9 @@ static int bind(struct lc_study *s, const struct lc_comm *par, const struct outl
     int64_t depth = o->site[o->sites - 1].layer + 1, floats = lc_model_floats(&o->model, depth), at;
     int rc;
 
-    at = floats = (floats + 15) / 16 * 16;
+    at = floats;
     for (int64_t i = 0; i < o->sites; i++)
-        floats += (lc_sae_floats(&o->site[i].sae, o->decoder) + 15) / 16 * 16;
+        floats += lc_sae_floats(&o->site[i].sae, o->decoder);
     LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
     LC_TRY(rc, lc_shared_init(&s->stream, par, o->tokens * (int64_t)sizeof(int32_t), "token ids", err));
     if (LC_ALLOC(&s->site, o->sites, "sites", err) == LC_OK)
@@ -167,9 +162,9 @@ static int bind(struct lc_study *s, const struct lc_comm *par, const struct outl
     for (int64_t i = 0; i < o->sites; i++) {
         struct lc_site *site = &s->site[i];
         site->layer = o->site[i].layer;
-        site_name(site->name, site->layer);
+        lc_site_name(site->name, site->layer);
         lc_sae_bind(&site->sae, &o->site[i].sae, o->decoder, (float *)s->weights.data + at);
-        at += (lc_sae_floats(&o->site[i].sae, o->decoder) + 15) / 16 * 16;
+        at += lc_sae_floats(&o->site[i].sae, o->decoder);
     }
     s->sites = o->sites;
     s->token = s->stream.data;
@@ -249,6 +244,11 @@ void lc_study_close(struct lc_study *s)
 int64_t lc_study_run_length(const struct lc_study *s, int64_t window)
 {
     return s->windows.length[window] + (s->bos >= 0);
+}
+
+int64_t lc_study_longest_run(const struct lc_study *s)
+{
+    return s->config.windows.length + (s->bos >= 0);
 }
 
 void lc_study_tokens(const struct lc_study *s, int64_t first, int64_t count, int32_t *out)

@@ -32,10 +32,7 @@ int lc_path_is_folder(const char *path);
 /* mkdir -p. */
 int lc_folder_make(const char *path, struct lc_err *err);
 
-/* Write `size` bytes to path by way of path.partial, fsync and rename: readers see the old file or the new. */
+/* Write `size` bytes to path by way of path.PID.partial, fsync and rename: readers see the old file or the new. */
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err);
-
-/* rename(from, to) after fsync of the file, then fsync of the folder. */
-int lc_file_publish(const char *from, const char *to, struct lc_err *err);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#include "lightcone/err.h"
 
 /* C[m,n] = A[m,k] B[k,n] + beta C. */
 void lc_gemm_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,

@@ -39,6 +39,9 @@ int lc_reader_take(struct lc_reader *r, void *out, size_t size, struct lc_err *e
 int lc_mul_overflows(int64_t a, int64_t b, int64_t *out);
 int lc_add_overflows(int64_t a, int64_t b, int64_t *out);
 
+/* n rounded up to a multiple of 16 floats (64 bytes): parts of one allocation stay as aligned as the whole. */
+int64_t lc_aligned_floats(int64_t n);
+
 /* strdup that reports. */
 int lc_strdup(char **out, const char *text, struct lc_err *err);
 

@@ -45,7 +45,7 @@ struct lc_model {
 /* Read and check FOLDER/config.json: family, sizes, activation, rotary keys (old and new). */
 int lc_model_shape_read(struct lc_model_shape *shape, const char *folder, struct lc_err *err);
 
-/* Floats that the weights of `depth` blocks and the embedding take. */
+/* Floats that the weights of `depth` blocks and the embedding take; a multiple of 16. */
 int64_t lc_model_floats(const struct lc_model_shape *shape, int64_t depth);
 
 /* Point a model at a weight array of lc_model_floats() floats (borrowed; filled now or later by lc_model_load). */

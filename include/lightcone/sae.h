@@ -31,6 +31,7 @@ struct lc_sae {
  * normalisations other than none, transcoders and the like are refused by name. */
 int lc_sae_shape_read(struct lc_sae_shape *shape, const char *path, struct lc_err *err);
 
+/* A multiple of 16. */
 int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder);
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights);
 
@@ -38,7 +39,10 @@ void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_
  * subtract = y - b_dec without rescaling, ignore = no subtraction and no rescaling. */
 int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, struct lc_err *err);
 
-/* Path of the SAE of one layer: `pattern` with {layer} and {site} replaced (site: resid_out_layerN). */
+/* Name of the site after block `layer`: resid_out_layerN. */
+void lc_site_name(char out[32], int64_t layer);
+
+/* Path of the SAE of one layer: `pattern` with {layer} and {site} (its name) replaced. */
 int lc_sae_path(char *out, int64_t room, const char *pattern, int64_t layer, struct lc_err *err);
 
 #endif

@@ -49,6 +49,8 @@ void lc_study_close(struct lc_study *study); /* collective */
 
 /* Positions of a window as the model runs it: its tokens, and a BOS before them when there is one. */
 int64_t lc_study_run_length(const struct lc_study *study, int64_t window);
+/* The same of a whole window: T, and one more with a BOS. */
+int64_t lc_study_longest_run(const struct lc_study *study);
 /* Write the tokens of `count` windows of equal length from `first` on, BOS included: out[count, run length]. */
 void lc_study_tokens(const struct lc_study *study, int64_t first, int64_t count, int32_t *out);
 

@@ -46,6 +46,13 @@ int lc_alloc(void **out, int64_t count, size_t size, const char *what, struct lc
     return LC_OK;
 }
 
+int64_t lc_aligned_floats(int64_t n)
+{
+    const int64_t each = ALIGNMENT / (int64_t)sizeof(float);
+
+    return (n + each - 1) / each * each;
+}
+
 static int bytes_grow(struct lc_bytes *b, size_t extra, struct lc_err *err)
 {
     size_t room = b->room ? b->room : 256;

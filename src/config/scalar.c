@@ -1,6 +1,5 @@
 #include "scalar.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

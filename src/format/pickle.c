@@ -3,7 +3,6 @@
  * REDUCE runs that row's C function. Opcodes: Lib/pickletools.py of CPython; tensors: torch/_utils.py of
  * PyTorch. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,12 +4,10 @@
  * of PyTorch. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zip.h>
 
 #include "format_internal.h"
-#include "lightcone/memory.h"
 
 enum { LOCAL_HEADER = 30, DEPTH_MAX = 16, VISITS_MAX = 1 << 20, NAME_MAX_BYTES = 512 };
 

@@ -55,7 +55,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model_shape *s, int6
                                   own_parts_size(s, room, context)};
 
     for (int i = 0; i < PARTS; i++)
-        size[i] = (exact[i] + 15) / 16 * 16;
+        size[i] = lc_aligned_floats(exact[i]);
 }
 
 int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context)

@@ -19,7 +19,7 @@ static float *carve(struct carve *c, int64_t count)
 {
     float *p = c->at ? c->at + c->used : NULL;
 
-    c->used += (count + 15) / 16 * 16;
+    c->used += lc_aligned_floats(count);
     return p;
 }
 

@@ -9,7 +9,7 @@
 #include "lightcone/memory.h"
 #include "lightcone/tensor.h"
 
-enum { CONFIG_MAX = 1 << 22, FLOATS_ALIGNED = 16 };
+enum { CONFIG_MAX = 1 << 22 };
 
 static const struct lc_family *const families[] = {&lc_family_gpt_neox};
 
@@ -39,14 +39,9 @@ static int64_t size_of(const struct lc_model_shape *s, enum size_letter letter)
     return sizes[letter];
 }
 
-static int64_t aligned(int64_t floats)
-{
-    return (floats + FLOATS_ALIGNED - 1) / FLOATS_ALIGNED * FLOATS_ALIGNED;
-}
-
 static int64_t slot_floats(const struct lc_model_shape *s, const struct slot *slot)
 {
-    return aligned(size_of(s, slot->rows) * size_of(s, slot->columns));
+    return lc_aligned_floats(size_of(s, slot->rows) * size_of(s, slot->columns));
 }
 
 static int64_t block_floats(const struct lc_model_shape *s)

@@ -1,6 +1,5 @@
 #include "lightcone/comm.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

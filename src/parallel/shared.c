@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "lightcone/comm.h"
 

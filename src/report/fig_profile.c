@@ -1,7 +1,6 @@
 /* Figure 3: one feature's influence over the positions, over its windows, and over the text. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "escape.h"

@@ -124,7 +124,7 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
     }
 }
 
-const struct lc_summary lc_summaries[] = {
+const struct lc_site_table lc_site_tables[] = {
     {"summary_influence", "Influence, by site",
      "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: "
      "2^feature_mean; degenerate samples "
@@ -138,7 +138,7 @@ const struct lc_summary lc_summaries[] = {
     {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
      summary_sparsity},
 };
-const int lc_summaries_count = sizeof lc_summaries / sizeof lc_summaries[0];
+const int lc_site_tables_count = sizeof lc_site_tables / sizeof lc_site_tables[0];
 
 /* Attributes of the file, and of influence groups, that readers must know. */
 static const struct {
@@ -152,10 +152,7 @@ static const struct {
     {"sae_bias", 's', "bias of the SAE"},
     {"window_length", 'i', "window length T (tokens)"},
     {"readout", 's', "readout position"},
-    {"token_vector", 's', "token vectors"},
-    {"feature_rule", 's', "which features"},
     {"features", 's', "which features"},
-    {"token", 's', "derivative with respect to"},
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 

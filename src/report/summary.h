@@ -7,12 +7,12 @@
 #include "view.h"
 
 /* Tables with one row a site. */
-struct lc_summary {
+struct lc_site_table {
     const char *name, *title, *note;
     void (*make)(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
 };
-extern const struct lc_summary lc_summaries[];
-extern const int lc_summaries_count;
+extern const struct lc_site_table lc_site_tables[];
+extern const int lc_site_tables_count;
 
 /* Attributes that say what was measured: of the file, then of the influence at its first site.
  * Columns: what, value. */

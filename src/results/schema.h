@@ -2,7 +2,6 @@
 #ifndef LC_RESULTS_SCHEMA_H
 #define LC_RESULTS_SCHEMA_H
 
-#include <stddef.h>
 
 #include "lightcone/results.h"
 

@@ -2,7 +2,6 @@
 #ifndef LC_SAE_KIND_H
 #define LC_SAE_KIND_H
 
-#include "lightcone/file.h"
 #include "lightcone/json.h"
 #include "lightcone/sae.h"
 #include "lightcone/tensor.h"

@@ -13,7 +13,7 @@
 /* Longest encoder row: beyond it products with a finite stream may leave float32, where inf - inf would hide a feature. */
 #define NORM_MAX 0x1p100f
 
-enum { CONFIG_MAX = 1 << 22, FLOATS_ALIGNED = 16, NAMES_SHOWN = 8 };
+enum { CONFIG_MAX = 1 << 22, NAMES_SHOWN = 8 };
 
 static const struct lc_sae_reader *const readers[] = {&lc_sae_dictionary_learning, &lc_sae_saelens};
 
@@ -192,23 +192,18 @@ int lc_sae_shape_read(struct lc_sae_shape *shape, const char *path, struct lc_er
     return LC_OK;
 }
 
-static int64_t aligned(int64_t floats)
-{
-    return (floats + FLOATS_ALIGNED - 1) / FLOATS_ALIGNED * FLOATS_ALIGNED;
-}
-
 int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder)
 {
-    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features),
-            d = aligned(shape->width);
+    int64_t matrix = lc_aligned_floats(shape->features * shape->width), f = lc_aligned_floats(shape->features),
+            d = lc_aligned_floats(shape->width);
 
     return matrix + 3 * f + d + (with_decoder ? matrix + d : 0);
 }
 
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights)
 {
-    int64_t matrix = aligned(shape->features * shape->width), f = aligned(shape->features),
-            d = aligned(shape->width);
+    int64_t matrix = lc_aligned_floats(shape->features * shape->width), f = lc_aligned_floats(shape->features),
+            d = lc_aligned_floats(shape->width);
 
     *sae = (struct lc_sae){.shape = *shape, .encoder = weights};
     sae->encoder_bias = sae->encoder + matrix;
@@ -417,7 +412,12 @@ int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, st
     return rc;
 }
 
-/* --- the path of a layer's SAE --- */
+/* --- the name of a site and the path of its SAE --- */
+
+void lc_site_name(char out[32], int64_t layer)
+{
+    snprintf(out, 32, "resid_out_layer%lld", (long long)layer);
+}
 
 /* Text that stands for the braces at *at, which is moved behind them; NULL when they hold something else. */
 static const char *placeholder(const char **at, const char *layer, const char *site)
@@ -435,12 +435,12 @@ static const char *placeholder(const char **at, const char *layer, const char *s
 
 int lc_sae_path(char *out, int64_t room, const char *pattern, int64_t layer, struct lc_err *err)
 {
-    char number[24], site[48];
+    char number[24], site[32];
     const char *at = pattern;
     int64_t used = 0;
 
     snprintf(number, sizeof number, "%lld", (long long)layer);
-    snprintf(site, sizeof site, "resid_out_layer%s", number);
+    lc_site_name(site, layer);
     while (*at) {
         char one[2] = {*at, '\0'};
         const char *text = one;

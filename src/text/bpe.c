@@ -1,6 +1,5 @@
 /* bpe.c - merges within one word: a heap of candidate pairs over a linked list, and a cache of short words.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "tokenizer_internal.h"

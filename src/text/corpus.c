@@ -2,7 +2,6 @@
  * a header of 512 bytes, then the ids as int32, all in the machine's byte order (which the header tells). */
 #include "lightcone/corpus.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* tokenizer_json.c - a tokenizer.json (jansson) to a struct lc_tokenizer. */
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tokenizer_internal.h"

@@ -211,8 +211,6 @@ static int fx_put_summaries(struct lc_result *r, const char *site, const struct 
     fx_put_mean(r, site, "window_mean", s->w_mean, FX_N, err);
     fx_put_mean(r, site, "feature_mean", s->f_mean, s->m, err);
     free(finite);
-    lc_result_put_text(r, "sites/SITE/influence", site, "feature_rule",
-                       "active: every feature with f > threshold", err);
     return lc_result_put_int(r, "sites/SITE/influence", site, "degenerate", s->degenerate, err);
 }
 
