@@ -6,6 +6,7 @@
 
 #include "lightcone/err.h"
 
+/* Print what PATH is to `out`: its kind, sizes, tensors and hash. LC_E_FORMAT for a folder of no known kind. */
 int lc_info(const char *path, FILE *out, struct lc_err *err);
 
 #endif

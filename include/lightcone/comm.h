@@ -27,8 +27,8 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 /* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */
 void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size);
 
-/* Every rank gets rank 0's `size` bytes. Collective; size need not be known on other ranks, *data is allocated there
- * (on rank 0 it is the caller's). Any size. */
+/* Every rank gets rank 0's `size` bytes, any number. On other ranks *size need not be known and *data is allocated, to
+ * be freed by the caller. Collective; agrees on errors. */
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err);
 
 /* Memory that stands once on every node. `data` is 64-byte aligned and zeroed. */
@@ -37,7 +37,8 @@ struct lc_shared {
     void *data;
     int64_t size; /* bytes */
 };
-/* Collective; size must be equal on all ranks. Checks beforehand that the node can hold it. */
+/* `size` bytes, equal on all ranks; checks beforehand that the node can hold them (`what`, for the message). Collective;
+ * agrees on errors. */
 int lc_shared_init(struct lc_shared *s, const struct lc_comm *par, int64_t size, const char *what, struct lc_err *err);
 /* What rank 0 wrote becomes visible on every node. Collective. */
 void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par);

@@ -18,7 +18,6 @@ enum lc_rc {
 #define XX(name, text) LC_E_##name,
     LC_ERR_MAP(XX)
 #undef XX
-        LC_E_COUNT
 };
 
 /* Plain data of fixed size, so that it can be broadcast as bytes. */

@@ -50,7 +50,7 @@ const char *lc_blas_config(void);
 const char *lc_blas_core_repair(void);
 /* One thread per rank: the ranks are the parallelism, and the bits must not depend on a thread count. */
 void lc_blas_single_thread(void);
-/* What this build and the BLAS compute with, e.g. "avx512f SkylakeX": results agree to the last bit within a class. */
+/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX": results agree to the last bit within a class. */
 void lc_kernel_class(char out[64]);
 
 #endif

@@ -21,9 +21,9 @@ int lc_result_commit(struct lc_result *r, struct lc_err *err);
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
-/* Write one dataset. `name` is a schema row such as "windows/start" or, with SITE for the star,
- * "sites/SITE/influence/samples/entropy"; `site` is NULL for rows without SITE. `data` is row-major of the
- * row's type; `dim[rank]` its shape, rank as the row says. */
+/* Write one dataset. `name` is a schema row such as "windows/start" or "sites/SITE/influence/samples/entropy", where
+ * SITE stands for `site`; NULL for rows without SITE. `data` is row-major of the row's type; `dim[rank]` its shape,
+ * rank as the row says. */
 int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim,
                   const void *data, struct lc_err *err);
 

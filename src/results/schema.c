@@ -130,23 +130,23 @@ static int site_is_plain(const char *site)
 
 int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *site, struct lc_err *err)
 {
-    const char *star = strstr(name, "/SITE/");
+    const char *slot = strstr(name, "/SITE/"); /* where the site's name belongs */
     size_t tail = strlen(name);
     int n;
 
-    if (!star && tail >= 5 && strcmp(name + tail - 5, "/SITE") == 0)
-        star = name + tail - 5;
-    if (!star != !site)
+    if (!slot && tail >= 5 && strcmp(name + tail - 5, "/SITE") == 0)
+        slot = name + tail - 5;
+    if (!slot != !site)
         return LC_FAIL(err, LC_E_FORMAT, "%s: %s", name,
                        site ? "belongs to no site" : "needs the name of a site");
-    if (!star)
+    if (!slot)
         n = snprintf(out, LC_RESULT_NAME_MAX, "%s", name);
     else if (!site_is_plain(site))
         return LC_FAIL(err, LC_E_FORMAT, "%s: '%.64s' cannot name a site; allowed: letters, digits, _ - .",
                        name, site);
     else
-        n = snprintf(out, LC_RESULT_NAME_MAX, "%.*s/%s%s", (int)(star - name), name, site,
-                     star + strlen("/SITE"));
+        n = snprintf(out, LC_RESULT_NAME_MAX, "%.*s/%s%s", (int)(slot - name), name, site,
+                     slot + strlen("/SITE"));
     if (n < 0 || n >= LC_RESULT_NAME_MAX)
         return LC_FAIL(err, LC_E_FORMAT, "%.64s...: the name is longer than %d bytes", name,
                        LC_RESULT_NAME_MAX - 1);

@@ -58,7 +58,7 @@ static int open_memory(struct lc_result *r, struct lc_err *err)
     return err->code;
 }
 
-/* Hours of work end in this folder: complain now. */
+/* Before the result is built: can it be put there? */
 static int folder_check(const char *path, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
@@ -149,7 +149,7 @@ static int make_folder_of(const struct lc_result *r, const char *path, struct lc
     return make_groups(r, folder, err);
 }
 
-/* Write one scalar attribute and close the types; `type` is closed by the caller. */
+/* Write one scalar attribute; the types stay the caller's. */
 static int put_attribute(const struct lc_result *r, hid_t object, const char *name, const char *key,
                          hid_t file_type, hid_t memory_type, const void *value, struct lc_err *err)
 {

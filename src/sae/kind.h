@@ -29,8 +29,7 @@ struct lc_sae_file {
 
 struct lc_sae_reader {
     const char *weights, *config; /* names of the two files in a folder */
-    /* Fill the file from the parsed configuration and the opened tensors; on failure the caller closes both.
-     */
+    /* Fill the file from the parsed configuration and the opened tensors; on failure the caller closes both. */
     int (*describe)(struct lc_sae_file *file, struct lc_err *err);
     int (*open)(struct lc_tensors *set, const char *path, struct lc_err *err);
 };

@@ -1,5 +1,4 @@
-/* bpe.c - merges within one word: a heap of candidate pairs over a linked list, and a cache of short words.
- */
+/* bpe.c - merges within one word: a heap of candidate pairs over a linked list, and a cache of short words. */
 #include <stdlib.h>
 
 #include "tokenizer_internal.h"

@@ -58,8 +58,7 @@ struct lc_tokenizer {
 int lc_tokenizer_parse(struct lc_tokenizer **out, const char *path, const void *data, size_t size,
                        struct lc_err *err);
 
-/* GPT-2's printable stand-ins for the 256 bytes (U+0000 to U+0143): the byte that `point` stands for, or -1.
- */
+/* GPT-2's printable stand-ins for the 256 bytes (U+0000 to U+0143): the byte that `point` stands for, or -1. */
 int lc_byte_of_point(int32_t point);
 /* Append the bytes that a vocabulary entry stands for: by the table above, or as they are when a character is
  * not in it (*plain = 0). `text` is valid UTF-8. */

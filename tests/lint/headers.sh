@@ -8,7 +8,7 @@ flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wshadow -Wconversion -W
     -fsyntax-only -I. -Iinclude $(pkg-config --cflags $packages)"
 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
 
-for header in include/lightcone/*.h src/*/*.h; do
+for header in include/lightcone/*.h src/*.h src/*/*.h jobs/*.h; do
     [ -f "$header" ] || continue
     printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$folder/alone.c"
     for compiler in gcc clang; do
