@@ -101,7 +101,9 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
     if (LC_ALLOC(&out->position, out->count, "readouts", err) != LC_OK)
         return err->code;
     for (int64_t i = 0; i < out->count; i++) {
-        int64_t p = config->readout == LC_READOUT_LAST ? length - 1 : config->readout == LC_READOUT_ALL ? i : listed->value[i];
+        int64_t p = config->readout == LC_READOUT_LAST  ? length - 1
+                    : config->readout == LC_READOUT_ALL ? i
+                                                        : listed->value[i];
         out->position[i] = p + bos;
     }
     return LC_OK;
@@ -140,7 +142,8 @@ static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *o
     *out = chunk;
     bytes += lc_backward_bytes(&study->model, chunk, length);
     if (config->memory_per_rank > 0 && bytes > config->memory_per_rank)
-        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'memory_per_rank' is %lld bytes; the passes over windows of %lld need at least %lld",
+        return LC_FAIL(err, LC_E_CONFIG,
+                       "%s: key 'memory_per_rank' is %lld bytes; the passes over windows of %lld need at least %lld",
                        config->source, (long long)config->memory_per_rank, (long long)length, (long long)bytes);
     return LC_OK;
 }
@@ -223,7 +226,8 @@ static struct lc_spread spread_of(const double *j, int64_t n)
 
     for (int64_t t = 0; t < n; t++)
         if (!(j[t] <= LC_PROFILE_MAX)) /* beyond what the exact sums hold, or not a number */
-            spread = (struct lc_spread){.total = spread.total, .entropy = NAN, .participation = NAN, .renyi2 = NAN, .degenerate = 1};
+            spread = (struct lc_spread){
+                .total = spread.total, .entropy = NAN, .participation = NAN, .renyi2 = NAN, .degenerate = 1};
     return spread;
 }
 
@@ -262,8 +266,8 @@ static void add_vector(struct state *s, int64_t i, enum lc_vector kind, const do
     lc_samples_add(&s->site[i].vector[kind], &sample, r, n, s->now.err);
 }
 
-/* R(t') = tr(G^T K G) with G the gradients at t' of all features f > 0 and K the Gram matrix of their decoder rows, which
- * is || W_d[:, S] G ||_F^2 without forming the D x D Jacobian. */
+/* R(t') = tr(G^T K G) with G the gradients at t' of all features f > 0 and K the Gram matrix of their decoder rows,
+ * which is || W_d[:, S] G ||_F^2 without forming the D x D Jacobian. */
 static int reconstruct(struct state *s, int64_t i, int64_t n, struct lc_err *err)
 {
     const struct purpose *active = s->purpose + s->first;
@@ -356,11 +360,11 @@ static int find_active(struct state *s, const struct lc_unit *unit, int64_t i, s
 {
     const struct lc_site *site = &s->study->site[i];
     const float *y = lc_forward_site(&s->forward, site->layer);
-    int64_t d = s->study->model.shape.width, rows = unit->count * s->readouts.count;
+    int64_t d = s->study->model.shape.width, each = s->readouts.count, rows = unit->count * each;
     double threshold = s->study->config.threshold;
 
     for (int64_t row = 0; row < rows; row++)
-        memcpy(s->rows + row * d, y + (row / s->readouts.count * s->forward.length + s->readouts.position[row % s->readouts.count]) * d,
+        memcpy(s->rows + row * d, y + (row / each * s->forward.length + s->readouts.position[row % each]) * d,
                (size_t)d * sizeof *y);
     s->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)d;
     return lc_active_find(&s->active[i], &site->sae, s->rows, rows,

@@ -167,8 +167,8 @@ static void feature_table_release(struct feature_table *t)
     free(t->profile_sd);
 }
 
-static int feature_table_count(struct feature_table *t, const struct lc_samples *s, int64_t features, int64_t min_samples,
-                               struct lc_err *err)
+static int feature_table_count(struct feature_table *t, const struct lc_samples *s, int64_t features,
+                               int64_t min_samples, struct lc_err *err)
 {
     int rc;
 
@@ -297,7 +297,8 @@ static int write_summaries(const struct sink *to, const struct lc_study *study, 
 {
     struct lc_summaries sum;
 
-    if (lc_samples_summarise(s, keep, features, (uint64_t)study->config.windows.seed, BOOTSTRAP_ROUNDS, &sum, to->err) != LC_OK)
+    if (lc_samples_summarise(s, keep, features, (uint64_t)study->config.windows.seed, BOOTSTRAP_ROUNDS, &sum,
+                             to->err) != LC_OK)
         return to->err->code;
     put_summary(to, "pooled", &sum.pooled);
     put_summary(to, "window_mean", &sum.window_mean);
@@ -317,7 +318,8 @@ static int write_site(const struct sink *to, const struct lc_study *study, const
     int rc;
 
     lc_samples_sort(&site->samples);
-    rc = feature_table_make(&t, site, features, lc_study_longest_run(study), study->config.features.min_samples, to->err);
+    rc = feature_table_make(&t, site, features, lc_study_longest_run(study), study->config.features.min_samples,
+                            to->err);
     if (rc != LC_OK)
         return rc;
     LC_TRY(rc, write_samples(to, &site->samples));

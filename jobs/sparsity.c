@@ -61,7 +61,8 @@ static int check_memory(const struct lc_study *study, int64_t rows, int64_t leng
     int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
 
     if (limit > 0 && bytes > limit)
-        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
+        return LC_FAIL(err, LC_E_CONFIG,
+                       "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
                        study->config.source, (long long)limit, (long long)rows, (long long)bytes);
     return LC_OK;
 }
@@ -257,7 +258,8 @@ static void position_table_release(struct position_table *t)
     free(t->corpus_sd);
 }
 
-static int position_table_make(struct position_table *t, const struct lc_positions *p, int64_t n_tokens, struct lc_err *err)
+static int position_table_make(struct position_table *t, const struct lc_positions *p, int64_t n_tokens,
+                               struct lc_err *err)
 {
     double **column[] = {&t->frequency, &t->mean, &t->sd, &t->corpus_mean, &t->corpus_sd};
     int rc;
@@ -311,7 +313,8 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
         LC_TRY(rc, write_positions(s, &s->site[i], r, site->name, err));
         LC_TRY(rc, write_tokens(&s->site[i], r, site->name, site->sae.shape.features, err));
         LC_TRY(rc, lc_result_put_int(r, "sites/SITE/sparsity", site->name, "n_tokens", s->n_tokens, err));
-        LC_TRY(rc, lc_result_put_real(r, "sites/SITE/sparsity", site->name, "threshold", s->study->config.threshold, err));
+        LC_TRY(rc,
+               lc_result_put_real(r, "sites/SITE/sparsity", site->name, "threshold", s->study->config.threshold, err));
     }
 done:
     return rc;

@@ -58,12 +58,12 @@ static int info_model(const char *path, FILE *out, struct lc_err *err)
     if (lc_model_shape_read(&s, path, err) != LC_OK)
         return err->code;
     fprintf(out, "%s: model, family %s\n", path, s.family);
-    fprintf(out, "  layers           %" PRId64 "\n  width D          %" PRId64 "\n  heads            %" PRId64 "\n", s.layers, s.width,
-            s.heads);
-    fprintf(out, "  MLP width        %" PRId64 "\n  vocabulary       %" PRId64 "\n  context          %" PRId64 "\n", s.hidden, s.vocab,
-            s.context);
-    fprintf(out, "  rotary           %" PRId64 " of %" PRId64 " dimensions of a head, base %g\n", s.rotary, s.width / s.heads,
-            s.rotary_base);
+    fprintf(out, "  layers           %" PRId64 "\n  width D          %" PRId64 "\n  heads            %" PRId64 "\n",
+            s.layers, s.width, s.heads);
+    fprintf(out, "  MLP width        %" PRId64 "\n  vocabulary       %" PRId64 "\n  context          %" PRId64 "\n",
+            s.hidden, s.vocab, s.context);
+    fprintf(out, "  rotary           %" PRId64 " of %" PRId64 " dimensions of a head, base %g\n", s.rotary,
+            s.width / s.heads, s.rotary_base);
     fprintf(out, "  residual         %s\n", s.parallel ? "parallel" : "sequential");
     if (lc_safetensors_open_folder(&set, path, "model", err) != LC_OK)
         return err->code;
@@ -78,7 +78,8 @@ static int info_sae(const char *path, FILE *out, struct lc_err *err)
 
     if (lc_sae_shape_read(&s, path, err) != LC_OK)
         return err->code;
-    fprintf(out, "%s: SAE, %s\n  features F       %" PRId64 "\n  width D          %" PRId64 "\n", path, s.kind, s.features, s.width);
+    fprintf(out, "%s: SAE, %s\n  features F       %" PRId64 "\n  width D          %" PRId64 "\n", path, s.kind,
+            s.features, s.width);
     if (s.prepend_bos >= 0)
         fprintf(out, "  trained with BOS %s\n", s.prepend_bos ? "yes" : "no");
     return LC_OK;
@@ -179,7 +180,9 @@ int lc_info(const char *path, FILE *out, struct lc_err *err)
     int folder = lc_path_is_folder(path);
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (folder ? kinds[i].file && has_file(path, kinds[i].file) : kinds[i].suffix && has_suffix(path, kinds[i].suffix))
+        if (folder ? kinds[i].file && has_file(path, kinds[i].file)
+                   : kinds[i].suffix && has_suffix(path, kinds[i].suffix))
             return kinds[i].print(path, out, err);
-    return LC_FAIL(err, LC_E_FORMAT, "%s: a folder of no known kind; known: a model (config.json), an SAE (ae.pt or cfg.json)", path);
+    return LC_FAIL(err, LC_E_FORMAT,
+                   "%s: a folder of no known kind; known: a model (config.json), an SAE (ae.pt or cfg.json)", path);
 }

@@ -68,7 +68,8 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
     errno = 0;
     *out = strtoll(text, &end, 10);
     if (errno || *end || end == text || *out < least)
-        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld on", flag, text, (long long)least);
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld on", flag, text,
+                       (long long)least);
     return LC_OK;
 }
 
@@ -93,7 +94,8 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1, act_run},
+    {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1,
+     act_run},
     {"report", "report RESULT.h5... -o FOLDER", "figures (SVG), tables (CSV) and one self-contained page", "-o", 1,
      MAX_ARGUMENTS, 0, act_report},
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
@@ -106,7 +108,8 @@ enum { COMMANDS = sizeof commands / sizeof commands[0], OPTIONS = sizeof options
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "lightcone " LIGHTCONE_VERSION ": how far the features of sparse autoencoders reach back over the input\n\n");
+    fprintf(out, "lightcone " LIGHTCONE_VERSION
+                 ": how far the features of sparse autoencoders reach back over the input\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  lightcone %-62s %s\n", commands[i].usage, commands[i].summary);
     fprintf(out, "\njobs:\n");
@@ -197,8 +200,8 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     const struct command *c = command_of(argc, argv);
 
     if (!c)
-        return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands", argc > 1 ? "no command '" : "no command given",
-                       argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");
+        return LC_FAIL(err, LC_E_USAGE, "%s%s%s; `lightcone help` lists the commands",
+                       argc > 1 ? "no command '" : "no command given", argc > 1 ? argv[1] : "", argc > 1 ? "'" : "");
     if (parse_arguments(&a, c, argc, argv, err) != LC_OK)
         return err->code;
     return c->act(par, &a, err);
@@ -222,7 +225,8 @@ static void act_together(int argc, char **argv, struct lc_err *err)
 /* Commands that only read run without MPI, which need not start on a login node. */
 static void act_alone(int argc, char **argv, struct lc_err *err)
 {
-    const struct lc_comm par = {.comm = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leader = MPI_COMM_NULL, .size = 1, .node_size = 1};
+    const struct lc_comm par = {
+        .comm = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leader = MPI_COMM_NULL, .size = 1, .node_size = 1};
 
     act(&par, argc, argv, err);
     if (fflush(stdout) != 0)

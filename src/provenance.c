@@ -80,7 +80,8 @@ int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, cons
     LC_TRY(rc, add_line(out, corpus->tokenizer_hash, corpus->tokenizer_size, "tokenizer", "tokenizer.json", err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, add_sae(out, study, &study->site[i], err));
-    LC_TRY(rc, add_line(out, corpus->text_hash, corpus->text_size, "corpus", lc_path_name(study->config.corpus_path), err));
+    LC_TRY(rc,
+           add_line(out, corpus->text_hash, corpus->text_size, "corpus", lc_path_name(study->config.corpus_path), err));
 done:
     return rc;
 }
@@ -96,9 +97,10 @@ int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const c
             break;
         snprintf(text, sizeof text, "%.*s", (int)(newline - line + 1), line);
         if (!strstr(theirs, text))
-            return LC_FAIL(err, LC_E_CONFIG,
-                           "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s",
-                           path, (int)(newline - line), line);
+            return LC_FAIL(
+                err, LC_E_CONFIG,
+                "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s",
+                path, (int)(newline - line), line);
         line = newline + 1;
     }
     return LC_OK;

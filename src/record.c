@@ -29,8 +29,8 @@ int lc_record_check_class(const struct lc_comm *par, struct lc_err *err)
     lc_comm_broadcast(par, first, sizeof first);
     if (strcmp(mine, first) != 0)
         LC_FAIL(err, LC_E_LIBRARY,
-                "this rank computes with kernels '%s', rank 0 with '%s': their last digits differ; run on nodes of one kind, or "
-                "set OPENBLAS_CORETYPE for all",
+                "this rank computes with kernels '%s', rank 0 with '%s': their last digits differ; run on nodes of one "
+                "kind, or set OPENBLAS_CORETYPE for all",
                 mine, first);
     return lc_comm_agree(par, err);
 }
@@ -53,8 +53,8 @@ static json_t *libraries(void)
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
     lc_result_library(hdf5);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mpi", mpi, "hdf5", hdf5, "openblas", lc_blas_config(), "openblas_core",
-                     lc_blas_core(), "openblas_core_repaired_from", repaired ? repaired : "");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mpi", mpi, "hdf5", hdf5, "openblas", lc_blas_config(),
+                     "openblas_core", lc_blas_core(), "openblas_core_repaired_from", repaired ? repaired : "");
 }
 
 static json_t *ranks(const struct lc_rank_record *all, int count)
@@ -63,8 +63,8 @@ static json_t *ranks(const struct lc_rank_record *all, int count)
 
     for (int i = 0; i < count; i++)
         json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:I, s:f, s:f}", "rank", i, "host", all[i].host, "units",
-                                              (json_int_t)all[i].units, "peak_bytes", (json_int_t)all[i].peak_bytes, "flop",
-                                              all[i].flop, "busy_seconds", all[i].busy_seconds));
+                                              (json_int_t)all[i].units, "peak_bytes", (json_int_t)all[i].peak_bytes,
+                                              "flop", all[i].flop, "busy_seconds", all[i].busy_seconds));
     return list;
 }
 
@@ -82,9 +82,10 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
     lc_kernel_class(class);
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "lightcone", r->version,
                      "job", study->config.job, "finished", date, "output", study->config.output, "ranks", par->size,
-                     "kernel_class", class, "libraries", libraries(), "load_seconds", r->load_seconds, "compute_seconds",
-                     r->compute_seconds, "merge_seconds", r->merge_seconds, "write_seconds", r->write_seconds, "flop", flop,
-                     "gflop_per_second", flop / r->compute_seconds * 1e-9, "rank", ranks(all, par->size));
+                     "kernel_class", class, "libraries", libraries(), "load_seconds", r->load_seconds,
+                     "compute_seconds", r->compute_seconds, "merge_seconds", r->merge_seconds, "write_seconds",
+                     r->write_seconds, "flop", flop, "gflop_per_second", flop / r->compute_seconds * 1e-9, "rank",
+                     ranks(all, par->size));
 }
 
 static int write_json(const struct lc_study *study, json_t *record, struct lc_err *err)

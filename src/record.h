@@ -1,4 +1,4 @@
-/* record.h - the run record beside a result: what is true of one run and not of its result. Private to the top level. */
+/* record.h - the run record beside a result: what is true of a run and not of its result. Private to the top level. */
 #ifndef LC_RECORD_H
 #define LC_RECORD_H
 

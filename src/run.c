@@ -127,8 +127,8 @@ static int check_output(const char *output, struct lc_err *err)
     return LC_OK;
 }
 
-static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
-                       struct lc_config *config, struct lc_err *err)
+static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,
+                       int64_t override_count, struct lc_config *config, struct lc_err *err)
 {
     struct lc_map map = {0};
     void *bytes = NULL;
@@ -240,11 +240,12 @@ static int put_definitions(const struct lc_study *study, struct lc_result *r, st
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "bos", study->bos >= 0 ? "each" : "none", err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "readout", readout[c->readout], err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "features", features[c->features.rule], err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "definitions",
-                                  "active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the output of the token "
-                                  "embedding; H = -sum P log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the "
-                                  "population's; intervals: 95 % bootstrap over windows, 1000 rounds, centred on the estimate",
-                                  err));
+    LC_TRY(rc, lc_result_put_text(
+                   r, NULL, NULL, "definitions",
+                   "active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the output of the token "
+                   "embedding; H = -sum P log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the "
+                   "population's; intervals: 95 % bootstrap over windows, 1000 rounds, centred on the estimate",
+                   err));
 done:
     return rc;
 }

@@ -15,7 +15,8 @@ static int select_list(const struct lc_config *config, struct lc_site *site, str
     for (int64_t i = 0; i < rule->list.count; i++) {
         int64_t f = rule->list.value[i];
         if (f < 0 || f >= features)
-            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'features': %" PRId64 " is not a feature of %s; allowed: 0 to %" PRId64,
+            return LC_FAIL(err, LC_E_CONFIG,
+                           "%s: key 'features': %" PRId64 " is not a feature of %s; allowed: 0 to %" PRId64,
                            config->source, f, site->name, features - 1);
         site->selected[f] = 1;
     }
@@ -65,8 +66,8 @@ static int select_site(const struct lc_result *from, const char *path, const str
     LC_TRY(rc, lc_result_get(from, "sites/SITE/sparsity/frequency", site->name, &frequency, err));
     LC_TRY(rc, lc_result_get(from, "sites/SITE/sparsity/unique_tokens", site->name, &unique, err));
     if (frequency.count != site->sae.shape.features || unique.count != frequency.count)
-        LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s: features.from has %" PRId64 " features at %s, the SAE has %" PRId64, path,
-                           frequency.count, site->name, site->sae.shape.features));
+        LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s: features.from has %" PRId64 " features at %s, the SAE has %" PRId64,
+                           path, frequency.count, site->name, site->sae.shape.features));
     LC_TRY(rc, select_frequent(rule, site, frequency.data, unique.data, err));
 done:
     lc_array_release(&frequency);
@@ -74,7 +75,8 @@ done:
     return rc;
 }
 
-static int check_inputs(const struct lc_result *from, const struct lc_study *study, const char *path, struct lc_err *err)
+static int check_inputs(const struct lc_result *from, const struct lc_study *study, const char *path,
+                        struct lc_err *err)
 {
     struct lc_array files = {0};
     char *text = NULL;

@@ -5,8 +5,8 @@
 #include "lightcone/comm.h"
 #include "lightcone/study.h"
 
-/* Fill study->site[].selected from the configuration: a list as given, or the rule min_frequency, top, min_unique on the
- * sparsity result `from`, which must be of the same inputs (ties of `top`: lower index first). Collective. */
+/* Fill study->site[].selected from the configuration: a list as given, or the rule min_frequency, top, min_unique on
+ * the sparsity result `from`, which must be of the same inputs (ties of `top`: lower index first). Collective. */
 int lc_selection_make(struct lc_study *study, const struct lc_comm *par, struct lc_err *err);
 
 #endif

@@ -37,8 +37,8 @@ static int sae_is_there(const struct lc_config *config, int64_t layer)
 static int check_sae(const struct outline *o, const struct site_outline *s, const char *path, struct lc_err *err)
 {
     if (s->sae.width != o->model.width)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: the SAE has width %" PRId64 "; the model's residual stream has %" PRId64, path,
-                       s->sae.width, o->model.width);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the SAE has width %" PRId64 "; the model's residual stream has %" PRId64,
+                       path, s->sae.width, o->model.width);
     return LC_OK;
 }
 
@@ -49,7 +49,8 @@ static int outline_site(struct outline *o, const struct lc_config *config, int64
     int rc;
 
     if (layer >= o->model.layers)
-        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'sites.layers': layer %" PRId64 " is not there; the model has layers 0 to %" PRId64,
+        return LC_FAIL(err, LC_E_CONFIG,
+                       "%s: key 'sites.layers': layer %" PRId64 " is not there; the model has layers 0 to %" PRId64,
                        config->source, layer, o->model.layers - 1);
     s->layer = layer;
     LC_TRY(rc, lc_sae_path(path, sizeof path, config->sae_path, layer, err));
@@ -99,7 +100,8 @@ static int check_text(const struct lc_study *s, const struct outline *o, struct 
                        s->config.source);
     if (run > o->model.context)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'windows.length': windows of %" PRId64 " tokens are longer than the model's context of %" PRId64,
+                       "%s: key 'windows.length': windows of %" PRId64
+                       " tokens are longer than the model's context of %" PRId64,
                        s->config.source, run, o->model.context);
     return LC_OK;
 }
@@ -120,8 +122,8 @@ static void warn_bos(const struct lc_study *s, const struct outline *o, void (*w
 }
 
 /* Rank 0: everything that can be wrong with the inputs but for the numbers in the weights. */
-static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const struct lc_needs *needs, struct outline **out,
-                        int64_t *size, void (*warn)(const char *), struct lc_err *err)
+static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const struct lc_needs *needs,
+                        struct outline **out, int64_t *size, void (*warn)(const char *), struct lc_err *err)
 {
     struct lc_model_shape model;
     struct outline *o = NULL;

@@ -29,7 +29,7 @@ void lc_active_release(struct lc_active *a);
 
 /* Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of
  * them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
-int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta, double mark,
-                   struct lc_err *err);
+int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
+                   double mark, struct lc_err *err);
 
 #endif

@@ -37,8 +37,8 @@ struct lc_shared {
     void *data;
     int64_t size; /* bytes */
 };
-/* `size` bytes, equal on all ranks; checks beforehand that the node can hold them (`what`, for the message). Collective;
- * agrees on errors. */
+/* `size` bytes, equal on all ranks; checks beforehand that the node can hold them (`what`, for the message).
+ * Collective; agrees on errors. */
 int lc_shared_init(struct lc_shared *s, const struct lc_comm *par, int64_t size, const char *what, struct lc_err *err);
 /* What rank 0 wrote becomes visible on every node. Collective. */
 void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par);

@@ -1,4 +1,4 @@
-/* counts.h - a mergeable count of (feature, token) pairs, N(i,a), with the stream index at which each was first seen. */
+/* counts.h - a mergeable count of (feature, token) pairs, N(i,a), and the stream index at which each was first seen. */
 #ifndef LC_COUNTS_H
 #define LC_COUNTS_H
 
@@ -20,7 +20,8 @@ struct lc_counts {
 };
 
 void lc_counts_release(struct lc_counts *c);
-int lc_counts_add(struct lc_counts *c, int32_t feature, int32_t token, int64_t count, int64_t first, struct lc_err *err);
+int lc_counts_add(struct lc_counts *c, int32_t feature, int32_t token, int64_t count, int64_t first,
+                  struct lc_err *err);
 
 /* All used slots by ascending key, in an array that the caller frees. */
 int lc_counts_sorted(const struct lc_counts *c, struct lc_count **out, struct lc_err *err);

@@ -22,7 +22,7 @@ struct lc_model_shape {
     int parallel;      /* 1: x + attn(LN1 x) + mlp(LN2 x); 0: a = x + attn(LN1 x), a + mlp(LN2 a) */
 };
 
-/* One block's weights; all borrowed from the model's weight array. Linear maps are [out, in] as nn.Linear stores them. */
+/* One block's weights, all borrowed from the model's weight array. Linear maps are [out, in], as in nn.Linear. */
 struct lc_block {
     const float *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
     const float *qkv_w; /* [3D, D]: all heads' queries, then keys, then values (the file interleaves them per head) */
@@ -53,8 +53,8 @@ int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, in
                   struct lc_err *err);
 void lc_model_release(struct lc_model *model);
 
-/* Whether FOLDER's safetensors hold the tensors of `depth` blocks in the shapes that config.json tells, before memory is
- * taken for them; the numbers are not read. */
+/* Whether FOLDER's safetensors hold the tensors of `depth` blocks in the shapes that config.json tells, before memory
+ * is taken for them; the numbers are not read. */
 int lc_model_check(const struct lc_model_shape *shape, int64_t depth, const char *folder, struct lc_err *err);
 
 /* Fill that array from FOLDER's safetensors; refuses missing tensors, wrong shapes, NaN, by file and name. */

@@ -64,8 +64,8 @@ void lc_backward_release(struct lc_backward *b);
 /* Bytes that lc_backward_init() would take. */
 int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context);
 
-/* Carry `count` seeds, ordered by layer from the deepest to the shallowest, down to the embedding of window `window` of the last
- * lc_forward_run() with keep, read out at `position`. `breathe` (may be NULL) is called between blocks. */
+/* Carry `count` seeds, ordered by layer from the deepest to the shallowest, down to the embedding of window `window` of
+ * the last lc_forward_run() with keep, read out at `position`. `breathe` (may be NULL) is called between blocks. */
 void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t position,
                      const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg,
                      void (*breathe)(void *), void *breathe_arg);

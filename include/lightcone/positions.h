@@ -26,7 +26,8 @@ struct lc_positions {
 int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, struct lc_err *err);
 void lc_positions_release(struct lc_positions *p);
 
-int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index, struct lc_err *err);
+int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index,
+                     struct lc_err *err);
 
 /* Mean and population standard deviation, in the window and in the corpus; NaN for a feature never seen. */
 void lc_positions_moments(const struct lc_positions *p, int64_t feature, double *mean, double *sd, double *corpus_mean,

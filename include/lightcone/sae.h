@@ -9,7 +9,7 @@
 #include "lightcone/err.h"
 
 struct lc_sae_shape {
-    char kind[48];     /* row of the kind table: "dictionary_learning AutoEncoder", "saelens standard", "saelens jumprelu" */
+    char kind[48];     /* "dictionary_learning AutoEncoder", "saelens standard", "saelens jumprelu" */
     int64_t features;  /* F */
     int64_t width;     /* D */
     int prepend_bos;   /* what the file says of BOS: 1 yes, 0 no, -1 does not say */

@@ -27,7 +27,8 @@ struct lc_samples {
 
 void lc_samples_release(struct lc_samples *s);
 /* j[n] is padded with zeros to the profile length; ignored when profiles are not kept. */
-int lc_samples_add(struct lc_samples *s, const struct lc_sample *sample, const double *j, int64_t n, struct lc_err *err);
+int lc_samples_add(struct lc_samples *s, const struct lc_sample *sample, const double *j, int64_t n,
+                   struct lc_err *err);
 /* Order by (window, position, feature); keys are unique. */
 void lc_samples_sort(struct lc_samples *s);
 int lc_samples_save(const struct lc_samples *s, struct lc_bytes *out, struct lc_err *err);

@@ -41,8 +41,9 @@ struct lc_needs {
     int selection;  /* the features rule applies */
 };
 
-/* Load everything that a parsed configuration names: rank 0 reads, the others get copies, weights stand once per node. Takes over
- * *config. Warnings go to `warn` on rank 0. Collective; agrees on errors. On success release with lc_study_close(). */
+/* Load everything that a parsed configuration names: rank 0 reads, the others get copies, weights stand once per node.
+ * Takes over *config. Warnings go to `warn` on rank 0. Collective; agrees on errors. On success release with
+ * lc_study_close(). */
 int lc_study_open(struct lc_study *study, const struct lc_comm *par, struct lc_config *config,
                   const struct lc_needs *needs, void (*warn)(const char *text), struct lc_err *err);
 void lc_study_close(struct lc_study *study); /* collective */

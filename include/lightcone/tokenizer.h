@@ -14,8 +14,8 @@
 
 struct lc_tokenizer; /* opaque */
 
-/* Read PATH (a tokenizer.json of up to 64 MiB). *out is owned by the caller: lc_tokenizer_close(). LC_E_FORMAT names the
- * file, the key, what was found and what is allowed. The tokenizer is never changed after, so threads may share it. */
+/* Read PATH (a tokenizer.json of up to 64 MiB). *out is owned by the caller: lc_tokenizer_close(). LC_E_FORMAT names
+ * the file, the key, what was found and what is allowed. It is never changed after, so threads may share it. */
 int lc_tokenizer_open(struct lc_tokenizer **out, const char *path, struct lc_err *err);
 void lc_tokenizer_close(struct lc_tokenizer *tok);
 
@@ -25,7 +25,7 @@ int64_t lc_tokenizer_vocab_size(const struct lc_tokenizer *tok);
 /* Id of the BOS / end-of-text token (the special added token <|endoftext|>), or -1. */
 int32_t lc_tokenizer_bos(const struct lc_tokenizer *tok);
 
-/* The bytes that token `id` decodes to (not NUL-terminated, may be part of a UTF-8 sequence); *size 0 for an unused id. */
+/* The bytes that token `id` decodes to (no NUL behind, perhaps part of a UTF-8 sequence); *size 0 for an unused id. */
 const unsigned char *lc_tokenizer_bytes(const struct lc_tokenizer *tok, int32_t id, size_t *size);
 
 struct lc_ids {

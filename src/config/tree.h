@@ -31,8 +31,8 @@ struct lc_tree {
     const char *const *overrides; /* the `--set` texts, for messages */
 };
 
-/* The document and then each "key.path=value" laid over it. Refuses aliases, anchors, tags, further documents, duplicate
- * keys and whatever exceeds the limits above. On success release with lc_tree_release(). */
+/* The document and then each "key.path=value" laid over it. Refuses aliases, anchors, tags, further documents,
+ * duplicate keys and whatever exceeds the limits above. On success release with lc_tree_release(). */
 int lc_tree_init(struct lc_tree *tree, const char *path, const char *bytes, size_t size,
                  const char *const *overrides, int64_t override_count, struct lc_err *err);
 /* One YAML value, for the defaults of the key table. */

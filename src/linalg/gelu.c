@@ -1,5 +1,5 @@
-/* gelu.c - GELU and its slope, vectorised. With x = |z| / sqrt 2 and t = 1 / (1 + x/2), exp(x^2) erfc(x) = t P(t), where P
- * is a weighted least-squares fit of degree 8 on 0 <= x <= 5 (relative error 2e-8; beyond, erfc itself is below 1e-12). */
+/* gelu.c - GELU and its slope, vectorised. With x = |z| / sqrt 2 and t = 1 / (1 + x/2), exp(x^2) erfc(x) = t P(t),
+ * P a weighted least-squares fit of degree 8 on 0 <= x <= 5 (relative error 2e-8; beyond, erfc is below 1e-12). */
 #include "elementary.h"
 #include "lightcone/linalg.h"
 

@@ -1,6 +1,6 @@
-/* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk at a
- * time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site, whose
- * cotangent still lives at the readout position alone. Every step is a matrix product over (seeds x positions) rows. */
+/* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk
+ * at a time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site,
+ * whose cotangent still lives at the readout position alone. Every step is a matrix product over (seeds x positions). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +51,8 @@ static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int6
 static void part_sizes(int64_t size[PARTS], const struct lc_model_shape *s, int64_t room, int64_t context)
 {
     int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
-    const int64_t exact[PARTS] = {rows * d, room * d, rows * s->hidden, rows * d, rows * d, rows * d, rows * 3 * d, scores,
-                                  own_parts_size(s, room, context)};
+    const int64_t exact[PARTS] = {rows * d, room * d,     rows * s->hidden, rows * d, rows * d,
+                                  rows * d, rows * 3 * d, scores,           own_parts_size(s, room, context)};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
@@ -173,7 +173,7 @@ static void descend_full(struct lc_backward *b, const struct view *v, int64_t se
     }
 }
 
-/* The MLP of a site's own block: the cotangents `at` [seeds, D] live at the readout row. u2 gets that of LN2's output. */
+/* The MLP of a site's own block: cotangents `at` [seeds, D] live at the readout row. u2 gets that of LN2's output. */
 static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
@@ -191,7 +191,8 @@ static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
 }
 
 /* Where a site's own block keeps what its low-rank form of attention needs. Only one query has a cotangent, so those of
- * keys and values are, at every position s, sums over heads of rank-one terms: with c = the cotangent of the mixed values,
+ * keys and values are, at every position s, sums over heads of rank-one terms: with c = the cotangent of the mixed
+ * values,
  *   u1[i, s] = sum_h p_h[s] (c_ih W_v,h) + ds_ih[s] (R_s^T q_h W_k,h),
  * which costs 4 H D operations a row and position where the plain products cost 4 D^2. */
 struct own_parts {
@@ -205,7 +206,8 @@ struct own_parts {
 
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context)
 {
-    return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width + room * s->width;
+    return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width +
+           room * s->width;
 }
 
 static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
@@ -251,7 +253,8 @@ static void own_keys(const struct view *v, int64_t begin, int64_t end, struct ow
             memcpy(row, q + h * head, (size_t)head * sizeof *row);
             lc_rotate(row, 1, head, rotary, v->rotation + s * (rotary + 2), -1);
         }
-        lc_gemm_nn(end - begin, d, head, o->turned, head, v->w->qkv_w + (d + h * head) * d, d, 0.0f, o->key + h * d, heads * d);
+        lc_gemm_nn(end - begin, d, head, o->turned, head, v->w->qkv_w + (d + h * head) * d, d, 0.0f, o->key + h * d,
+                   heads * d);
     }
 }
 

@@ -110,7 +110,8 @@ static void attend(const float *qkv, float *p, float *out, int64_t length, int64
 
     for (int64_t begin = 0; begin < length; begin += TILE) {
         int64_t end = begin + TILE < length ? begin + TILE : length;
-        lc_gemm_nt(end - begin, end, head, qkv + begin * 3 * d, 3 * d, qkv + d, 3 * d, 0.0f, p + begin * length, length);
+        lc_gemm_nt(end - begin, end, head, qkv + begin * 3 * d, 3 * d, qkv + d, 3 * d, 0.0f, p + begin * length,
+                   length);
         for (int64_t t = begin; t < end; t++) {
             lc_softmax(p + t * length, scale, t + 1);
             memset(p + t * length + t + 1, 0, (size_t)(length - t - 1) * sizeof *p);
@@ -141,7 +142,8 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
 }
 
 /* out += mlp(LN2 x). */
-static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x, float *out)
+static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
+                     float *out)
 {
     const struct lc_model_shape *s = &f->model->shape;
     int64_t rows = f->windows * f->length, d = s->width;

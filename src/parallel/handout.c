@@ -1,6 +1,6 @@
-/* handout.c - the coordinator. A worker asks for its next unit when it begins one, and says so when it has nothing left to
- * do; each ask gets one answer, a unit or NONE, and after NONE it leaves. While there are plenty of units an ask is
- * answered at once, so that nobody waits; the last ones go to whoever is idle, so that none lies waiting behind another. */
+/* handout.c - the coordinator. A worker asks for its next unit when it begins one, and says so when it has nothing left
+ * to do; each ask gets one answer, a unit or NONE, and after NONE it leaves. While there are plenty of units an ask is
+ * answered at once, so that nobody waits; the last ones go to whoever is idle, so that none lies and waits. */
 #include "lightcone/handout.h"
 
 #include <signal.h>
@@ -34,8 +34,8 @@ static int check_signal(struct lc_err *err)
 {
     if (!caught)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit: no result is written", (int)caught,
-                   strsignal(caught));
+    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit: no result is written",
+                   (int)caught, strsignal(caught));
 }
 
 struct coordinator {

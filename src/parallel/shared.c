@@ -18,8 +18,9 @@ static int check_room(int64_t size, const char *what, struct lc_err *err)
         return LC_OK;
     if ((uint64_t)fs.f_bavail * fs.f_frsize >= (uint64_t)size)
         return LC_OK;
-    return LC_FAIL(err, LC_E_MEMORY, "%s: %" PRId64 " bytes of shared memory are needed on a node, %s has %" PRIu64 " free",
-                   what, size, folder, (uint64_t)fs.f_bavail * fs.f_frsize);
+    return LC_FAIL(err, LC_E_MEMORY,
+                   "%s: %" PRId64 " bytes of shared memory are needed on a node, %s has %" PRIu64 " free", what, size,
+                   folder, (uint64_t)fs.f_bavail * fs.f_frsize);
 }
 
 static int allocate_window(struct lc_shared *s, const struct lc_comm *par, struct lc_err *err)

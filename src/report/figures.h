@@ -60,8 +60,8 @@ void lc_bins_range(const double *x, int64_t n, double *low, double *high);
 
 /* Many small plots on one sheet. */
 void lc_panels_begin(struct lc_bytes *script, int n, struct lc_err *err);
-/* At most LC_PANELS_MAX of the sites for which `has` holds, evenly chosen, into site[]; returns how many, and says so when
- * they are not all. */
+/* At most LC_PANELS_MAX of the sites for which `has` holds, evenly chosen, into site[]; returns how many, and says so
+ * when they are not all. */
 int lc_panels_choose(const struct lc_view *v, int (*has)(const struct lc_view_site *), int64_t site[LC_PANELS_MAX],
                      struct lc_bytes *sentence, struct lc_err *err);
 void lc_panels_end(struct lc_bytes *script, struct lc_err *err);

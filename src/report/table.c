@@ -261,7 +261,8 @@ int lc_table_print(const struct lc_table *t, int64_t top, FILE *out, struct lc_e
         for (int c = 0; c < t->columns; c++) {
             int left = rows > 0 && cell_at(t, 0, c)->kind == CELL_TEXT;
             fprintf(out, "%s", c ? "  " : "");
-            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left, c + 1 == t->columns);
+            print_padded(out, r < 0 ? t->column[c] : cell_plain(t, r, c, &scratch, err), width[c], left,
+                         c + 1 == t->columns);
         }
         fprintf(out, "\n");
     }

@@ -79,7 +79,7 @@ struct panel {
     float norm[PANEL];    /* |w| gamma */
 };
 
-/* gamma bounds |z32 - z| / (|w||x|) whatever the order of the sum: D rounded products and sums, and the rounding of y - s. */
+/* gamma bounds |z32 - z| / (|w||x|) in any order of the sum: D rounded products and sums, and the rounding of y - s. */
 static double gamma_of(int64_t width)
 {
     return ((double)width + 4.0) * 0x1p-24;
@@ -113,7 +113,8 @@ struct thresholds {
 static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t row, int64_t i, float raw,
                   const struct thresholds *at, struct lc_err *err)
 {
-    double z = (double)raw + (double)sae->encoder_bias[i], low = level_of(sae, i, at->theta), high = level_of(sae, i, at->mark);
+    double z = (double)raw + (double)sae->encoder_bias[i], low = level_of(sae, i, at->theta),
+           high = level_of(sae, i, at->mark);
     double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(sae->shape.width) + fabs(z) * 0x1p-23;
     int64_t hit = row * sae->shape.features + i;
 
@@ -196,8 +197,8 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
     return LC_OK;
 }
 
-int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta, double mark,
-                   struct lc_err *err)
+int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
+                   double mark, struct lc_err *err)
 {
     const struct thresholds at = {theta, mark};
     int64_t d = sae->shape.width;

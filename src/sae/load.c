@@ -10,7 +10,7 @@
 #include "kind.h"
 #include "lightcone/memory.h"
 
-/* Longest encoder row: beyond it products with a finite stream may leave float32, where inf - inf would hide a feature. */
+/* Longest encoder row: with longer ones products may leave float32, where inf - inf would hide a feature. */
 #define NORM_MAX 0x1p100f
 
 enum { CONFIG_MAX = 1 << 22, NAMES_SHOWN = 8 };

@@ -100,7 +100,8 @@ int lc_counts_merge(struct lc_counts *c, struct lc_reader *in, struct lc_err *er
     LC_TRY(rc, lc_reader_take(in, &n, sizeof n, err));
     for (int64_t i = 0; i < n; i++) {
         LC_TRY(rc, lc_reader_take(in, &item, sizeof item, err));
-        LC_TRY(rc, lc_counts_add(c, (int32_t)(item.key >> 32), (int32_t)(item.key & UINT32_MAX), item.count, item.first, err));
+        LC_TRY(rc, lc_counts_add(c, (int32_t)(item.key >> 32), (int32_t)(item.key & UINT32_MAX), item.count, item.first,
+                                 err));
     }
 done:
     return rc;

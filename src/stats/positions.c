@@ -41,7 +41,8 @@ static int item_of(struct lc_positions *p, int64_t feature, struct lc_position_c
     return LC_OK;
 }
 
-int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index, struct lc_err *err)
+int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index,
+                     struct lc_err *err)
 {
     struct lc_position_count *item = NULL;
 

@@ -111,9 +111,9 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 2.5 % and 97.5 % quantiles (linear between order statistics) of how resampled means differ from their own mean, around
- * `centre`. Resampling loses features that only one window has, so that feature means drift as a whole; the spread is
- * what the interval is about. */
+/* The 2.5 % and 97.5 % quantiles (linear between order statistics) of how resampled means differ from their own mean,
+ * around `centre`. Resampling loses features that only one window has, so that feature means drift as a whole; the
+ * spread is what the interval is about. */
 static void interval(double *value, int64_t n, double centre, double *low, double *high)
 {
     double at[2] = {0.025 * (double)(n - 1), 0.975 * (double)(n - 1)}, q[2], sum = 0.0;

@@ -1,6 +1,6 @@
-/* make_model FOLDER - random weights of the Pythia-70m shape for the benchmark: FOLDER/model (V 50304, D 512, 6 layers, 8 heads) and
- * FOLDER/sae/resid_out_layerN (SAELens standard, F 32768). Encoder rows are scaled and biased so that, for residual streams of
- * random tokens, about 27 features a site are above 0.2 and 46 above 0. */
+/* make_model FOLDER - random weights of the Pythia-70m shape for the benchmark: FOLDER/model (V 50304, D 512, 6 layers,
+ * 8 heads) and FOLDER/sae/resid_out_layerN (SAELens standard, F 32768). Encoder rows are scaled and biased so that, for
+ * residual streams of random tokens, about 27 features a site are above 0.2 and 46 above 0. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,9 +108,10 @@ static void add_block(struct file *f, int layer)
 }
 
 static const char config_json[] =
-    "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"model_type\":\"gpt_neox\",\"hidden_size\":512,\"num_hidden_layers\":6,"
-    "\"num_attention_heads\":8,\"intermediate_size\":2048,\"vocab_size\":50304,\"rotary_pct\":0.25,\"rotary_emb_base\":10000,"
-    "\"layer_norm_eps\":1e-05,\"use_parallel_residual\":true,\"hidden_act\":\"gelu\",\"max_position_embeddings\":2048}\n";
+    "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"model_type\":\"gpt_neox\",\"hidden_size\":512,"
+    "\"num_hidden_layers\":6,\"num_attention_heads\":8,\"intermediate_size\":2048,\"vocab_size\":50304,"
+    "\"rotary_pct\":0.25,\"rotary_emb_base\":10000,\"layer_norm_eps\":1e-05,\"use_parallel_residual\":true,"
+    "\"hidden_act\":\"gelu\",\"max_position_embeddings\":2048}\n";
 static const char cfg_json[] = "{\"architecture\":\"standard\",\"d_in\":512,\"d_sae\":32768,\"dtype\":\"float32\","
                                "\"apply_b_dec_to_input\":false,\"normalize_activations\":\"none\"}\n";
 
@@ -129,8 +130,8 @@ static int make_model(const char *folder, struct lc_err *err)
     return err->code == LC_OK ? lc_file_write(path, config_json, sizeof config_json - 1, err) : err->code;
 }
 
-/* Encoder [D, F] and bias for residual streams like y[rows, D]: a random row's z is near normal, so the two rates fix its
- * scale and bias. 1 - Phi(2.986) = 46 / F and 1 - Phi(3.144) = 27 / F. */
+/* Encoder [D, F] and bias for residual streams like y[rows, D]: a random row's z is near normal, so the two rates fix
+ * its scale and bias. 1 - Phi(2.986) = 46 / F and 1 - Phi(3.144) = 27 / F. */
 static void tune(const float *y, int64_t rows, float *encoder, float *bias, float *scratch)
 {
     const double low = 2.986, high = 3.144;
@@ -180,7 +181,7 @@ static int make_sae(const char *folder, int layer, const float *y, int64_t rows,
     return err->code == LC_OK ? lc_file_write(path, cfg_json, sizeof cfg_json - 1, err) : err->code;
 }
 
-/* SAEs for the model's own residual streams on random tokens, last quarter of each window as the readouts of real runs. */
+/* SAEs for the model's own residual streams on random tokens, last quarter of each window, as real readouts. */
 static int make_saes(const char *model_folder, const char *folder, struct lc_err *err)
 {
     struct lc_model_shape shape;

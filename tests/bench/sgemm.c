@@ -1,5 +1,5 @@
-/* sgemm - the GFLOP/s of one core in OpenBLAS sgemm on the products of the jobs, best of several: the peak that the jobs
- * are measured against. Run under mpirun it is the sum over ranks, all computing at once. */
+/* sgemm - the GFLOP/s of one core in OpenBLAS sgemm on the products of the jobs, best of several: the peak that the
+ * jobs are measured against. Run under mpirun it is the sum over ranks, all computing at once. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
