@@ -1,6 +1,6 @@
 /* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk
  * at a time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site,
- * whose cotangent still lives at the readout position alone. Every step is a matrix product over (seeds x positions). */
+ * whose cotangent still lives at the readout position alone. Every step is a product over (seeds x positions) rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
