@@ -40,3 +40,23 @@ row "features" influence 32 s/window
 row "features and reconstruction" influence 32 s/window --set 'token_vector=[reconstruction]'
 row "features and residual" influence 2 s/window --set 'token_vector=[residual]' --set windows.count=2 --set unit.windows=1
 row "sparsity" sparsity 8192 tokens/s
+
+# Memory of all ranks of a node together: pages that ranks share count once (proportional set size).
+memory() { # ranks
+    $MPIRUN -n "$1" "$build/lightcone" run "$work/influence.yaml" --set windows.count=4 2>/dev/null &
+    launcher=$! most=0
+    while kill -0 $launcher 2>/dev/null; do
+        sum=0
+        for process in $(pgrep -P $launcher -x lightcone); do
+            pss=$(sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "/proc/$process/smaps_rollup" 2>/dev/null) || pss=
+            sum=$((sum + ${pss:-0}))
+        done
+        [ $sum -gt $most ] && most=$sum
+        sleep 0.2
+    done
+    echo $((most / 1024))
+}
+if command -v pgrep >/dev/null; then
+    one=$(memory 1) four=$(memory 4)
+    echo "memory of a node, influence            1 rank $one MiB, 4 ranks $four MiB: $(((four - one) / 3)) MiB a further rank"
+fi
