@@ -1,4 +1,5 @@
-/* influence - squared gradients of every active feature with respect to every input token (SCIENCE.md 4). */
+/* influence - J(t') = sum_mu (d f / d x[t']_mu)^2 of every active feature f over every input token (Qi 2026, see the
+ * README), and the same for the whole token vector. */
 #include "influence.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* sparsity - how often each feature is active, on which tokens and where (SCIENCE.md 2). */
+/* sparsity - how often each feature is active, on which tokens and where. */
 #include <math.h>
 #include <stdlib.h>
 

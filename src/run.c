@@ -223,7 +223,7 @@ done:
     return rc;
 }
 
-/* Attributes that say by which definitions the numbers hold (SCIENCE.md). */
+/* Attributes that say by which definitions the numbers hold. */
 static int put_definitions(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
 {
     static const char *const bias[] = {"own", "subtract", "ignore"}, *const readout[] = {"last", "all", "positions"};

@@ -1,5 +1,5 @@
-/* activity.h - which features are active at which rows, decided as exact arithmetic on the stored float32 values would
- * (SCIENCE.md 1): float32 first, float64 for the few values within float32's rounding bound of the threshold. */
+/* activity.h - which features are active at which rows, decided as exact arithmetic on the stored float32 values would:
+ * float32 first, float64 for the few values within float32's rounding bound of the threshold. */
 #ifndef LC_ACTIVITY_H
 #define LC_ACTIVITY_H
 

@@ -35,7 +35,7 @@ int lc_sae_shape_read(struct lc_sae_shape *shape, const char *path, struct lc_er
 int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder);
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights);
 
-/* Fill a bound SAE from its files under a bias rule (SCIENCE.md 1): own = the SAE's rule with its loader's rescaling,
+/* Fill a bound SAE from its files under a bias rule: own = the SAE's rule with its loader's rescaling,
  * subtract = y - b_dec without rescaling, ignore = no subtraction and no rescaling. */
 int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, struct lc_err *err);
 

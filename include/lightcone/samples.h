@@ -40,7 +40,7 @@ struct lc_summary {
     int64_t count;
 };
 
-/* The three means of SCIENCE.md 4 over sorted samples, degenerate ones left out: pooled (samples), window_mean (window
+/* The three means of entropy over sorted samples, degenerate ones left out: pooled (samples), window_mean (window
  * means), feature_mean (feature means). All NaN and count 0 when there is no sample. `kept[feature]`: take part in all;
  * NULL: every feature. The intervals: spread of the means over `rounds` seeded
  * resamplings of the windows that have samples, centred on the estimate. */

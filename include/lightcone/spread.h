@@ -1,4 +1,5 @@
-/* spread.h - how an influence profile J(t') spreads over positions (SCIENCE.md 4). */
+/* spread.h - how an influence profile J(t') spreads over positions: the entropy of Qi (2026, see the README), and
+ * the participation ratio and the Renyi entropy of order 2 of the same distribution. */
 #ifndef LC_SPREAD_H
 #define LC_SPREAD_H
 

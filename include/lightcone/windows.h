@@ -1,4 +1,4 @@
-/* windows.h - which stretches of the token stream are run (SCIENCE.md 1). */
+/* windows.h - which stretches of the token stream are run. */
 #ifndef LC_WINDOWS_H
 #define LC_WINDOWS_H
 

@@ -1,4 +1,4 @@
-/* windows.c - SCIENCE.md 1: the stream cut into windows. Every message names the key that is at fault. */
+/* windows.c - the stream cut into windows. Every message names the key that is at fault. */
 #include "lightcone/windows.h"
 
 #include <inttypes.h>

@@ -1,8 +1,5 @@
 /* Whatever the bytes, lc_config_parse() returns; what it accepts has a canonical form that reads back as itself.
- * A zero byte ends the document; what follows is one override.
- *   clang -std=c17 -D_POSIX_C_SOURCE=200809L -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined \
- *     tests/fuzz/fuzz_config.c src/config/[a-z]*.c src/base/{err,memory,file}.c -lyaml -o build/fuzz_config
- *   build/fuzz_config -max_total_time=120 build/corpus tests/fuzz/corpus/config */
+ * A zero byte ends the document; what follows is one override. Built and run by `make fuzz`. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

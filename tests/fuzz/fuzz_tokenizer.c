@@ -1,9 +1,4 @@
-/* libFuzzer target: any bytes as a tokenizer.json; what parses must encode, and give each id its bytes.
- *
- * clang -std=c17 -D_POSIX_C_SOURCE=200809L -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc/text \
- *   tests/fuzz/fuzz_tokenizer.c src/text/[!cw]*.c src/base/[!r]*.c -lpcre2-8 -ljansson -lutf8proc -lcrypto -o
- * fuzz_tokenizer
- * ./fuzz_tokenizer -max_len=4096 -timeout=20 NEW_FOLDER tests/fuzz/corpus/tokenizer */
+/* Any bytes as a tokenizer.json; what parses must encode, and give each id its bytes. Built and run by `make fuzz`. */
 #include <stdint.h>
 #include <stdlib.h>
 

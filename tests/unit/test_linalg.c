@@ -35,7 +35,7 @@ static void gelu_and_slope_match_libm(void **state)
     }
     print_message("GELU: worst %.2e, slope %.2e\n", worst, worst_slope);
     assert_true(worst < 1.5e-7 && worst_slope < 4e-7);
-    z[0] = 1.0f; /* SCIENCE.md 8 */
+    z[0] = 1.0f; /* GELU(1) = Phi(1) */
     lc_gelu(z, NULL, 1);
     assert_true(fabs((double)z[0] - 0.8413447460685429) < 1.2e-7);
 }

@@ -1,4 +1,4 @@
-/* The choice of windows against SCIENCE.md 1 and an exact count of what random selection may draw. */
+/* The choice of windows by its rules, and an exact count of what random selection may draw. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
