@@ -17,7 +17,7 @@ struct lc_comm {
 
 /* Duplicate `comm` and find the ranks of each node. Collective on comm. */
 int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err);
-/* Free the communicators; safe on a zeroed or released object. Collective. */
+/* Free the communicators; safe on a zeroed or released object, and after lc_comm_init() failed. Collective. */
 void lc_comm_release(struct lc_comm *par);
 
 /* Make one outcome of all ranks' outcomes: every rank returns the same code, and *err becomes the error of the
