@@ -14,7 +14,7 @@ struct lc_windows {
 };
 
 /* Cut a stream of `tokens` ids. choice sequential: 0, T, 2T, ...; random: `count` distinct multiples of T, seeded by
- * lc_random_*, sorted; starts: as listed (ascending, each once, start + T <= tokens). keep_short: a last window of
+ * lc_random_*, sorted; starts: the first `count` as listed (ascending, each once, start + T <= tokens). keep_short: a last window of
  * fewer than T tokens is kept (sparsity; sequential only) or dropped. LC_E_CONFIG when a window leaves the stream, none
  * is left, or more are asked for than there are. */
 int lc_windows_make(struct lc_windows *out, const struct lc_window_config *config, int64_t tokens, int keep_short,

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 28 }; /* bytes of one message: counts stay far below INT_MAX */
+enum { PIECE = 1 << 28 };       /* bytes of one broadcast: counts stay far below INT_MAX */
+enum { SAVED_PIECE = 1 << 20 }; /* bytes of one message of saved accumulators: a rank out of memory takes them as scrap */
 
 int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err)
 {
@@ -87,32 +88,28 @@ static int send_saved(const struct lc_comm *par, const struct lc_mergeable *what
         what->save(what->arg, &bytes, err);
     size = err->code == LC_OK ? (int64_t)bytes.size : -1;
     MPI_Send(&size, 1, MPI_INT64_T, to, 0, par->comm);
-    for (int64_t at = 0; at < size; at += PIECE)
-        MPI_Send(bytes.data + at, (int)(size - at < PIECE ? size - at : PIECE), MPI_BYTE, to, 0, par->comm);
+    for (int64_t at = 0; at < size; at += SAVED_PIECE)
+        MPI_Send(bytes.data + at, (int)(size - at < SAVED_PIECE ? size - at : SAVED_PIECE), MPI_BYTE, to, 0, par->comm);
     lc_bytes_release(&bytes);
     return err->code;
 }
 
-/* Takes whatever the other rank sends, even when this one has failed, so that nobody waits. */
+/* Takes whatever the other rank sends, even when this one has failed or has no room for it, so that nobody waits. */
 static int receive_saved(const struct lc_comm *par, const struct lc_mergeable *what, int from, struct lc_err *err)
 {
-    unsigned char *data = NULL, *landing;
-    int64_t size, room;
-    static unsigned char scrap[1 << 16];
+    static unsigned char scrap[SAVED_PIECE];
+    unsigned char *data = NULL;
     struct lc_reader in;
+    int64_t size;
 
     MPI_Recv(&size, 1, MPI_INT64_T, from, 0, par->comm, MPI_STATUS_IGNORE);
     if (size < 0)
         return err->code;
     if (LC_ALLOC(&data, size, "merging", err) != LC_OK)
         data = NULL;
-    for (int64_t at = 0; at < size; at += PIECE) {
-        room = size - at < PIECE ? size - at : PIECE;
-        landing = data ? data + at : scrap;
-        if (!data && room > (int64_t)sizeof scrap)
-            MPI_Abort(par->comm, 1); /* out of memory in the middle of a message that nobody can take */
-        MPI_Recv(landing, (int)room, MPI_BYTE, from, 0, par->comm, MPI_STATUS_IGNORE);
-    }
+    for (int64_t at = 0; at < size; at += SAVED_PIECE)
+        MPI_Recv(data ? data + at : scrap, (int)(size - at < SAVED_PIECE ? size - at : SAVED_PIECE), MPI_BYTE, from, 0,
+                 par->comm, MPI_STATUS_IGNORE);
     in = (struct lc_reader){.data = data, .size = (size_t)size};
     if (err->code == LC_OK)
         what->merge(what->arg, &in, err);

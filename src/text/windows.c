@@ -81,12 +81,12 @@ static int check_start(const struct lc_window_config *config, int64_t i, int64_t
 
     if (start < 0 || start > tokens - config->length)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.starts[%" PRId64 "] is %" PRId64 "; allowed: 0 to %" PRId64 " (%" PRId64
+                       "windows.choice.starts[%" PRId64 "] is %" PRId64 "; allowed: 0 to %" PRId64 " (%" PRId64
                        " tokens, windows of %" PRId64 ")",
                        i, start, tokens - config->length, tokens, config->length);
     if (i > 0 && start <= config->starts.value[i - 1])
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.starts[%" PRId64 "] is %" PRId64 " after %" PRId64
+                       "windows.choice.starts[%" PRId64 "] is %" PRId64 " after %" PRId64
                        "; allowed: ascending, each once",
                        i, start, config->starts.value[i - 1]);
     return LC_OK;
@@ -99,12 +99,9 @@ static int listed(struct lc_windows *out, const struct lc_window_config *config,
     int rc;
 
     if (count == 0)
-        return LC_FAIL(err, LC_E_CONFIG, "windows.starts is empty; allowed: at least one token offset");
-    if (config->count != 0 && config->count != count)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.count is %" PRId64 " beside %" PRId64
-                       " windows.starts; allowed: absent, 0 or %" PRId64,
-                       config->count, count, count);
+        return LC_FAIL(err, LC_E_CONFIG, "windows.choice.starts is empty; allowed: at least one token offset");
+    if (config->count > 0 && config->count < count)
+        count = config->count;
     LC_TRY(rc, check_count(0, tokens / config->length, config->length, tokens, err));
     LC_TRY(rc, make_room(out, count, err));
     for (int64_t i = 0; i < count; i++) {
