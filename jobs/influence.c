@@ -221,7 +221,8 @@ static int push_site(struct state *s, int64_t i, int64_t row, struct lc_err *err
     return LC_OK;
 }
 
-static struct lc_spread spread_of(const double *j, int64_t n)
+/* A sample that joins the profiles of its feature must fit their exact sums. */
+static struct lc_spread sample_spread(const double *j, int64_t n)
 {
     struct lc_spread spread = lc_spread_of(j, n);
 
@@ -253,7 +254,7 @@ static void add_sample(struct state *s, const struct purpose *why, int64_t n)
                                .position = s->now.position,
                                .feature = why->feature,
                                .activation = (double)why->activation,
-                               .spread = spread_of(s->j, n)};
+                               .spread = sample_spread(s->j, n)};
 
     lc_samples_add(&site->samples, &sample, s->j, n, s->now.err);
     if (!sample.spread.degenerate)
@@ -262,7 +263,7 @@ static void add_sample(struct state *s, const struct purpose *why, int64_t n)
 
 static void add_vector(struct state *s, int64_t i, enum lc_vector kind, const double *r, int64_t n)
 {
-    struct lc_sample sample = {.window = s->now.window, .position = s->now.position, .spread = spread_of(r, n)};
+    struct lc_sample sample = {.window = s->now.window, .position = s->now.position, .spread = lc_spread_of(r, n)};
 
     lc_samples_add(&s->site[i].vector[kind], &sample, r, n, s->now.err);
 }

@@ -36,8 +36,11 @@ static struct lc_needs needs(const struct lc_config *config)
 
 static int64_t unit_windows(const struct lc_study *study)
 {
-    int64_t windows = UNIT_TOKENS / study->config.windows.length;
+    int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
+    int64_t length = study->config.windows.length + (study->bos >= 0);
 
+    while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
+        windows--;
     return windows > 0 ? windows : 1;
 }
 

@@ -9,7 +9,7 @@
 #include "lightcone/memory.h"
 
 /* Largest J that can be added: its square stays within LC_EXACT_MAX. */
-#define LC_PROFILE_MAX 0x1p31
+#define LC_PROFILE_MAX 0x1p95
 
 struct lc_profiles {
     int64_t features, length;

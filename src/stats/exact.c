@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { LIMBS = 4, UNIT_BITS = 160 };
+enum { LIMBS = 6, UNIT_BITS = 160 };
 
 void lc_exact_merge(struct lc_exact *sum, const struct lc_exact *other)
 {

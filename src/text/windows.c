@@ -34,7 +34,7 @@ static int check_count(int64_t count, int64_t there, int64_t length, int64_t tok
                        length, tokens);
     if (count < 0 || count > there)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "windows.count is %" PRId64 "; allowed: 0 (all) to %" PRId64
+                       "windows.count is %" PRId64 "; allowed: 1 to %" PRId64
                        ", as many windows of %" PRId64 " tokens as there are in %" PRId64 " tokens",
                        count, there, length, tokens);
     return LC_OK;

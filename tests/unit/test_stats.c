@@ -393,6 +393,24 @@ static struct lc_sample sample_at(int64_t i, double j[LENGTH], int64_t *n)
     return s;
 }
 
+/* Gradients far above 1 are samples like any others: tiny embeddings behind a small eps make them. */
+static void profiles_of_large_gradients(void **state)
+{
+    const double j[2][2] = {{0x1p90, 0x1p-40}, {0x1.8p91, 0x1.8p-39}};
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_profiles p;
+    double mean[2], sd[2];
+
+    (void)state;
+    check(lc_profiles_init(&p, 1, 2, &err), &err);
+    for (int i = 0; i < 2; i++)
+        check(lc_profiles_add(&p, 0, j[i], 2, &err), &err);
+    lc_profiles_moments(&p, 0, mean, sd);
+    assert_true(mean[0] == 0x1p91 && sd[0] == 0x1p90);
+    assert_true(mean[1] == 0x1p-39 && sd[1] == 0x1p-40);
+    lc_profiles_release(&p);
+}
+
 static void profiles_match_brute_force(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -683,6 +701,7 @@ int main(void)
         cmocka_unit_test(positions_match_brute_force),
         cmocka_unit_test(positions_merge_in_any_order),
         cmocka_unit_test(profiles_match_brute_force),
+        cmocka_unit_test(profiles_of_large_gradients),
         cmocka_unit_test(samples_and_profiles_merge_in_any_order),
         cmocka_unit_test(profiles_are_padded_and_found),
         cmocka_unit_test(summaries_match_brute_force),

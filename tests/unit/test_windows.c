@@ -145,7 +145,7 @@ static void impossible_windows(void **state)
     refused((struct lc_window_config){.length = 101}, 100, 0,
             "windows.length is 101, and the corpus has 100 tokens");
     refused((struct lc_window_config){.length = 10, .count = 11}, 100, 0,
-            "windows.count is 11; allowed: 0 (all) to 10");
+            "windows.count is 11; allowed: 1 to 10");
     refused((struct lc_window_config){.length = 10, .count = -1}, 100, 0, "windows.count is -1");
     refused((struct lc_window_config){.length = 10, .choice = LC_CHOICE_RANDOM, .count = 11}, 109, 1,
             "windows.count is 11");
