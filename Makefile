@@ -112,7 +112,7 @@ demo: deps ## install what is missing, build, run the demo on a few ranks, draw 
 	@$(MAKE) --no-print-directory all
 	@RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/demo.sh $(B)
 
-test: deps ## install what is missing, build, run every test
+test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check
 
@@ -127,10 +127,18 @@ fuzz: fuzzers ## give the readers of foreign files random bytes, SECONDS=60 each
 deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
 	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
 
+# The fuzz targets want clang with its sanitizers.
+test-deps:
+	@echo 'int main(void) { return 0; }' | $(FUZZ_CC) -fsanitize=address -x c - -o /dev/null 2>/dev/null || \
+	  tests/deps.sh --try clang libclang-rt-dev
+
 bench: all $(B)/bench/sgemm $(B)/bench/make_model ## GFLOP/s of the jobs on the Pythia-70m shape, beside the sgemm peak
 	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/bench/run.sh $(B)
 
-lint: ## headers stand alone, rooms include only upwards, functions are short, scripts are clean
+lint-deps:
+	@tests/deps.sh '' 'shellcheck=shellcheck=shellcheck clang=clang=llvm'
+
+lint: lint-deps ## headers stand alone, rooms include only upwards, functions are short, scripts are clean
 	$(Q)tests/lint/run.sh
 
 install: all ## install under $(DESTDIR)$(PREFIX)
@@ -149,5 +157,5 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo test tests check fuzzers fuzz deps bench lint install uninstall clean help FORCE
+.PHONY: all demo test tests test-deps check fuzzers fuzz deps bench lint lint-deps install uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

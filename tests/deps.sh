@@ -1,6 +1,7 @@
 #!/bin/sh
 # deps.sh "module=package=spec ..." "program=package=spec ..." - see that everything is there: pkg-config modules and programs.
 # What is missing is installed with apt-get where that works (as root, or with sudo), and named otherwise.
+# deps.sh --try PACKAGE... - install what some tests would like to have; they skip without it, so a failure is only said.
 set -u
 packages='' specs='' named=''
 miss() { # what, package, spec
@@ -24,17 +25,29 @@ say_and_do() {
     "$@"
 }
 
+# word splitting is meant: sudo or nothing
+# shellcheck disable=SC2086
+install_packages() {
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || return 1
+        sudo=sudo
+    fi
+    command -v apt-get >/dev/null 2>&1 || return 1
+    say_and_do $sudo apt-get update -qq &&
+        say_and_do $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+if [ "$1" = --try ]; then
+    shift
+    install_packages "$@" || echo "not installed: $*; the tests that use it will skip"
+    exit 0
+fi
 look "$1" "$2"
 [ -n "$packages" ] || exit 0
 printf 'missing:\n%s' "$named"
-sudo=
-if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null 2>&1 && sudo=sudo
-fi
-if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" -eq 0 ] || [ -n "$sudo" ]; }; then
-    # word splitting is meant: a list of packages, and sudo or nothing
-    # shellcheck disable=SC2086
-    say_and_do $sudo apt-get update -qq && say_and_do $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+# shellcheck disable=SC2086 # a list
+if install_packages $packages; then
     packages='' specs='' named=''
     look "$1" "$2"
     [ -n "$packages" ] || exit 0
