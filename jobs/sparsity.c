@@ -37,7 +37,7 @@ static struct lc_needs needs(const struct lc_config *config)
 static int64_t unit_windows(const struct lc_study *study)
 {
     int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
-    int64_t length = study->config.windows.length + (study->bos >= 0);
+    int64_t length = lc_study_longest_run(study);
 
     while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
         windows--;

@@ -115,16 +115,9 @@ static int find_job(const struct lc_config *config, const struct lc_job **out, s
 /* Rank 0, before hours of work: can the result be put where it shall go? */
 static int check_output(const char *output, struct lc_err *err)
 {
-    char folder[LC_PATH_MAX];
-
-    lc_path_folder(folder, output);
-    if (lc_folder_make(folder, err) != LC_OK)
-        return err->code;
     if (lc_path_is_folder(output))
         return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", output);
-    if (access(folder, W_OK | X_OK) != 0)
-        return LC_FAIL(err, LC_E_IO, "%s: the output's folder cannot be written", folder);
-    return LC_OK;
+    return lc_result_check(output, err);
 }
 
 static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,

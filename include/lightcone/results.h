@@ -12,6 +12,10 @@ struct lc_result; /* opaque: a file being written, or open for reading */
 
 enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8 };
 
+/* Whether a result can be put at PATH, before work is spent on it: makes its folder, which must be writable; PATH must
+ * not be a folder. */
+int lc_result_check(const char *path, struct lc_err *err);
+
 /* Start a result, in memory; its folder is made. Nothing is at PATH until lc_result_commit(). Object times
  * off, the layout of the bytes follows the order of the calls. */
 int lc_result_create(struct lc_result **out, const char *path, struct lc_err *err);

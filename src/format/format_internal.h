@@ -16,6 +16,9 @@ int lc_json_parse(struct lc_json *json, const char *path, const void *data, size
 int lc_tensors_keep(struct lc_tensors *set, const char *path, struct lc_map map, const char **kept,
                     struct lc_err *err);
 
+/* Map the file at `path` into a set; as above. */
+int lc_tensors_map(struct lc_tensors *set, const char *path, const char **kept, struct lc_map *map, struct lc_err *err);
+
 /* Append a tensor; copies `name`. *room is the number of items that fit before the array grows. */
 int lc_tensors_add(struct lc_tensors *set, int64_t *room, const struct lc_tensor *tensor, const char *name,
                    struct lc_err *err);

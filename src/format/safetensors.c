@@ -176,16 +176,9 @@ static int shard_open(struct lc_tensors *set, int64_t *room, const char *path, s
 {
     struct lc_map map;
     const char *kept;
-    int rc = lc_map_open(&map, path, err);
+    int rc = lc_tensors_map(set, path, &kept, &map, err);
 
-    if (rc != LC_OK)
-        return rc;
-    rc = lc_tensors_keep(set, path, map, &kept, err);
-    if (rc != LC_OK) {
-        lc_map_close(&map);
-        return rc;
-    }
-    return file_read(set, room, kept, map, err);
+    return rc == LC_OK ? file_read(set, room, kept, map, err) : rc;
 }
 
 static int close_unless(int rc, struct lc_tensors *set)

@@ -246,6 +246,18 @@ int lc_tensors_keep(struct lc_tensors *set, const char *path, struct lc_map map,
     return LC_OK;
 }
 
+int lc_tensors_map(struct lc_tensors *set, const char *path, const char **kept, struct lc_map *map, struct lc_err *err)
+{
+    int rc = lc_map_open(map, path, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = lc_tensors_keep(set, path, *map, kept, err);
+    if (rc != LC_OK)
+        lc_map_close(map);
+    return rc;
+}
+
 int lc_tensors_add(struct lc_tensors *set, int64_t *room, const struct lc_tensor *tensor, const char *name,
                    struct lc_err *err)
 {

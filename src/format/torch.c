@@ -374,15 +374,11 @@ int lc_torch_open(struct lc_tensors *set, const char *path, struct lc_err *err)
 {
     struct lc_map map;
     const char *kept;
-    int rc = lc_map_open(&map, path, err);
+    int rc;
 
     *set = (struct lc_tensors){0};
-    if (rc != LC_OK)
-        return rc;
-    rc = lc_tensors_keep(set, path, map, &kept, err);
-    if (rc != LC_OK)
-        lc_map_close(&map);
-    else
+    rc = lc_tensors_map(set, path, &kept, &map, err);
+    if (rc == LC_OK)
         rc = archive_read(set, kept, map, err);
     if (rc != LC_OK)
         lc_tensors_close(set);

@@ -58,8 +58,7 @@ static int open_memory(struct lc_result *r, struct lc_err *err)
     return err->code;
 }
 
-/* Before the result is built: can it be put there? */
-static int folder_check(const char *path, struct lc_err *err)
+int lc_result_check(const char *path, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
     int rc;
@@ -81,7 +80,7 @@ int lc_result_create(struct lc_result **out, const char *path, struct lc_err *er
     int rc;
 
     lc_hdf5_quiet();
-    LC_TRY(rc, folder_check(path, err));
+    LC_TRY(rc, lc_result_check(path, err));
     LC_TRY(rc, LC_ALLOC(&r, 1, "a result", err));
     r->file = H5I_INVALID_HID;
     LC_TRY(rc, lc_strdup(&r->path, path, err));
