@@ -25,6 +25,12 @@ int lc_result_commit(struct lc_result *r, struct lc_err *err);
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
+/* A file of several points, a sweep's or a merge's: what follows is put into or read from point `point`, numbered from 0;
+ * -1, as a result begins: the file itself. Attributes of the "file" are then those of the point. */
+void lc_result_at(struct lc_result *r, int64_t point);
+/* Points of a file open for reading; 0 in a file of one configuration. */
+int64_t lc_result_points(const struct lc_result *r);
+
 /* Write one dataset. `name` is a schema row such as "windows/start" or "sites/SITE/influence/samples/entropy", where
  * SITE stands for `site`; NULL for rows without SITE. `data` is row-major of the row's type; `dim[rank]` its shape,
  * rank as the row says. */
@@ -66,7 +72,7 @@ int lc_result_get_real(const struct lc_result *r, const char *group, const char 
 int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key,
                       int64_t *out, int *found, struct lc_err *err);
 
-/* Names of the sites in the file, by ascending layer; owned by r. */
+/* Names of the sites in the file and in its points, by ascending layer; owned by r. */
 int64_t lc_result_sites(const struct lc_result *r, const char *const **names);
 /* That order, for qsort and friends: negative, 0 or positive. */
 int lc_result_site_order(const char *a, const char *b);

@@ -11,6 +11,7 @@ struct lc_result {
     char *path;
     char **sites;
     int64_t n_sites, size; /* size: bytes of the file, when open for reading */
+    int64_t point, points; /* -1: not within a point; how many there are, when open for reading */
 };
 
 /* Silence HDF5's own printing and refuse filter plugins; before any other call, as often as one likes. */

@@ -9,7 +9,7 @@
 #include "hdf5_call.h"
 #include "lightcone/memory.h"
 
-enum { SITES_MAX = 4096, TEXT_MAX = 1 << 20 };
+enum { SITES_MAX = 4096, POINTS_MAX = 10000, TEXT_MAX = 1 << 20 };
 
 /* 1 when every component of path is a hard link: soft and external links lead elsewhere. */
 static int path_is_plain(const struct lc_result *r, const char *path)
@@ -40,10 +40,13 @@ static herr_t site_add(hid_t group, const char *name, const H5L_info_t *info, vo
     char path[LC_RESULT_NAME_MAX];
 
     (void)group;
-    if (info->type != H5L_TYPE_HARD || lc_schema_path(path, "sites/SITE", name, list->err) != LC_OK) {
+    if (info->type != H5L_TYPE_HARD || lc_schema_path(path, -1, "sites/SITE", name, list->err) != LC_OK) {
         LC_FAIL(list->err, LC_E_FORMAT, "%s: sites: '%.64s' is no site", r->path, name);
         return -1;
     }
+    for (int64_t i = 0; i < r->n_sites; i++)
+        if (strcmp(r->sites[i], name) == 0)
+            return 0;
     if (r->n_sites == SITES_MAX) {
         LC_FAIL(list->err, LC_E_FORMAT, "%s: more than %d sites", r->path, SITES_MAX);
         return -1;
@@ -77,18 +80,48 @@ static int site_compare(const void *a, const void *b)
     return lc_result_site_order(*(char *const *)a, *(char *const *)b);
 }
 
-static int sites_read(struct lc_result *r, struct lc_err *err)
+/* The sites of the file itself (point -1) or of one point; none is no error. */
+static int sites_add(struct lc_result *r, int64_t point, struct lc_err *err)
 {
     struct site_list list = {r, err};
-    int rc = LC_ALLOC(&r->sites, SITES_MAX, "names of sites", err);
+    char path[LC_RESULT_NAME_MAX];
+    int rc;
 
-    if (rc != LC_OK || !path_is_plain(r, "sites"))
-        return rc;
-    if (H5Literate_by_name(r->file, "sites", H5_INDEX_NAME, H5_ITER_INC, NULL, site_add, &list, H5P_DEFAULT) <
-        0)
-        return err->code != LC_OK ? err->code : lc_hdf5_fail(r, "sites", "cannot be listed", err);
+    LC_TRY(rc, lc_schema_path(path, point, "sites", NULL, err));
+    if (!path_is_plain(r, path))
+        return LC_OK;
+    if (H5Literate_by_name(r->file, path, H5_INDEX_NAME, H5_ITER_INC, NULL, site_add, &list, H5P_DEFAULT) < 0)
+        return err->code != LC_OK ? err->code : lc_hdf5_fail(r, path, "cannot be listed", err);
+done:
+    return rc;
+}
+
+static int points_count(struct lc_result *r, struct lc_err *err)
+{
+    char path[LC_RESULT_NAME_MAX];
+    int rc;
+
+    for (r->points = 0; r->points < POINTS_MAX; r->points++) {
+        LC_TRY(rc, lc_schema_path(path, r->points, NULL, NULL, err));
+        if (!path_is_plain(r, path))
+            return LC_OK;
+    }
+    rc = LC_FAIL(err, LC_E_FORMAT, "%s: more than %d points", r->path, POINTS_MAX);
+done:
+    return rc;
+}
+
+static int contents_read(struct lc_result *r, struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, points_count(r, err));
+    LC_TRY(rc, LC_ALLOC(&r->sites, SITES_MAX, "names of sites", err));
+    for (int64_t point = -1; point < r->points; point++)
+        LC_TRY(rc, sites_add(r, point, err));
     qsort(r->sites, (size_t)r->n_sites, sizeof *r->sites, site_compare);
-    return LC_OK;
+done:
+    return rc;
 }
 
 static int version_check(const struct lc_result *r, struct lc_err *err)
@@ -136,10 +169,11 @@ int lc_result_open(struct lc_result **out, const char *path, struct lc_err *err)
     lc_hdf5_quiet();
     LC_TRY(rc, LC_ALLOC(&r, 1, "a result", err));
     r->file = H5I_INVALID_HID;
+    r->point = -1;
     LC_TRY(rc, lc_strdup(&r->path, path, err));
     LC_TRY(rc, file_open(r, err));
     LC_TRY(rc, version_check(r, err));
-    LC_TRY(rc, sites_read(r, err));
+    LC_TRY(rc, contents_read(r, err));
     *out = r;
 done:
     if (rc != LC_OK)
@@ -166,6 +200,11 @@ int64_t lc_result_sites(const struct lc_result *r, const char *const **names)
     return r->n_sites;
 }
 
+int64_t lc_result_points(const struct lc_result *r)
+{
+    return r->points;
+}
+
 void lc_array_release(struct lc_array *a)
 {
     free(a->data);
@@ -178,7 +217,7 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
     char path[LC_RESULT_NAME_MAX];
     H5O_info_t info;
 
-    if (!lc_schema_find(name) || lc_schema_path(path, name, site, &ignored) != LC_OK ||
+    if (!lc_schema_find(name) || lc_schema_path(path, r->point, name, site, &ignored) != LC_OK ||
         !path_is_plain(r, path))
         return 0;
     return H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
@@ -263,7 +302,7 @@ int lc_result_get(const struct lc_result *r, const char *name, const char *site,
 
     if (!row)
         return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no dataset of a result's layout", r->path, name);
-    LC_TRY(rc, lc_schema_path(path, name, site, err));
+    LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
     if (!lc_result_has(r, name, site))
         return LC_FAIL(err, LC_E_FORMAT, "%s: no dataset %s", r->path, path);
     set = H5Dopen2(r->file, path, H5P_DEFAULT);
@@ -279,15 +318,13 @@ done:
 static int attribute_open(const struct lc_result *r, const char *group, const char *site, const char *key,
                           hid_t *attribute, struct lc_err *err)
 {
-    char path[LC_RESULT_NAME_MAX] = "/";
+    char path[LC_RESULT_NAME_MAX];
     int rc;
 
     *attribute = H5I_INVALID_HID;
-    if (group) {
-        LC_TRY(rc, lc_schema_path(path, group, site, err));
-        if (!path_is_plain(r, path))
-            return LC_OK;
-    }
+    LC_TRY(rc, lc_schema_path(path, r->point, group, site, err));
+    if (path[0] != '/' && !path_is_plain(r, path))
+        return LC_OK;
     if (H5Aexists_by_name(r->file, path, key, H5P_DEFAULT) <= 0)
         return LC_OK;
     *attribute = H5Aopen_by_name(r->file, path, key, H5P_DEFAULT, H5P_DEFAULT);

@@ -1,8 +1,10 @@
 /* The layout of RESULT.h5: one row a dataset. Letters: N windows, V vocabulary, R readouts, F SAE features, S
- * samples (active features at readouts), T window length, M features that kept enough samples, B histogram
- * bins. */
+ * samples (active features at readouts), T window length, M features that took part, B histogram bins, K entries of a
+ * list, Q classes, L points of a sweep. In a file of several points every row but those of points/ and of sweep/ stands
+ * below points/NNNN/. */
 #include "schema.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +20,12 @@
 #define VECTOR   "sites/SITE/influence/token_vector/"
 #define FEATURES "sites/SITE/influence/features/"
 #define WINDOWS  "sites/SITE/influence/windows/"
+#define STRENGTH "sites/SITE/influence/by_activation/"
+#define READOUT  "sites/SITE/influence/by_position/"
+#define PAIRS    "sites/SITE/correlation/"
+#define SPECTRUM "sites/SITE/spectrum/"
+#define CONTEXTS "sites/SITE/contexts/"
+#define SWEEP    "sites/SITE/sweep/"
 
 /* clang-format off */
 #define TOKEN_VECTOR(kind, formula)                                                                          \
@@ -25,6 +33,16 @@
      "[R] entropy H of the " kind " token vector's profile, " formula},                                      \
     {VECTOR kind "/total", F64, 1, "1", "[R] sum over positions of R(t') of the " kind " token vector"},     \
     {VECTOR kind "/profile", F32, 2, "1", "[R,T] R(t') of the " kind " token vector, " formula}
+#define TOP_PAIRS(measure, units, meaning)                                                                   \
+    {PAIRS "top_pairs/" measure "/a", I32, 1, "index", "[K] feature i of the pairs with the greatest " meaning}, \
+    {PAIRS "top_pairs/" measure "/b", I32, 1, "index", "[K] feature j > i of these pairs"},                  \
+    {PAIRS "top_pairs/" measure "/value", F64, 1, units, "[K] " meaning ", descending; ties by (i, j)"}
+#define BOOTSTRAPPED(group, which)                                                                           \
+    {group "samples", I64, 1, "count", "[Q] samples of the " which " that are not degenerate"},              \
+    {group "entropy_mean", F64, 1, "bit", "[Q] mean of H over the samples of the " which},                   \
+    {group "entropy_sd", F64, 1, "bit", "[Q] population standard deviation of H over these samples"},        \
+    {group "entropy_low", F64, 1, "bit", "[Q] lower end of the mean's bootstrap 95 % interval over windows"}, \
+    {group "entropy_high", F64, 1, "bit", "[Q] upper end of the mean's bootstrap 95 % interval over windows"}
 /* clang-format on */
 
 static const struct lc_schema_row rows[] = {
@@ -59,6 +77,9 @@ static const struct lc_schema_row rows[] = {
     {SPARSITY "token_count", I64, 1, "count",
      "[nnz] N(i,a): positions with token a where feature i is active"},
     {SPARSITY "token_first", I64, 1, "token", "[nnz] stream index of the first such position"},
+    {SPARSITY "token_order", I32, 1, "index",
+     "[nnz] place in the order in which the feature's tokens first appeared; in results of published files, which have "
+     "no token_first"},
     {SPARSITY "vocab_entropy", F64, 1, "bit", "[F] H_vocab(i): entropy of N(i,a)/N_i over a"},
     {POSITION "mean", F64, 1, "token",
      "[F] mean position in the window, from 0, where the feature is active"},
@@ -68,9 +89,37 @@ static const struct lc_schema_row rows[] = {
     {POSITION "corpus_sd", F64, 1, "token",
      "[F] population standard deviation of the index in the token stream"},
     {POSITION "histogram", I64, 2, "count", "[F,B] active positions in B equal bins over the window"},
+    {POSITION "corpus_histogram", I64, 2, "count",
+     "[F,B] active positions in B equal bins over the tokens processed, from the first index to the last"},
+    {POSITION "records", I64, 1, "count",
+     "[F] active positions behind these statistics, where a published file kept only the first of them"},
+
+    {PAIRS "feature", I32, 1, "index", "[M] the leading features, ascending; rows and columns of the matrices"},
+    {PAIRS "count", I64, 1, "count", "[M] N_i: positions where feature i is active (f_i > threshold, strictly)"},
+    {PAIRS "joint_count", I64, 2, "count", "[M,M] M_ij: positions where features i and j are both active"},
+    {PAIRS "conditional", F64, 2, "1",
+     "[M,M] C_ij = (1/N) sum_a N(i,a) N(j,a) / N(a) - p_i p_j over token ids a, on the diagonal too"},
+    {PAIRS "coactivation", F64, 2, "1", "[M,M] C_ij = M_ij / N - p_i p_j"},
+    {PAIRS "pearson", F64, 2, "1",
+     "[M,M] r_ij = (M_ij / N - p_i p_j) / sqrt(p_i (1 - p_i) p_j (1 - p_j)); NaN where p is 0 or 1"},
+    {PAIRS "jaccard", F64, 2, "1", "[M,M] M_ij / (N_i + N_j - M_ij); NaN where neither is ever active"},
+    TOP_PAIRS("conditional", "1", "conditional covariance"),
+    TOP_PAIRS("coactivation", "1", "coactivation covariance"),
+    TOP_PAIRS("pearson", "1", "Pearson correlation"),
+    TOP_PAIRS("jaccard", "1", "Jaccard index"),
+
+    {SPECTRUM "feature", I32, 1, "index", "[M] features of the Pearson matrix: those with 0 < p < 1, ascending"},
+    {SPECTRUM "eigenvalue", F64, 1, "1", "[M] eigenvalues of the Pearson matrix, ascending"},
+    {SPECTRUM "eigenvector", F64, 2, "1", "[M,M] row k: the eigenvector of eigenvalue k, of length 1"},
+
+    {CONTEXTS "feature", I32, 1, "index", "[K] feature, ascending; its strongest activations, strongest first"},
+    {CONTEXTS "window", I64, 1, "index", "[K] window of the activation"},
+    {CONTEXTS "position", I64, 1, "token", "[K] position in the window, from 0, of its largest activation"},
+    {CONTEXTS "value", F32, 1, "1", "[K] the activation; ties by window, then position"},
 
     {SAMPLES "window", I64, 1, "index",
-     "[S] window of the sample; samples are sorted by (window, position, feature)"},
+     "[S] window of the sample, -1 where a published file does not tell; samples are sorted by (window, position, "
+     "feature)"},
     {SAMPLES "position", I64, 1, "token", "[S] readout position t in the window, from 0"},
     {SAMPLES "feature", I32, 1, "index", "[S] active feature a"},
     {SAMPLES "activation", F32, 1, "1", "[S] f_a[t]"},
@@ -98,6 +147,21 @@ static const struct lc_schema_row rows[] = {
      "[M,T] population standard deviation of J(t') over the feature's samples"},
     {WINDOWS "samples", I64, 1, "count", "[N] samples of the window that are not degenerate"},
     {WINDOWS "entropy_mean", F64, 1, "bit", "[N] mean of H over the window's samples; NaN without samples"},
+    {STRENGTH "least", F32, 1, "1", "[Q] least activation f of the class: classes hold equally many samples"},
+    {STRENGTH "greatest", F32, 1, "1", "[Q] greatest activation f of the class"},
+    BOOTSTRAPPED(STRENGTH, "class of activations"),
+    {READOUT "position", I64, 1, "token", "[Q] readout position t in the window, from 0, ascending"},
+    BOOTSTRAPPED(READOUT, "readout position"),
+
+    {"points/window_length", I64, 1, "token", "[L] the axis of a sweep over windows.length: T of point k, ascending"},
+    {SWEEP "feature", I32, 1, "index", "[M] features with samples at the longest windows, ascending"},
+    {SWEEP "samples", I64, 2, "count", "[M,L] samples of the feature at point k that are not degenerate"},
+    {SWEEP "entropy_mean", F64, 2, "bit", "[M,L] mean of H over these samples; NaN without any"},
+    {SWEEP "entropy_se", F64, 2, "bit",
+     "[M,L] standard error of that mean, sd / sqrt(n - 1); NaN with fewer than two samples"},
+    {SWEEP "saturation_length", F64, 1, "token",
+     "[M] least T at which the mean of H reaches 95 % of its value at the longest windows, linear between points; NaN "
+     "where that value is 0"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -128,7 +192,8 @@ static int site_is_plain(const char *site)
     return site[0] != '\0' && site[0] != '.' && site[strspn(site, allowed)] == '\0';
 }
 
-int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *site, struct lc_err *err)
+/* Name with SITE, if it has one, replaced. */
+static int below_point(char out[LC_RESULT_NAME_MAX], const char *name, const char *site, struct lc_err *err)
 {
     const char *slot = strstr(name, "/SITE/"); /* where the site's name belongs */
     size_t tail = strlen(name);
@@ -151,4 +216,19 @@ int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *s
         return LC_FAIL(err, LC_E_FORMAT, "%.64s...: the name is longer than %d bytes", name,
                        LC_RESULT_NAME_MAX - 1);
     return LC_OK;
+}
+
+int lc_schema_path(char out[LC_RESULT_NAME_MAX], int64_t point, const char *name, const char *site,
+                   struct lc_err *err)
+{
+    char below[LC_RESULT_NAME_MAX] = "";
+    int n, rc = name ? below_point(below, name, site, err) : LC_OK;
+
+    if (rc != LC_OK)
+        return rc;
+    if (point < 0)
+        n = snprintf(out, LC_RESULT_NAME_MAX, "%s", name ? below : "/");
+    else
+        n = snprintf(out, LC_RESULT_NAME_MAX, "points/%04" PRId64 "%s%s", point, name ? "/" : "", below);
+    return n < LC_RESULT_NAME_MAX ? LC_OK : LC_FAIL(err, LC_E_FORMAT, "%.64s...: the name is too long", below);
 }

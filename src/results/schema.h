@@ -20,7 +20,9 @@ const struct lc_schema_row *lc_schema_find(const char *name);
 /* 1 when `group` is a folder of some row's name. */
 int lc_schema_has_group(const char *group);
 
-/* out = name with SITE replaced; refuses a missing, superfluous or malformed site name. */
-int lc_schema_path(char out[LC_RESULT_NAME_MAX], const char *name, const char *site, struct lc_err *err);
+/* out = name with SITE replaced, below points/NNNN/ when `point` is not -1; name NULL: the file itself, or the point.
+ * Refuses a missing, superfluous or malformed site name. */
+int lc_schema_path(char out[LC_RESULT_NAME_MAX], int64_t point, const char *name, const char *site,
+                   struct lc_err *err);
 
 #endif

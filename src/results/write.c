@@ -83,6 +83,7 @@ int lc_result_create(struct lc_result **out, const char *path, struct lc_err *er
     LC_TRY(rc, lc_result_check(path, err));
     LC_TRY(rc, LC_ALLOC(&r, 1, "a result", err));
     r->file = H5I_INVALID_HID;
+    r->point = -1;
     LC_TRY(rc, lc_strdup(&r->path, path, err));
     LC_TRY(rc, open_memory(r, err));
     LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "lightcone", LC_RESULT_VERSION, err));
@@ -91,6 +92,11 @@ done:
     if (rc != LC_OK)
         result_free(r);
     return rc;
+}
+
+void lc_result_at(struct lc_result *r, int64_t point)
+{
+    r->point = point;
 }
 
 int lc_result_commit(struct lc_result *r, struct lc_err *err)
@@ -229,7 +235,7 @@ int lc_result_put(struct lc_result *r, const char *name, const char *site, const
 
     if (!row)
         return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no dataset of a result's layout", r->path, name);
-    LC_TRY(rc, lc_schema_path(path, name, site, err));
+    LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
     LC_TRY(rc, make_folder_of(r, path, err));
     LC_TRY(rc, make_space(r, path, row, dim, &space, &count, err));
     creation = timeless(H5P_DATASET_CREATE);
@@ -257,13 +263,11 @@ static int open_holder(const struct lc_result *r, const char *group, const char 
 {
     int rc;
 
-    snprintf(path, LC_RESULT_NAME_MAX, "/");
-    if (group) {
-        if (!lc_schema_has_group(group))
-            return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no group of a result's layout", r->path, group);
-        LC_TRY(rc, lc_schema_path(path, group, site, err));
+    if (group && !lc_schema_has_group(group))
+        return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no group of a result's layout", r->path, group);
+    LC_TRY(rc, lc_schema_path(path, r->point, group, site, err));
+    if (path[0] != '/')
         LC_TRY(rc, make_groups(r, path, err));
-    }
     *object = H5Oopen(r->file, path, H5P_DEFAULT);
     rc = *object < 0 ? lc_hdf5_fail(r, path, "cannot be opened", err) : LC_OK;
 done:
