@@ -243,40 +243,85 @@ done:
     return rc;
 }
 
-static int write_result(struct run *run, struct lc_err *err)
+/* Rank 0: one of the job's files, but for what all ranks fill. The second one leaves out what only the first needs. */
+static int build_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_result **out,
+                      struct lc_err *err)
 {
     struct lc_result *r = NULL;
     int rc;
 
-    LC_TRY(rc, lc_result_create(&r, run->study.config.output, err));
+    LC_TRY(rc, lc_result_create(&r, path, err));
     LC_TRY(rc, put_definitions(&run->study, r, err));
     LC_TRY(rc, put_config(&run->study, r, err));
-    LC_TRY(rc, put_windows(&run->study, r, err));
-    LC_TRY(rc, put_vocabulary(&run->study, r, err));
-    LC_TRY(rc, run->job->finish(run->sums, r, err));
-    return lc_result_commit(r, err);
+    if (!beside) {
+        LC_TRY(rc, put_windows(&run->study, r, err));
+        LC_TRY(rc, put_vocabulary(&run->study, r, err));
+    }
+    LC_TRY(rc, beside ? beside->finish(run->sums, r, err) : run->job->finish(run->sums, r, err));
+    *out = r;
 done:
-    lc_result_abandon(r);
+    if (rc != LC_OK)
+        lc_result_abandon(r);
     return rc;
 }
 
-/* From merged accumulators to files: rank 0 writes, all agree. */
-static int conclude(struct run *run, struct lc_err *err)
+struct filler {
+    struct run *run;
+    int (*fill)(void *sums, const struct lc_comm *par, struct lc_result *result, struct lc_err *err);
+};
+
+static int fill(void *arg, struct lc_result *r, struct lc_err *err)
 {
-    double start = lc_seconds();
-    int rc;
+    const struct filler *f = arg;
+
+    return f->fill(f->run->sums, f->run->par, r, err);
+}
+
+static int write_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_err *err)
+{
+    struct filler filler = {.run = run, .fill = beside ? beside->fill : run->job->fill};
+    struct lc_result *r = NULL;
 
     if (run->par->rank == 0)
-        write_result(run, err);
-    LC_TRY(rc, lc_comm_agree(run->par, err));
+        build_file(run, beside, path, &r, err);
+    if (lc_comm_agree(run->par, err) != LC_OK) {
+        lc_result_abandon(r);
+        return err->code;
+    }
+    return lc_result_publish(r, run->par, path, fill, &filler, err);
+}
+
+/* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
+static int write_files(struct run *run, double start, struct lc_err *err)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+    const char *output = run->study.config.output;
+    char second[LC_PATH_MAX] = "";
+    int rc;
+
+    if (beside && beside->wanted(&run->study)) {
+        LC_TRY(rc, lc_record_path(second, output, beside->suffix, "h5", err));
+        LC_TRY(rc, write_file(run, beside, second, err));
+    }
+    LC_TRY(rc, write_file(run, NULL, output, err));
     run->record.write_seconds = lc_seconds() - start;
     rc = lc_record_write(run->par, &run->study, &run->record, err);
     if (rc != LC_OK && run->par->rank == 0)
-        unlink(run->study.config.output); /* what fails leaves no result */
+        unlink(output);
+done:
+    if (rc != LC_OK && second[0] && run->par->rank == 0)
+        unlink(second);
+    return rc;
+}
+
+/* From merged accumulators to files. */
+static int conclude(struct run *run, struct lc_err *err)
+{
+    int rc = write_files(run, lc_seconds(), err);
+
     if (rc == LC_OK && run->par->rank == 0)
         fprintf(stderr, "%s: %" PRId64 " windows, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
                 run->study.windows.count, run->study.sites, run->record.compute_seconds, run->study.config.output);
-done:
     return rc;
 }
 
@@ -294,7 +339,10 @@ static int compute(struct run *run, struct lc_err *err)
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
     run->record.mine.flop = run->job->flop(run->work);
-    LC_TRY(rc, lc_comm_merge(run->par, &mergeable, err));
+    if (run->job->gather)
+        LC_TRY(rc, run->job->gather(run->sums, run->par, err));
+    else
+        LC_TRY(rc, lc_comm_merge(run->par, &mergeable, err));
     run->record.merge_seconds = lc_seconds() - run->started - run->record.compute_seconds;
 done:
     return rc;

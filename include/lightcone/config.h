@@ -13,6 +13,7 @@ enum lc_bias_rule { LC_BIAS_OWN, LC_BIAS_SUBTRACT, LC_BIAS_IGNORE };
 enum lc_window_choice { LC_CHOICE_SEQUENTIAL, LC_CHOICE_RANDOM, LC_CHOICE_STARTS };
 enum lc_bos_rule { LC_BOS_NONE, LC_BOS_EACH };
 enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS };
+enum lc_spectrum_rule { LC_SPECTRUM_NONE, LC_SPECTRUM_VALUES, LC_SPECTRUM_VECTORS };
 enum lc_feature_rule { LC_FEATURES_ACTIVE, LC_FEATURES_LIST, LC_FEATURES_SELECT };
 
 struct lc_int_list {
@@ -37,7 +38,8 @@ struct lc_feature_config {
     int64_t top;          /* the most frequent so many; 0: all */
     int64_t min_unique;   /* unique tokens > this, strictly; negative: no bound */
     int64_t min_samples;  /* features with fewer samples are dropped from the summaries; 0: none */
-    char from[LC_PATH_MAX]; /* result of a sparsity job; absolute or relative to the working folder, resolved */
+    char from[LC_PATH_MAX]; /* result of a sparsity job; absolute or relative to the working folder, resolved. Empty: the
+                             * counts of the job itself, which only correlation has */
 };
 
 struct lc_config {
@@ -55,6 +57,8 @@ struct lc_config {
     struct lc_int_list readout_positions;
     int token_residual, token_reconstruction; /* token_vector: [...] */
     int keep_profiles;
+    int64_t top_pairs;              /* correlation.top_pairs: of each measure */
+    enum lc_spectrum_rule spectrum; /* correlation.spectrum */
     int64_t unit_windows, unit_features; /* 0: the job's own */
     int64_t memory_per_rank;             /* bytes of its passes; 0: not limited */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */

@@ -17,6 +17,15 @@ struct lc_unit {
     void *breathe_arg;
 };
 
+/* A second file, RESULT.SUFFIX.h5, for what cannot keep the promise of equal bytes at any number of ranks; written before
+ * the result, and gone again when the result fails. */
+struct lc_job_beside {
+    const char *suffix;
+    int (*wanted)(const struct lc_study *study);
+    int (*finish)(void *sums, struct lc_result *result, struct lc_err *err); /* both as in struct lc_job */
+    int (*fill)(void *sums, const struct lc_comm *par, struct lc_result *result, struct lc_err *err);
+};
+
 struct lc_job {
     const char *name;    /* `job:` in the YAML */
     const char *summary; /* one line, for help */
@@ -35,8 +44,14 @@ struct lc_job {
     /* Accumulators as bytes, and the sum of one's own with saved ones; any order of merging gives the same sum. */
     int (*save)(void *sums, struct lc_bytes *out, struct lc_err *err);
     int (*merge)(void *sums, struct lc_reader *in, struct lc_err *err);
-    /* Rank 0, all merged: write the job's groups. */
+    /* In place of merging along the tree, for what no rank can hold whole: NULL, or all ranks' accumulators become one
+     * distributed outcome. Collective; agrees on errors. */
+    int (*gather)(void *sums, const struct lc_comm *par, struct lc_err *err);
+    /* Rank 0, all merged: write the job's groups, and reserve what is filled by all. */
     int (*finish)(void *sums, struct lc_result *result, struct lc_err *err);
+    /* NULL, or all ranks fill what was reserved (lc_result_fill). Collective; agrees on errors. */
+    int (*fill)(void *sums, const struct lc_comm *par, struct lc_result *result, struct lc_err *err);
+    const struct lc_job_beside *beside; /* NULL: one file */
     /* Useful FLOP of all that was observed on this rank, for the run record. */
     double (*flop)(const void *work);
 };

@@ -157,22 +157,59 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
     return LC_OK;
 }
 
+int lc_partial_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err)
+{
+    int n = snprintf(partial, LC_PATH_MAX, "%s.%ld.partial", path, (long)getpid());
+
+    if (n < 0 || n >= LC_PATH_MAX)
+        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
+    return LC_OK;
+}
+
+static int reserve(int fd, const char *path, int64_t room, struct lc_err *err)
+{
+    int reason = posix_fallocate(fd, 0, (off_t)room);
+
+    /* a file system that cannot promise space may still have it */
+    if (reason == 0 || reason == EOPNOTSUPP || reason == EINVAL)
+        return LC_OK;
+    return LC_FAIL(err, LC_E_IO, "%s: no room for %lld bytes: %s", path, (long long)room, strerror(reason));
+}
+
+int lc_partial_write(const char *partial, const void *data, size_t size, int64_t room, struct lc_err *err)
+{
+    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc = LC_OK;
+
+    if (fd < 0)
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", partial, strerror(errno));
+    if (room > (int64_t)size)
+        rc = reserve(fd, partial, room, err);
+    if (rc == LC_OK)
+        rc = write_all(fd, partial, data, size, err);
+    if (close(fd) != 0 && rc == LC_OK)
+        rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
+    if (rc != LC_OK)
+        unlink(partial);
+    return rc;
+}
+
+int lc_partial_publish(const char *partial, const char *path, struct lc_err *err)
+{
+    int rc = publish(partial, path, err);
+
+    if (rc != LC_OK)
+        unlink(partial);
+    return rc;
+}
+
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
 {
     char partial[LC_PATH_MAX];
-    int fd, rc, n = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
+    int rc;
 
-    if (n < 0 || n >= (int)sizeof partial)
-        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
-    fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", path, strerror(errno));
-    rc = write_all(fd, partial, data, size, err);
-    if (close(fd) != 0 && rc == LC_OK)
-        rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
-    if (rc == LC_OK)
-        rc = publish(partial, path, err);
-    if (rc != LC_OK)
-        unlink(partial);
+    LC_TRY(rc, lc_partial_path(partial, path, err));
+    LC_TRY(rc, lc_partial_write(partial, data, size, (int64_t)size, err));
+    rc = lc_partial_publish(partial, path, err);
+done:
     return rc;
 }

@@ -14,8 +14,8 @@ format   | json tensor                           | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | counts exact positions profiles samples spread |
-parallel | comm handout                          | mpi.h
+stats    | counts exact joint leading pairs positions profiles samples spread |
+parallel | blockcyclic comm eigen exchange handout | mpi.h
 results  | results                               | hdf5.h
 report   | report                                |
 top      | job study                             | jansson.h
