@@ -21,7 +21,7 @@ int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err);
 void lc_comm_release(struct lc_comm *par);
 
 /* Make one outcome of all ranks' outcomes: every rank returns the same code, and *err becomes the error of the
- * lowest-numbered rank that failed. Collective: every rank calls it, failed or not. */
+ * lowest-numbered rank that failed; agreeing again on the same error changes nothing. Collective: every rank calls it, failed or not. */
 int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 
 /* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */

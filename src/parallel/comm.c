@@ -40,7 +40,7 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err)
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, par->comm);
     if (first == par->size)
         return LC_OK;
-    if (first == par->rank)
+    if (first == par->rank && err->rank < 0) /* an error agreed on before keeps its rank */
         err->rank = par->rank;
     MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first, par->comm);
     return err->code;

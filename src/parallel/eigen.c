@@ -42,6 +42,14 @@ static int check_info(const struct solver *s, const char *what, struct lc_err *e
     return LC_OK;
 }
 
+/* pdsyevd asks for less than its pdormtr, one level down, then wants where blocks are large beside the matrix. */
+static double missing_work(const struct lc_layout *l)
+{
+    double block = (double)l->row.block;
+
+    return 2.0 * (double)l->row.n + (double)(l->rows + l->cols + 2 * l->row.block) * block + block * block;
+}
+
 /* The size of the work space, asked for and checked; then the space. */
 static int prepare(struct solver *s, struct lc_err *err)
 {
@@ -56,6 +64,7 @@ static int prepare(struct solver *s, struct lc_err *err)
     s->work = NULL;
     s->integer = NULL;
     LC_TRY(rc, check_info(s, "the question for work space", err));
+    work[0] += missing_work(s->layout);
     if (!(work[0] >= 0.0 && work[0] < (double)INT_MAX))
         LC_TRY(rc, LC_FAIL(err, LC_E_MEMORY, "ScaLAPACK needs %g words of work space; allowed: below 2^31; use more ranks",
                            work[0]));
@@ -101,7 +110,9 @@ static int solve(struct solver *s, const struct lc_comm *par, int *map, struct l
     LC_TRY(rc, lc_comm_agree(par, err));
     call(s);
     check_info(s, s->vector ? "pdsyevd" : "pdsyev", err);
-    rc = lc_comm_agree(par, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    /* pdsyevd on a matrix of one block gives them to the block's owner only */
+    lc_comm_broadcast(par, s->value, s->n * (int64_t)sizeof *s->value);
 done:
     free(s->work);
     free(s->integer);
