@@ -3,6 +3,7 @@
 #define LC_JOBS_CORRELATION_H
 
 #include "lightcone/blockcyclic.h"
+#include "lightcone/comm.h"
 #include "lightcone/exact.h"
 #include "lightcone/joint.h"
 #include "lightcone/pairs.h"
@@ -38,6 +39,9 @@ struct lc_correlation {
     int64_t n_tokens;           /* N: of this rank, then of all */
     int64_t *token_count;       /* [V] N(a) of all */
 };
+
+/* The lists of all ranks become matrices: lc_job's gather. Collective; agrees on errors. */
+int lc_correlation_gather(void *sums, const struct lc_comm *par, struct lc_err *err);
 
 /* The pair of local row r and local column c. */
 struct lc_pair lc_site_pair(const struct lc_correlation *s, const struct lc_site_pairs *site, int64_t r, int64_t c);

@@ -57,13 +57,13 @@ sparsity() {
     shift
     "$LIGHTCONE" run "$config" --set job=sparsity --set "output=$folder/from.h5" "$@" 2>/dev/null
 }
-# small_disk FOLDER - a file system of 64 KiB there, or else a limit on the size of files
+# small_disk FOLDER [KIB] - a file system of so many KiB (64) there, or else a limit on the size of files
 small_disk() {
     mkdir -p "$1"
-    if mount -t tmpfs -o size=64k tmpfs "$1" 2>/dev/null; then
+    if mount -t tmpfs -o "size=${2:-64}k" tmpfs "$1" 2>/dev/null; then
         echo "$PWD/$1" >>"$WORK/mounts"
     else
-        ulimit -f 64
+        ulimit -f "${2:-64}"
     fi
 }
 # read_only FOLDER - a file system there that cannot be written
