@@ -2,15 +2,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "correlation.h"
+#include "lightcone/exchange.h"
 #include "lightcone/file.h"
 #include "lightcone/job.h"
 
 #define GROUP "sites/SITE/correlation"
 #define SPECTRUM "sites/SITE/spectrum"
 
-enum { STRIPE_BYTES = 1 << 24, JOINT = LC_MEASURES }; /* bytes that a rank writes at a time */
+enum { STRIPE_BYTES = 1 << 23, JOINT = LC_MEASURES }; /* bytes that a rank writes at a time */
 
 static const char *const measure_name[] = {[LC_CONDITIONAL] = "conditional", [LC_COACTIVATION] = "coactivation",
                                            [LC_PEARSON] = "pearson", [LC_JACCARD] = "jaccard",
@@ -129,64 +131,101 @@ int lc_correlation_finish(void *arg, struct lc_result *r, struct lc_err *err)
 
 /* --- all ranks --------------------------------------------------------------------------------------------------------- */
 
-/* Rows of blocks first ... first + blocks - 1 that this rank owns: *from, and how many. */
-static int64_t stripe_rows(const struct lc_layout *l, int64_t first, int64_t blocks, int64_t *from)
-{
-    int64_t to = (first + blocks) * l->row.block;
+/* Matrices go to the file by stripes of rows: computed in blocks, exchanged, written as whole rows. */
+struct writer {
+    const struct lc_comm *par;
+    struct lc_result *r;
+    const char *site;
+    const struct lc_layout *layout;
+    int64_t stripe; /* rows */
+    int64_t *blocks, *rows, *scratch;
+    int *word;
+};
 
-    *from = first * l->row.block;
-    to = to < l->rows ? to : l->rows;
-    return to > *from ? to - *from : 0;
+static void writer_release(struct writer *w)
+{
+    free(w->blocks);
+    free(w->rows);
+    free(w->scratch);
+    free(w->word);
+    *w = (struct writer){0};
 }
 
-/* Blocks of rows in one stripe, and in all: the same on every rank. */
-static int64_t stripe_blocks(const struct lc_layout *l, int64_t *all)
+/* Local: allocates. Stripes of about STRIPE_BYTES a rank, and of whole rounds of blocks. */
+static int writer_init(struct writer *w, const struct lc_comm *par, struct lc_result *r, const char *site,
+                       const struct lc_layout *l, struct lc_err *err)
 {
-    int64_t cols = l->col.n / l->col.procs + l->col.block, bytes = cols * l->row.block * (int64_t)sizeof(double);
-    int64_t dealt = l->row.procs * l->row.block;
+    int64_t round = l->row.procs * l->row.block, bytes = round * (l->row.n + 1) * (int64_t)sizeof(int64_t) / par->size;
+    int64_t rounds = STRIPE_BYTES / bytes > 0 ? STRIPE_BYTES / bytes : 1, share;
+    int rc;
 
-    *all = (l->row.n + dealt - 1) / dealt;
-    return STRIPE_BYTES / bytes > 0 ? STRIPE_BYTES / bytes : 1;
+    *w = (struct writer){.par = par, .r = r, .site = site, .layout = l, .stripe = rounds * round};
+    w->stripe = w->stripe < l->row.n ? w->stripe : l->row.n;
+    share = (w->stripe / par->size + 1) * l->row.n;
+    LC_TRY(rc, LC_ALLOC(&w->blocks, (w->stripe / l->row.procs + l->row.block) * l->cols, "a stripe of a matrix", err));
+    LC_TRY(rc, LC_ALLOC(&w->rows, share, "a stripe of a matrix", err));
+    LC_TRY(rc, LC_ALLOC(&w->scratch, share, "a stripe of a matrix", err));
+    LC_TRY(rc, LC_ALLOC(&w->word, 4 * (int64_t)par->size, "a stripe of a matrix", err));
+done:
+    if (rc != LC_OK)
+        writer_release(w);
+    return rc;
 }
 
-static void compute_stripe(const struct lc_correlation *s, const struct lc_site_pairs *site, int which, int64_t from,
-                           int64_t rows, void *out)
+/* Numbers of this rank's local rows from ... from + rows - 1 into out[rows, layout->cols]. */
+typedef void compute_rows(const void *arg, int64_t from, int64_t rows, int64_t *out);
+
+static int write_matrix(struct writer *w, const char *name, compute_rows *compute, const void *arg, struct lc_err *err)
 {
-    double *real = out;
-    int64_t *integer = out, k = 0;
+    int64_t n = w->layout->row.n;
+    struct lc_rows rows;
 
-    for (int64_t r = from; r < from + rows; r++)
-        for (int64_t c = 0; c < site->layout.cols; c++, k++) {
-            struct lc_pair pair = lc_site_pair(s, site, r, c);
-            if (which == JOINT)
-                integer[k] = pair.joint;
-            else
-                real[k] = lc_pair_measure((enum lc_measure)which, &pair);
-        }
-}
-
-static int fill_matrix(const struct lc_correlation *s, int64_t index, int which, const struct lc_comm *par,
-                       struct lc_result *r, void *buffer, struct lc_err *err)
-{
-    const struct lc_site_pairs *site = &s->site[index];
-    int64_t all, blocks = stripe_blocks(&site->layout, &all), from;
-    char name[64];
-
-    name_matrix(name, which);
-    for (int64_t first = 0; first < all && err->code == LC_OK; first += blocks) {
-        int64_t rows = stripe_rows(&site->layout, first, blocks, &from);
-        compute_stripe(s, site, which, from, rows, buffer);
-        lc_result_fill(r, name, s->study->site[index].name, &site->layout, first, blocks, buffer, err);
-        lc_comm_agree(par, err);
+    for (int64_t first = 0; first < n && err->code == LC_OK; first += w->stripe) {
+        lc_rows_init(&rows, w->par, w->layout, first, n - first < w->stripe ? n - first : w->stripe);
+        compute(arg, rows.local_first, rows.local, w->blocks);
+        lc_rows_exchange(&rows, w->par, w->blocks, w->rows, w->scratch, w->word);
+        lc_result_fill(w->r, name, w->site, n, rows.mine_first, rows.mine, w->rows, err);
+        lc_comm_agree(w->par, err);
     }
     return err->code;
 }
 
-static int64_t stripe_bytes(const struct lc_layout *l)
-{
-    int64_t all, blocks = stripe_blocks(l, &all);
+struct matrix {
+    const struct lc_correlation *s;
+    const struct lc_site_pairs *site;
+    int which;
+};
 
-    return (blocks < all ? blocks : all) * l->row.block * l->cols * (int64_t)sizeof(double);
+static void compute_measure(const void *arg, int64_t from, int64_t rows, int64_t *out)
+{
+    const struct matrix *m = arg;
+
+    for (int64_t r = from; r < from + rows; r++)
+        for (int64_t c = 0; c < m->site->layout.cols; c++, out++) {
+            struct lc_pair pair = lc_site_pair(m->s, m->site, r, c);
+            double value = m->which == JOINT ? 0.0 : lc_pair_measure((enum lc_measure)m->which, &pair);
+            if (m->which == JOINT)
+                *out = pair.joint;
+            else
+                memcpy(out, &value, sizeof value);
+        }
+}
+
+static int fill_site(const struct lc_correlation *s, int64_t index, const struct lc_comm *par, struct lc_result *r,
+                     struct lc_err *err)
+{
+    struct matrix m = {.s = s, .site = &s->site[index]};
+    struct writer w = {0};
+    char name[64];
+
+    writer_init(&w, par, r, s->study->site[index].name, &m.site->layout, err);
+    if (lc_comm_agree(par, err) == LC_OK)
+        for (m.which = 0; m.which <= JOINT && err->code == LC_OK; m.which++) {
+            name_matrix(name, m.which);
+            write_matrix(&w, name, compute_measure, &m, err);
+        }
+    writer_release(&w);
+    return err->code;
 }
 
 int lc_correlation_fill(void *arg, const struct lc_comm *par, struct lc_result *r, struct lc_err *err)
@@ -194,14 +233,8 @@ int lc_correlation_fill(void *arg, const struct lc_comm *par, struct lc_result *
     const struct lc_correlation *s = arg;
     int rc = LC_OK;
 
-    for (int64_t i = 0; i < s->study->sites && rc == LC_OK; i++) {
-        void *buffer = NULL;
-        lc_alloc(&buffer, stripe_bytes(&s->site[i].layout), 1, "a stripe of a matrix", err);
-        rc = lc_comm_agree(par, err);
-        for (int k = 0; k <= JOINT && rc == LC_OK; k++)
-            rc = fill_matrix(s, i, k, par, r, buffer, err);
-        free(buffer);
-    }
+    for (int64_t i = 0; i < s->study->sites && rc == LC_OK; i++)
+        rc = fill_site(s, i, par, r, err);
     return rc;
 }
 
@@ -245,21 +278,26 @@ static int finish_spectrum(void *arg, struct lc_result *r, struct lc_err *err)
     return rc;
 }
 
+static void copy_vectors(const void *arg, int64_t from, int64_t rows, int64_t *out)
+{
+    const struct lc_site_pairs *site = arg;
+    int64_t cols = site->regular.cols;
+
+    if (rows * cols > 0)
+        memcpy(out, site->eigenvector + from * cols, (size_t)(rows * cols) * sizeof *out);
+}
+
 static int fill_spectrum(void *arg, const struct lc_comm *par, struct lc_result *r, struct lc_err *err)
 {
     const struct lc_correlation *s = arg;
-    int64_t from, all;
 
     for (int64_t i = 0; i < s->study->sites && err->code == LC_OK; i++) {
-        const struct lc_layout *l = &s->site[i].regular;
-        int64_t blocks = stripe_blocks(l, &all);
-        for (int64_t first = 0; first < all && err->code == LC_OK; first += blocks) {
-            stripe_rows(l, first, blocks, &from);
-            from = from < l->rows ? from : l->rows;
-            lc_result_fill(r, SPECTRUM "/eigenvector", s->study->site[i].name, l, first, blocks,
-                           s->site[i].eigenvector + from * l->cols, err);
-            lc_comm_agree(par, err);
-        }
+        const struct lc_site_pairs *site = &s->site[i];
+        struct writer w = {0};
+        writer_init(&w, par, r, s->study->site[i].name, &site->regular, err);
+        if (lc_comm_agree(par, err) == LC_OK)
+            write_matrix(&w, SPECTRUM "/eigenvector", copy_vectors, site, err);
+        writer_release(&w);
     }
     return err->code;
 }

@@ -6,7 +6,6 @@
 
 #include <stdint.h>
 
-#include "lightcone/blockcyclic.h"
 #include "lightcone/comm.h"
 #include "lightcone/err.h"
 
@@ -34,11 +33,12 @@ int lc_result_reserve(struct lc_result *r, const char *name, const char *site, c
  * Where anything fails no file is left. The bytes do not depend on the number of ranks. Collective; agrees on errors. */
 int lc_result_publish(struct lc_result *r, const struct lc_comm *par, const char *path,
                       int (*fill)(void *arg, struct lc_result *r, struct lc_err *err), void *arg, struct lc_err *err);
-/* Inside `fill`: this rank's rows of a reserved n x n matrix, those of its blocks of rows first_block ... first_block +
- * blocks - 1, of which it may have fewer or none; data[those rows, layout->cols]. Collective: first_block and blocks must
- * be the same on all ranks. Not agreed: another rank may have failed. */
-int lc_result_fill(struct lc_result *r, const char *name, const char *site, const struct lc_layout *layout,
-                   int64_t first_block, int64_t blocks, const void *data, struct lc_err *err);
+/* Inside `fill`: rows first ... first + rows - 1 of a reserved matrix of n columns; rows may be 0. Other ranks write other
+ * rows, each on its own, in one consecutive piece of the file: the collective writes of MPI would bring scattered pieces
+ * together, at several times the cost of doing that first. Collective, since the dataset is opened; not agreed: another
+ * rank may have failed. */
+int lc_result_fill(struct lc_result *r, const char *name, const char *site, int64_t n, int64_t first, int64_t rows,
+                   const void *data, struct lc_err *err);
 
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SUM_PIECE = 1 << 24 }; /* values of one reduction */
 
@@ -103,6 +104,76 @@ int lc_exchange_round(const struct lc_comm *par, const struct lc_round *r, struc
             pass_round(par, r, root, buffer, err);
     free(buffer);
     return lc_comm_agree(par, err);
+}
+
+/* Indices below `end` that process `mine` owns. */
+static int64_t owned_below(const struct lc_deal *d, int64_t end, int mine)
+{
+    struct lc_deal below = {.n = end, .block = d->block, .procs = d->procs, .mine = mine};
+
+    return lc_deal_count(&below);
+}
+
+/* Where rank r's share of the rows begins. */
+static int64_t share_begin(const struct lc_rows *w, const struct lc_comm *par, int r)
+{
+    return w->first + w->count * r / par->size;
+}
+
+void lc_rows_init(struct lc_rows *w, const struct lc_comm *par, const struct lc_layout *layout, int64_t first,
+                  int64_t count)
+{
+    const struct lc_deal *row = &layout->row;
+
+    *w = (struct lc_rows){.layout = layout, .first = first, .count = count};
+    w->mine_first = share_begin(w, par, par->rank);
+    w->mine = share_begin(w, par, par->rank + 1) - w->mine_first;
+    w->local_first = owned_below(row, first, row->mine);
+    w->local = owned_below(row, first + count, row->mine) - w->local_first;
+}
+
+/* What rank r gave, [its rows among mine, its columns], into my whole rows. */
+static void place_part(const struct lc_rows *w, int r, const int64_t *part, int64_t *out)
+{
+    struct lc_deal row = w->layout->row, col = w->layout->col;
+    int64_t cols, begin, end;
+
+    row.mine = r / col.procs;
+    col.mine = r % col.procs;
+    cols = lc_deal_count(&col);
+    begin = owned_below(&row, w->mine_first, row.mine);
+    end = owned_below(&row, w->mine_first + w->mine, row.mine);
+    for (int64_t k = begin; k < end; k++, part += cols) {
+        int64_t *to = out + (lc_deal_global(&row, k) - w->mine_first) * col.n;
+        for (int64_t c = 0; c < cols; c += col.block)
+            memcpy(to + lc_deal_global(&col, c), part + c,
+                   (size_t)(cols - c < col.block ? cols - c : col.block) * sizeof *to);
+    }
+}
+
+void lc_rows_exchange(const struct lc_rows *w, const struct lc_comm *par, const void *data, void *out, void *scratch,
+                      int *word)
+{
+    struct traffic t = {word, word + par->size, word + 2 * par->size, word + 3 * par->size};
+    const struct lc_deal *row = &w->layout->row, *col = &w->layout->col;
+    int64_t in = 0;
+
+    for (int r = 0; r < par->size; r++) {
+        int64_t begin = share_begin(w, par, r), end = share_begin(w, par, r + 1);
+        int64_t from = owned_below(row, begin, row->mine) - w->local_first;
+        int64_t rows = owned_below(row, end, row->mine) - w->local_first - from;
+        struct lc_deal his = *col;
+        his.mine = r % col->procs;
+        t.out_at[r] = (int)(from * w->layout->cols);
+        t.out_count[r] = (int)(rows * w->layout->cols);
+        rows = owned_below(row, w->mine_first + w->mine, r / col->procs) - owned_below(row, w->mine_first, r / col->procs);
+        t.in_at[r] = (int)in;
+        t.in_count[r] = (int)(rows * lc_deal_count(&his));
+        in += t.in_count[r];
+    }
+    MPI_Alltoallv(data, t.out_count, t.out_at, MPI_INT64_T, scratch, t.in_count, t.in_at, MPI_INT64_T, par->comm);
+    for (int r = 0; r < par->size; r++)
+        place_part(w, r, (const int64_t *)scratch + t.in_at[r], out);
 }
 
 void lc_exchange_sum(const struct lc_comm *par, int64_t *value, int64_t count)

@@ -126,74 +126,15 @@ done:
     return rc;
 }
 
-/* Of my indices in blocks first ... first + blocks - 1: those of whole blocks, or those of the last, shorter one. */
-struct run {
-    hsize_t start, stride, count, block; /* in the file */
-    hsize_t at;                          /* in memory, from the first of the blocks */
-};
-
-static struct run whole_blocks(const struct lc_deal *d, int64_t first, int64_t blocks)
+static int fill_set(const struct lc_result *r, const char *path, hid_t set, hid_t type, int64_t n, int64_t first,
+                    int64_t rows, const void *data, struct lc_err *err)
 {
-    int64_t mine = lc_deal_count(d) / d->block;
-    int64_t count = mine - first < blocks ? mine - first : blocks;
-    int64_t start = (first * d->procs + d->mine) * d->block;
+    hsize_t start[] = {(hsize_t)first, 0}, extent[] = {(hsize_t)rows, (hsize_t)n};
+    hid_t file = H5Dget_space(set), memory = H5Screate_simple(2, extent, NULL);
 
-    return (struct run){.start = (hsize_t)start, .stride = (hsize_t)(d->procs * d->block),
-                        .count = (hsize_t)(count > 0 ? count : 0), .block = (hsize_t)d->block};
-}
-
-static struct run last_block(const struct lc_deal *d, int64_t first, int64_t blocks)
-{
-    int64_t mine = lc_deal_count(d), whole = mine / d->block, rest = mine % d->block;
-    int here = rest > 0 && whole >= first && whole < first + blocks;
-
-    return (struct run){.start = (hsize_t)(d->n - rest), .stride = 1, .count = (hsize_t)here, .block = (hsize_t)rest,
-                        .at = (hsize_t)((whole - first) * d->block)};
-}
-
-/* Select rows x columns in the file and in data[rows, width]; nothing where this rank has none. */
-static int choose(hid_t file, hid_t memory, const struct run *row, const struct run *col)
-{
-    hsize_t start[] = {row->start, col->start}, stride[] = {row->stride, col->stride};
-    hsize_t count[] = {row->count, col->count}, block[] = {row->block, col->block};
-    hsize_t from[] = {row->at, col->at}, extent[] = {row->count * row->block, col->count * col->block};
-
-    if (extent[0] == 0 || extent[1] == 0)
-        return H5Sselect_none(file) < 0 || H5Sselect_none(memory) < 0;
-    return H5Sselect_hyperslab(file, H5S_SELECT_SET, start, stride, count, block) < 0 ||
-           H5Sselect_hyperslab(memory, H5S_SELECT_SET, from, NULL, extent, NULL) < 0;
-}
-
-static hid_t together(void)
-{
-    hid_t list = H5Pcreate(H5P_DATASET_XFER);
-
-    if (list >= 0 && H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE) < 0) {
-        H5Pclose(list);
-        return H5I_INVALID_HID;
-    }
-    return list;
-}
-
-/* Four rectangles at most, as regular as HDF5 and MPI like them; every rank goes through the same ones. */
-static int fill_set(const struct lc_result *r, const char *path, hid_t set, hid_t type, const struct lc_layout *l,
-                    int64_t first, int64_t blocks, const void *data, struct lc_err *err)
-{
-    int64_t all = (l->row.n + l->row.block - 1) / l->row.block, last = (all - 1) / l->row.procs;
-    int rest = l->row.n % l->row.block > 0, rest_here = rest && last >= first && last < first + blocks;
-    struct run row[] = {whole_blocks(&l->row, first, blocks), last_block(&l->row, first, blocks)};
-    struct run col[] = {whole_blocks(&l->col, 0, all), last_block(&l->col, 0, all)};
-    hsize_t shape[] = {(hsize_t)(blocks * l->row.block), (hsize_t)(l->cols > 0 ? l->cols : 1)};
-    hid_t file = H5Dget_space(set), memory = H5Screate_simple(2, shape, NULL), how = together();
-    int bad = file < 0 || memory < 0 || how < 0;
-
-    for (int i = 0; i < 1 + rest_here; i++)
-        for (int j = 0; j < 1 + rest; j++)
-            bad |= choose(file, memory, &row[i], &col[j]) || H5Dwrite(set, type, memory, file, how, data) < 0;
-    if (bad)
+    if (file < 0 || memory < 0 || H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, extent, NULL) < 0 ||
+        H5Dwrite(set, type, memory, file, H5P_DEFAULT, data) < 0)
         lc_hdf5_fail(r, path, "cannot be written", err);
-    if (how >= 0)
-        H5Pclose(how);
     if (memory >= 0)
         H5Sclose(memory);
     if (file >= 0)
@@ -201,8 +142,8 @@ static int fill_set(const struct lc_result *r, const char *path, hid_t set, hid_
     return err->code;
 }
 
-int lc_result_fill(struct lc_result *r, const char *name, const char *site, const struct lc_layout *layout,
-                   int64_t first_block, int64_t blocks, const void *data, struct lc_err *err)
+int lc_result_fill(struct lc_result *r, const char *name, const char *site, int64_t n, int64_t first, int64_t rows,
+                   const void *data, struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
@@ -215,7 +156,7 @@ int lc_result_fill(struct lc_result *r, const char *name, const char *site, cons
     set = H5Dopen2(r->file, path, H5P_DEFAULT);
     if (set < 0)
         return lc_hdf5_fail(r, path, "cannot be opened", err);
-    rc = fill_set(r, path, set, lc_hdf5_memory_type(row->type), layout, first_block, blocks, data, err);
+    rc = rows > 0 ? fill_set(r, path, set, lc_hdf5_memory_type(row->type), n, first, rows, data, err) : LC_OK;
     if (H5Dclose(set) < 0 && rc == LC_OK)
         rc = lc_hdf5_fail(r, path, "cannot be closed", err);
 done:

@@ -200,7 +200,7 @@ static void spectrum_against_lapack(void **state)
 
 struct filling {
     struct lc_layout layout;
-    int64_t blocks; /* rows of blocks at a time */
+    int64_t stripe; /* rows at a time */
     int failing;    /* rank, or -1 */
 };
 
@@ -208,32 +208,45 @@ static int fill(void *arg, struct lc_result *r, struct lc_err *err)
 {
     struct filling *f = arg;
     const struct lc_layout *l = &f->layout;
-    int64_t all = (l->row.n + l->row.procs * l->row.block - 1) / (l->row.procs * l->row.block);
-    double *data = NULL;
+    int64_t n = l->row.n, seen = 0;
+    double *data = NULL, *out = NULL, *scratch = NULL;
+    int word[4 * 64];
 
-    REQUIRE(LC_ALLOC(&data, f->blocks * l->row.block * l->cols, "test", err) == LC_OK);
-    for (int64_t first = 0; first < all; first += f->blocks) {
-        for (int64_t k = 0; k < f->blocks * l->row.block && first * l->row.block + k < l->rows; k++)
-            for (int64_t c = 0; c < l->cols; c++)
-                data[k * l->cols + c] = (double)(1000 * lc_deal_global(&l->row, first * l->row.block + k) +
-                                                 lc_deal_global(&l->col, c));
-        REQUIRE(lc_result_fill(r, "sites/SITE/correlation/pearson", "resid_out_layer1", l, first, f->blocks, data,
-                               err) == LC_OK);
+    REQUIRE(LC_ALLOC(&data, l->rows * l->cols, "test", err) == LC_OK);
+    REQUIRE(LC_ALLOC(&out, n * n, "test", err) == LC_OK && LC_ALLOC(&scratch, n * n, "test", err) == LC_OK);
+    for (int64_t i = 0; i < l->rows; i++)
+        for (int64_t j = 0; j < l->cols; j++)
+            data[i * l->cols + j] = (double)(1000 * lc_deal_global(&l->row, i) + lc_deal_global(&l->col, j));
+    for (int64_t first = 0; first < n; first += f->stripe) {
+        struct lc_rows rows;
+        lc_rows_init(&rows, &par, l, first, n - first < f->stripe ? n - first : f->stripe);
+        REQUIRE(rows.local_first == seen);
+        seen += rows.local;
+        lc_rows_exchange(&rows, &par, data + rows.local_first * l->cols, out, scratch, word);
+        for (int64_t i = 0; i < rows.mine; i++)
+            for (int64_t j = 0; j < n; j++)
+                REQUIRE(out[i * n + j] == (double)(1000 * (rows.mine_first + i) + j));
+        REQUIRE(lc_result_fill(r, "sites/SITE/correlation/pearson", "resid_out_layer1", n, rows.mine_first, rows.mine,
+                               out, err) == LC_OK);
     }
+    REQUIRE(seen == l->rows);
     free(data);
+    free(out);
+    free(scratch);
     if (par.rank == f->failing)
         LC_FAIL(err, LC_E_NUMERIC, "rank %d cannot", par.rank);
     return lc_comm_agree(&par, err);
 }
 
-static int publish(const char *path, int64_t n, int64_t block, int64_t blocks, int failing, struct lc_err *err)
+static int publish(const char *path, int64_t n, int64_t block, int64_t rounds, int failing, struct lc_err *err)
 {
-    struct filling f = {.blocks = blocks, .failing = failing};
+    struct filling f = {.failing = failing};
     int64_t shape[] = {n, n}, three = 3;
     const int32_t feature[] = {4, 5, 6};
     struct lc_result *r = NULL;
 
     lc_layout_init(&f.layout, n, block, par.size, par.rank);
+    f.stripe = rounds * block * f.layout.row.procs;
     if (par.rank == 0) {
         REQUIRE(lc_result_create(&r, path, err) == LC_OK);
         REQUIRE(lc_result_reserve(r, "sites/SITE/correlation/pearson", "resid_out_layer1", shape, err) == LC_OK);
