@@ -9,6 +9,7 @@
 #include "info.h"
 #include "lightcone/comm.h"
 #include "lightcone/config.h"
+#include "lightcone/fetch.h"
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
 #include "lightcone/report.h"
@@ -91,6 +92,18 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
     return lc_info(a->positional[0], stdout, err);
 }
 
+static int act_fetch(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const struct lc_fetch what = {.layout = a->positional[0],
+                                  .folder = a->output,
+                                  .set = a->set,
+                                  .set_count = a->set_count,
+                                  .version = LIGHTCONE_VERSION};
+
+    (void)par;
+    return lc_fetch(&what, stdout, stderr, err);
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -101,6 +114,8 @@ static const struct command commands[] = {
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"fetch", "fetch LAYOUT.yaml [-o FOLDER] [--set key=value]...", "bring the files of a layout, checked; continues",
+     "-o --set", 1, 1, 0, act_fetch},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
 };
 

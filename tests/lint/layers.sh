@@ -9,7 +9,7 @@ rooms() {
     cat <<'END'
 base     | err file hash memory random           | openssl/evp.h
 linalg   | linalg                                | cblas.h
-config   | config                                | yaml.h
+config   | config layout                         | yaml.h
 format   | json tensor                           | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
@@ -18,6 +18,7 @@ stats    | counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
 results  | results                               | hdf5.h
 report   | report                                |
+fetch    | fetch                                 | curl/curl.h zip.h zlib.h
 top      | job study                             | jansson.h
 END
 }
