@@ -11,6 +11,7 @@
 #include "lightcone/config.h"
 #include "lightcone/fetch.h"
 #include "lightcone/job.h"
+#include "lightcone/layout.h"
 #include "lightcone/linalg.h"
 #include "lightcone/report.h"
 
@@ -144,11 +145,11 @@ static int act_help(const struct lc_comm *par, const struct arguments *a, struct
         print_usage(stdout);
         return LC_OK;
     }
-    if (!job && strcmp(topic, "config") != 0)
-        return LC_FAIL(err, LC_E_USAGE, "no help on '%s'; allowed: config, or a job (see lightcone help)", topic);
+    if (!job && strcmp(topic, "config") != 0 && strcmp(topic, "fetch") != 0)
+        return LC_FAIL(err, LC_E_USAGE, "no help on '%s'; allowed: config, fetch, or a job (see lightcone help)", topic);
     if (job)
         printf("job: %s\n  %s\n\n", job->name, job->summary);
-    if (lc_config_help(&text, err) == LC_OK)
+    if ((strcmp(topic, "fetch") == 0 ? lc_layout_help(&text, err) : lc_config_help(&text, err)) == LC_OK)
         fwrite(text.data, 1, text.size, stdout);
     lc_bytes_release(&text);
     return err->code;

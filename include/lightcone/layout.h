@@ -8,6 +8,7 @@
 #include "lightcone/err.h"
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
+#include "lightcone/memory.h"
 
 struct lc_layout_item {
     char *url;    /* owned; http or https, {NAME} replaced by that of `sources` */
@@ -34,5 +35,8 @@ struct lc_layout {
 int lc_layout_parse(struct lc_layout *layout, const char *path, const char *bytes, size_t size,
                     const char *const *overrides, int64_t override_count, struct lc_err *err);
 void lc_layout_release(struct lc_layout *layout);
+
+/* A line for each key, from the tables that parse. Appended to *out. */
+int lc_layout_help(struct lc_bytes *out, struct lc_err *err);
 
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lightcone/memory.h"
-
 #include "scalar.h"
 #include "tree.h"
 
@@ -282,10 +280,10 @@ static int items_take(struct reading *r, const struct rule *rule, const struct l
 
 static const struct rule layout_rules[] = {
     {"sources", "names with the beginnings of URLs, as in {hub: https://...}", sources_take},
-    {"folder", "where the files go, relative to this file", folder_take},
-    {"attempts", "a whole number from 1 to 100", attempts_take},
-    {"wait", "seconds, 0 to 3600", wait_take},
-    {"stall", "seconds, 1 to 3600", stall_take},
+    {"folder", "where the files go, relative to this file; default data", folder_take},
+    {"attempts", "a whole number from 1 to 100, default 5: how often a request that brings nothing is made", attempts_take},
+    {"wait", "seconds, 0 to 3600, default 1: before the second attempt, then doubled up to a minute", wait_take},
+    {"stall", "seconds, 1 to 3600, default 60: how long a connection may be silent", stall_take},
     {"items", "a list of 1 to 10000 maps {url, file, ...}", items_take},
 };
 
@@ -307,6 +305,22 @@ static int layout_fill(struct reading *r)
         if (item_take(r, i) != LC_OK)
             return r->err->code;
     return LC_OK;
+}
+
+static int rules_help(const char *title, const struct rule *rules, size_t count, struct lc_bytes *out, struct lc_err *err)
+{
+    lc_bytes_printf(out, err, "%s\n", title);
+    for (size_t k = 0; k < count; k++)
+        lc_bytes_printf(out, err, "  %-10s %s\n", rules[k].name, rules[k].allowed);
+    return err->code;
+}
+
+int lc_layout_help(struct lc_bytes *out, struct lc_err *err)
+{
+    rules_help("A layout says what `lightcone fetch` brings. Its keys:", layout_rules,
+               sizeof layout_rules / sizeof layout_rules[0], out, err);
+    return rules_help("\nThe keys of an item; 'url' and 'file' are needed:", item_rules,
+                      sizeof item_rules / sizeof item_rules[0], out, err);
 }
 
 int lc_layout_parse(struct lc_layout *layout, const char *path, const char *bytes, size_t size,

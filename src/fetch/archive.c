@@ -284,7 +284,7 @@ static int sizes_are_possible(const struct lc_archive *a, const zip_stat_t *st)
     if (st->comp_size > archive)
         return 0;
     return st->comp_method == ZIP_CM_STORE ? st->size == st->comp_size
-                                           : st->size <= st->comp_size * DEFLATE_MOST + DEFLATE_MOST;
+                                           : st->size / DEFLATE_MOST <= st->comp_size;
 }
 
 int lc_archive_find(struct lc_archive *a, const char *name, struct lc_member *out, struct lc_err *err)

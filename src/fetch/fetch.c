@@ -35,7 +35,9 @@ static int bring(struct lc_fetching *f, const struct lc_layout_item *what, struc
     char size[32], checked[512];
     int fetched = 0;
 
-    if (lc_item_bring(&item, f, what, &fetched, err) != LC_OK || lc_fetched_note(&f->record, what, item.path, err) != LC_OK)
+    if (lc_item_bring(&item, f, what, &fetched, err) != LC_OK)
+        return err->code;
+    if ((fetched || !lc_fetched_has(&f->record, what)) && lc_fetched_note(&f->record, what, item.path, err) != LC_OK)
         return err->code;
     lc_checks_show(&item.checks, checked, sizeof checked);
     fprintf(out, "%s: %s, %s; checked: %s\n", what->file, lc_bytes_show(size, item.size),

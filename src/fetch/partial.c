@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,11 +33,15 @@ static void identity_read(struct lc_partial *p)
 
 static int lock(const struct lc_partial *p, struct lc_err *err)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat mine, there;
 
-    if (fcntl(p->fd, F_SETLK, &whole) != 0 && (errno == EACCES || errno == EAGAIN))
+    /* a lock of the open file, which closing another descriptor does not drop; some file systems have none */
+    if (flock(p->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return LC_FAIL(err, LC_E_IO, "%s: another lightcone fetch is writing it", p->path);
-    return LC_OK; /* some file systems have no locks */
+    /* or has just given it its name */
+    if (fstat(p->fd, &mine) != 0 || stat(p->path, &there) != 0 || mine.st_ino != there.st_ino)
+        return LC_FAIL(err, LC_E_IO, "%s: another lightcone fetch was writing it; the same command continues", p->path);
+    return LC_OK;
 }
 
 static int look(struct lc_partial *p, struct lc_err *err)

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,13 +43,21 @@ void lc_progress_start(struct lc_progress *p, const char *name)
     p->started = p->printed = now();
 }
 
+/* The end of a long name says more than its beginning. */
+static const char *tail(const char *name, size_t most)
+{
+    size_t length = strlen(name);
+
+    return length > most ? name + (length - most) : name;
+}
+
 static void print_bar(struct lc_progress *p, double rate)
 {
     enum { WIDTH = 24 };
     char done[32], total[32], speed[32];
     int bar = p->total > 0 ? (int)(p->done * WIDTH / p->total) : 0;
 
-    fprintf(p->log, "\r%-44.44s [%.*s%*s] %s of %s  %s/s   ", p->name, bar, "########################", WIDTH - bar, "",
+    fprintf(p->log, "\r%-40s [%.*s%*s] %s of %s  %s/s   ", tail(p->name, 40), bar, "########################", WIDTH - bar, "",
             lc_bytes_show(done, p->done), p->total >= 0 ? lc_bytes_show(total, p->total) : "?",
             lc_bytes_show(speed, (int64_t)rate));
     fflush(p->log);

@@ -29,24 +29,30 @@ void lc_fetched_close(struct lc_fetched *record)
     record->root = NULL;
 }
 
+int lc_fetched_has(const struct lc_fetched *record, const struct lc_layout_item *item)
+{
+    const json_t *entry = json_object_get(record->root, item->file);
+    const char *url = json_string_value(json_object_get(entry, "url"));
+    const char *member = json_string_value(json_object_get(entry, "member"));
+
+    return url && strcmp(url, item->url) == 0 && strcmp(member ? member : "", item->member ? item->member : "") == 0;
+}
+
 int lc_fetched_expect(const struct lc_fetched *record, const struct lc_layout_item *item, struct lc_checks *checks,
                       struct lc_err *err)
 {
     const struct lc_json json = {.root = record->root, .path = record->path};
-    const char *url = "", *member = "", *sha256 = "";
+    const char *url = "", *sha256 = "";
     json_t *entry = NULL;
     int64_t size = -1;
 
     if (lc_json_object(&json, NULL, item->file, 0, &entry, err) != LC_OK || !entry)
         return err->code;
     lc_json_text(&json, entry, "url", 1, &url, err);
-    lc_json_text(&json, entry, "member", 0, &member, err);
     lc_json_text(&json, entry, "sha256", 1, &sha256, err);
     lc_json_int(&json, entry, "size", 1, 0, INT64_MAX, &size, err);
-    if (err->code != LC_OK)
+    if (err->code != LC_OK || !lc_fetched_has(record, item))
         return err->code;
-    if (strcmp(url, item->url) != 0 || strcmp(member, item->member ? item->member : "") != 0)
-        return LC_OK;
     lc_checks_add_size(checks, "fetched.json", size);
     lc_checks_add(checks, LC_CHECK_SHA256, "fetched.json", sha256);
     return LC_OK;

@@ -20,6 +20,8 @@ void lc_fetched_close(struct lc_fetched *record);
 /* What the item was, when it came from the same place. */
 int lc_fetched_expect(const struct lc_fetched *record, const struct lc_layout_item *item, struct lc_checks *checks,
                       struct lc_err *err);
+/* Is such an entry there? */
+int lc_fetched_has(const struct lc_fetched *record, const struct lc_layout_item *item);
 /* Note the file at `path`, and write the record. */
 int lc_fetched_note(struct lc_fetched *record, const struct lc_layout_item *item, const char *path, struct lc_err *err);
 

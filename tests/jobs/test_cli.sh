@@ -47,6 +47,8 @@ for word in help --help -h; do
 done
 status 'help config' 0 "$LIGHTCONE" help config
 says stdout windows.length windows.choice.starts sae.bias token_vector 'absent: every layer with an SAE' 'default 64'
+status 'help fetch' 0 "$LIGHTCONE" help fetch
+says stdout git_blob attempts 'inside the zip archive'
 for job in sparsity influence; do
     status "help $job" 0 "$LIGHTCONE" help "$job"
     says stdout "job: $job" corpus.path
@@ -80,7 +82,7 @@ show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
 show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
 report out/r.h5|report needs -o FOLDER
 report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
-help frobnicate|no help on 'frobnicate'; allowed: config, or a job
+help frobnicate|no help on 'frobnicate'; allowed: config, fetch, or a job
 END
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
 says stderr "'run' takes no option --top"

@@ -186,7 +186,25 @@ nothing
 clean; one stall=1000000 m "$model"
 status 'silence' 1 "$LIGHTCONE" fetch "$WORK/one.yaml" --set attempts=1 --set stall=1
 says stderr 'too slow' 'the same command continues'
-mkdir -p "$WORK/one"
+# one that is killed while the server is silent; a second one beside it
+one stall=2000000 m "$model"
+"$LIGHTCONE" fetch "$WORK/one.yaml" --set stall=60 >"$WORK/stdout" 2>&1 </dev/null &
+first=$!
+waited=0
+until [ -e "$WORK/one/m.partial" ] && [ "$(wc -c <"$WORK/one/m.partial")" -ge 1500000 ] || [ "$waited" -gt 100 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+run_one 'two at a time' 1
+says stderr 'another lightcone fetch is writing it'
+kill -KILL "$first"
+wait "$first" 2>/dev/null
+kept=$(($(wc -c <"$WORK/one/m.partial")))
+one plain m "$model"
+run_one 'killed, then continued' 0
+says new "206 $model bytes=$kept-"
+same "$WORK/one/m" "$hub/model.safetensors"
+clean; mkdir -p "$WORK/one"
 cp "$hub/model.safetensors" "$WORK/one/m.partial" # whole, and stopped before its last step
 printf '"%x-%x"' "$(wc -c <"$hub/model.safetensors")" "$(stat -c %Y "$hub/model.safetensors")" >"$WORK/one/m.partial.etag"
 one plain m "$model"
