@@ -88,7 +88,7 @@ $(B)/server/%: tests/server/%.c $(B)/liblightcone.a $(B)/flags
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) \
-	  $(shell pkg-config --libs libmicrohttpd) -o $@
+	  $(shell pkg-config --libs libmicrohttpd libcrypto) -o $@
 
 # Fuzz targets: the rooms that parse what others wrote, compiled by clang with its fuzzer and sanitizers.
 FUZZ_CC   ?= clang
@@ -158,7 +158,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/lightcone'
 	install -m 755 $(B)/lightcone '$(DESTDIR)$(PREFIX)/bin'
 	cp -R configs slurm '$(DESTDIR)$(PREFIX)/share/lightcone'
-	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone/configs/demo/results'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone/configs/demo/results' '$(DESTDIR)$(PREFIX)/share/lightcone/configs/pythia-70m/data'
 
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(PREFIX)/bin/lightcone'

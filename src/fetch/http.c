@@ -231,6 +231,17 @@ static const char *status_text(long status)
     }
 }
 
+/* Another file of certificates than libcurl's, by the names that the curl program knows. */
+static void set_certificates(CURL *curl)
+{
+    const char *file = getenv("CURL_CA_BUNDLE");
+
+    if (!file || !*file)
+        file = getenv("SSL_CERT_FILE");
+    if (file && *file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+}
+
 static void set_protocols(CURL *curl)
 {
 #if CURL_AT_LEAST_VERSION(7, 85, 0)
@@ -388,6 +399,7 @@ int lc_http_init(struct lc_http *http, const struct lc_layout *layout, const cha
     snprintf(http->agent, sizeof http->agent, "lightcone/%s", version);
     http->curl = curl;
     set_protocols(curl);
+    set_certificates(curl);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, http->agent);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

@@ -44,7 +44,8 @@ until [ -s "$WORK/port" ]; do
     waited=$((waited + 1))
     [ "$waited" -lt 100 ] || { echo 'the server does not start'; exit 1; }
 done
-base=http://127.0.0.1:$(cat "$WORK/port")
+read -r port secure_port <"$WORK/port"
+base=http://127.0.0.1:$port
 
 # --- helpers ------------------------------------------------------------------------------------------------------------
 # status NAME EXPECTED COMMAND... - run it; its output is in stdout and stderr
@@ -223,10 +224,30 @@ clean; one shifted,once=1000000 m "$model"
 run_one 'another range than asked for' 1
 says stderr 'the server answers with bytes'
 clean; one plain m "$model"
-server_port=${base##*:}
-sed "s/$server_port/1/" "$WORK/one.yaml" >"$WORK/closed.yaml"
+sed "s/$port/1/" "$WORK/one.yaml" >"$WORK/closed.yaml"
 status 'nobody listens' 1 "$LIGHTCONE" fetch "$WORK/closed.yaml"
 says stderr 'attempt 3 was the last' 127.0.0.1:1/
+
+# --- https: the certificate counts, and the way back to http is closed ---------------------------------------------------
+if [ "$secure_port" -ne 0 ]; then
+    plain_base=$base base=https://127.0.0.1:$secure_port
+    clean; one plain m "$model"
+    run_one 'a certificate that nobody signed' 1
+    says stderr certificate
+    export CURL_CA_BUNDLE="$WORK/port.pem"
+    run_one 'https' 0
+    same "$WORK/one/m" "$hub/model.safetensors"
+    clean; one to=http m "$model"
+    run_one 'from https to http' 1
+    says stderr 'redirected to http://' 'allowed: https, and http from http'
+    clean; one hub m "$model"
+    run_one 'from https to https' 0
+    says stdout 'SHA-256 (the server)'
+    unset CURL_CA_BUNDLE
+    base=$plain_base
+else
+    echo 'this libmicrohttpd has no TLS: https is not tested'
+fi
 
 # --- answers that are no file -------------------------------------------------------------------------------------------
 for code in 403 404 410 416; do

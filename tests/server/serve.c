@@ -1,4 +1,5 @@
-/* serve ROOT PORT_FILE LOG - an HTTP server on 127.0.0.1 for the tests of `lightcone fetch`; its port goes to PORT_FILE.
+/* serve ROOT PORT_FILE LOG - an HTTP and an HTTPS server on 127.0.0.1 for the tests of `lightcone fetch`. Their ports go to
+ * PORT_FILE, 0 where libmicrohttpd knows no HTTPS; the certificate, made anew each time, to PORT_FILE.pem.
  * http://127.0.0.1:PORT/SWITCHES/PATH is ROOT/PATH with the faults that SWITCHES names, joined by commas:
  *   plain          none                          norange       answers 200 to every request
  *   noetag         neither ETag nor range check  weak          a weak ETag
@@ -16,6 +17,9 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,28 +267,80 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
     return answer_file(c, switches, path, file, &st, first);
 }
 
-static int write_port(const char *path, struct MHD_Daemon *daemon)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
-    struct lc_err err = LC_ERR_INIT;
-    char text[16];
+/* --- the certificate --- */
 
-    snprintf(text, sizeof text, "%u\n", info ? (unsigned)info->port : 0U);
+static char certificate[8192], key_text[8192];
+
+static int bio_take(BIO *bio, int written, char *out, size_t room)
+{
+    int n = written ? BIO_read(bio, out, (int)room - 1) : -1;
+
+    BIO_free(bio);
+    return n > 0;
+}
+
+/* For 127.0.0.1, for a day, signed by itself. */
+static int certificate_fill(X509 *x, EVP_PKEY *key)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+    X509_EXTENSION *address = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+    int good = address && X509_set_version(x, 2) && ASN1_INTEGER_set(X509_get_serialNumber(x), 1) &&
+               X509_gmtime_adj(X509_getm_notBefore(x), -3600) && X509_gmtime_adj(X509_getm_notAfter(x), 86400) &&
+               X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"127.0.0.1", -1, -1, 0) &&
+               X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) && X509_add_ext(x, address, -1) &&
+               X509_sign(x, key, EVP_sha256());
+
+    X509_EXTENSION_free(address);
+    return good;
+}
+
+static int certificate_make(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    BIO *a = BIO_new(BIO_s_mem()), *b = BIO_new(BIO_s_mem());
+    int good = key && x && certificate_fill(x, key) && bio_take(a, PEM_write_bio_X509(a, x), certificate, sizeof certificate) &&
+               bio_take(b, PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL), key_text, sizeof key_text);
+
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return good;
+}
+
+static unsigned port_of(struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+
+    return info ? (unsigned)info->port : 0U;
+}
+
+static int write_ports(const char *path, struct MHD_Daemon *plain, struct MHD_Daemon *secure)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char text[32], pem[LC_PATH_MAX];
+
+    snprintf(pem, sizeof pem, "%s.pem", path);
+    snprintf(text, sizeof text, "%u %u\n", port_of(plain), port_of(secure));
+    lc_file_write(pem, certificate, strlen(certificate), &err);
     return lc_file_write(path, text, strlen(text), &err);
 }
 
 int main(int argc, char **argv)
 {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    struct MHD_Daemon *daemon;
+    const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION;
+    struct MHD_Daemon *plain, *secure = NULL;
 
     if (argc != 4)
         return 2;
     root = argv[1];
     log_file = fopen(argv[3], "w");
-    daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL, handle, NULL,
-                              MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&here, MHD_OPTION_END);
-    if (!log_file || !daemon || write_port(argv[2], daemon) != LC_OK) {
+    plain = MHD_start_daemon(flags, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&here, MHD_OPTION_END);
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES && certificate_make())
+        secure = MHD_start_daemon(flags | MHD_USE_TLS, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR,
+                                  (struct sockaddr *)&here, MHD_OPTION_HTTPS_MEM_KEY, key_text, MHD_OPTION_HTTPS_MEM_CERT,
+                                  certificate, MHD_OPTION_END);
+    if (!log_file || !plain || write_ports(argv[2], plain, secure) != LC_OK) {
         fprintf(stderr, "serve: cannot start: %s\n", strerror(errno));
         return 1;
     }
