@@ -71,7 +71,7 @@ static void summary_influence(const struct lc_view *v, struct lc_table *t, struc
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
         const struct lc_view_summary *m = s->mean;
-        if (s->influence)
+        if (s->part[LC_VIEW_INFLUENCE])
             lc_table_row(t, err, "siiirrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
                          lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value,
                          m[LC_VIEW_FEATURE_MEAN].low, m[LC_VIEW_FEATURE_MEAN].high,
@@ -111,15 +111,15 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
         int64_t n = lc_view_count(s, LC_VIEW_COUNT), live = 0, sum = 0, tokens = 0;
         double l0 = 0, threshold = NAN;
         int found;
-        if (!s->sparsity)
+        if (!s->part[LC_VIEW_SPARSITY])
             continue;
         for (int64_t k = 0; k < n; k++) {
             live += count[k] > 0;
             sum += count[k];
             l0 += p ? p[k] : NAN;
         }
-        lc_result_get_int(s->sparsity, "sites/SITE/sparsity", s->name, "n_tokens", &tokens, &found, err);
-        lc_result_get_real(s->sparsity, "sites/SITE/sparsity", s->name, "threshold", &threshold, &found, err);
+        lc_result_get_int(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity", s->name, "n_tokens", &tokens, &found, err);
+        lc_result_get_real(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity", s->name, "threshold", &threshold, &found, err);
         lc_table_row(t, err, "siiiirir", s->name, n, live, n - live, sum, l0, tokens, threshold);
     }
 }
