@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep.h"
+
 static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
 {
     return lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
@@ -137,6 +139,15 @@ const struct lc_site_table lc_site_tables[] = {
      summary_token_vector},
     {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
      summary_sparsity},
+    {"summary_sweep", "Sweep over window lengths, by site",
+     "feature_mean of the entropy at each window length T, in bits, with its bootstrap 95 % interval; n: features.",
+     lc_sweep_means},
+    {"summary_saturation", "Saturation with context, by site",
+     "Least window length, in tokens, at which mean entropy reaches 95 % of its value at the longest: of the mean over "
+     "the features that have samples at every length, and of each feature, summarised over those that have such a length.",
+     lc_sweep_saturation},
+    {"summary_sweep_counts", "Sparsity over window lengths, by site", "Mean L0: activations per token.",
+     lc_sweep_counts},
 };
 const int lc_site_tables_count = sizeof lc_site_tables / sizeof lc_site_tables[0];
 

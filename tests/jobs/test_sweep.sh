@@ -47,7 +47,17 @@ LC_SWEEP=$WORK "${LIGHTCONE%/*}/tests/test_sweep_points" || fail 'points differ 
 "$LIGHTCONE" info "$WORK/influence.h5" >"$WORK/out" 2>&1 || fail 'info of a sweep'
 says 'job influence' 'resid_out_layer1 resid_out_layer4' 'points           3: windows of 4 to 64 tokens that end on the same token'
 "$LIGHTCONE" show "$WORK/influence.h5" >"$WORK/out" 2>&1 || fail 'show a sweep'
-says 'site  *T  *n  *feature_mean_bits  *low  *high' '^resid_out_layer1  *4 ' '^resid_out_layer4  *64 ' 'saturation_site'
+says '^site  *T  *n  *feature_mean_bits  *low  *high' '^resid_out_layer1  *4 ' '^resid_out_layer4  *64 ' 'site_saturation' \
+    'resid_out_layer4: features at the longest windows, and their saturation'
+feature=$("$LIGHTCONE" show "$WORK/influence.h5" --site resid_out_layer4 --top 1 | awk 'seen { print $1; exit } /^feature/ { seen = 1 }')
+"$LIGHTCONE" show "$WORK/influence.h5" --site resid_out_layer4 --feature "$feature" >"$WORK/out" 2>&1 || fail 'show a feature of a sweep'
+says 'resid_out_layer4: entropy (bit) over window length T; saturation length [0-9]' '^ *T  samples  entropy_mean' '^64 *4'
+"$LIGHTCONE" show "$WORK/influence.h5" --by saturation_length >"$WORK/out" 2>&1 || fail 'features of a sweep by saturation length'
+says 'saturation_length$'
+if command -v gnuplot >/dev/null; then
+    "$LIGHTCONE" report "$WORK/influence.h5" "$WORK/counts.h5" -o "$WORK/page" >"$WORK/out" 2>&1 || fail 'report on a sweep'
+    says 'index.html'
+fi
 "$LIGHTCONE" show "$WORK/counts.h5" >"$WORK/out" 2>&1 || fail 'show a sweep of counts'
 says 'resid_out_layer3  *96 '
 conclude
