@@ -17,6 +17,7 @@ sae      | sae activity                          |
 stats    | bootstrap counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
 results  | results                               | hdf5.h
+published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 top      | job study                             | jansson.h
 END
