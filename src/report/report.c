@@ -96,10 +96,10 @@ static int write_summaries(const struct lc_view *v, const char *folder, struct l
 {
     int rc = LC_OK;
 
-    for (int i = 0; i < lc_site_tables_count && rc == LC_OK; i++) {
+    for (int i = 0; i < lc_summary_table_count && rc == LC_OK; i++) {
         struct lc_table t;
-        lc_site_tables[i].make(v, &t, err);
-        rc = err->code == LC_OK ? write_table(folder, lc_site_tables[i].name, &t, err) : err->code;
+        lc_summary_tables[i].make(v, &t, err);
+        rc = err->code == LC_OK ? write_table(folder, lc_summary_tables[i].name, &t, err) : err->code;
         lc_table_release(&t);
     }
     return rc;

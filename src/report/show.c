@@ -34,9 +34,9 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        lc_site_tables[i].make(v, &t, err);
-        print_titled(lc_site_tables[i].title, &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        lc_summary_tables[i].make(v, &t, err);
+        print_titled(lc_summary_tables[i].title, &t, INT64_MAX, out, err);
     }
     return err->code;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "sweep.h"
 
 static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
@@ -126,7 +127,7 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
     }
 }
 
-const struct lc_site_table lc_site_tables[] = {
+const struct lc_summary_table lc_summary_tables[] = {
     {"summary_influence", "Influence, by site",
      "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: "
      "2^feature_mean; degenerate samples "
@@ -148,10 +149,18 @@ const struct lc_site_table lc_site_tables[] = {
      lc_sweep_saturation},
     {"summary_sweep_counts", "Sparsity over window lengths, by site", "Mean L0: activations per token.",
      lc_sweep_counts},
+    {"comparison_definitions", "Side by side",
+     "Results of one job and choice of features, each beside the first of its kind: by which definitions, and what comes "
+     "out.",
+     lc_compare_sides},
+    {"comparison_pairs", "Paired differences",
+     "Second minus first over what both have (the same windows, readouts and, with the same SAE, features): mean and sd "
+     "over windows, low and high: bootstrap 95 % interval over windows.",
+     lc_compare_pairs},
 };
-const int lc_site_tables_count = sizeof lc_site_tables / sizeof lc_site_tables[0];
+const int lc_summary_table_count = sizeof lc_summary_tables / sizeof lc_summary_tables[0];
 
-/* Attributes of the file, and of influence groups, that readers must know. */
+/* Attributes of the file that readers must know. */
 static const struct {
     const char *key;
     char kind; /* s text, i integer, r real */
@@ -167,40 +176,44 @@ static const struct {
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
-static void add_key(const struct lc_result *r, const char *group, const char *site, int k, struct lc_table *t,
-                    struct lc_err *err)
+const int lc_definition_count = KEYS;
+
+const char *lc_definition_name(int k)
 {
-    char what[160], number[32], *text = NULL;
+    return keys[k].what;
+}
+
+char *lc_definition_text(const struct lc_result *r, int k, struct lc_err *err)
+{
+    char number[32] = "", *text = NULL;
     int64_t integer;
     double real;
     int found = 0;
 
-    snprintf(what, sizeof what, "%s%s%.64s", keys[k].what, site ? ", " : "", site ? site : "");
     if (keys[k].kind == 's') {
-        if (lc_result_get_text(r, group, site, keys[k].key, &text, err) == LC_OK && text)
-            lc_table_row(t, err, "ss", what, text);
-        free(text);
-    } else if (keys[k].kind == 'i') {
-        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found) {
-            snprintf(number, sizeof number, "%" PRId64, integer);
-            lc_table_row(t, err, "ss", what, number);
-        }
-    } else if (lc_result_get_real(r, group, site, keys[k].key, &real, &found, err) == LC_OK && found) {
-        snprintf(number, sizeof number, "%.9g", real);
-        lc_table_row(t, err, "ss", what, number);
+        lc_result_get_text(r, NULL, NULL, keys[k].key, &text, err);
+        return text;
     }
+    if (keys[k].kind == 'i') {
+        if (lc_result_get_int(r, NULL, NULL, keys[k].key, &integer, &found, err) == LC_OK && found)
+            snprintf(number, sizeof number, "%" PRId64, integer);
+    } else if (lc_result_get_real(r, NULL, NULL, keys[k].key, &real, &found, err) == LC_OK && found) {
+        snprintf(number, sizeof number, "%.9g", real);
+    }
+    if (number[0])
+        lc_strdup(&text, number, err);
+    return text;
 }
 
 void lc_summary_definitions(const struct lc_result *r, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {"what", "value", NULL};
-    const char *const *sites;
-    int64_t n = lc_result_sites(r, &sites);
 
     lc_table_begin(t, columns);
-    for (int k = 0; k < KEYS; k++)
-        add_key(r, NULL, NULL, k, t, err);
-    for (int64_t i = 0; i < n && i < 1; i++)
-        for (int k = 0; k < KEYS; k++)
-            add_key(r, "sites/SITE/influence", sites[i], k, t, err);
+    for (int k = 0; k < KEYS; k++) {
+        char *text = lc_definition_text(r, k, err);
+        if (text)
+            lc_table_row(t, err, "ss", keys[k].what, text);
+        free(text);
+    }
 }

@@ -28,6 +28,14 @@ static int path_is_plain(const struct lc_result *r, const char *path)
     return 1;
 }
 
+int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind)
+{
+    H5O_info_t info;
+
+    return path_is_plain(r, path) &&
+           H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && info.type == kind;
+}
+
 struct site_list {
     struct lc_result *r;
     struct lc_err *err;
@@ -96,25 +104,17 @@ done:
     return rc;
 }
 
-static int object_is(const struct lc_result *r, const char *path, H5O_type_t type)
-{
-    H5O_info_t info;
-
-    return path_is_plain(r, path) &&
-           H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && info.type == type;
-}
-
 /* Points are numbered from 0 without a gap; what has a point's name must be one. */
 static int points_count(struct lc_result *r, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX];
     int rc = LC_OK;
 
-    for (r->points = 0; object_is(r, "points", H5O_TYPE_GROUP); r->points++) {
+    for (r->points = 0; lc_hdf5_has(r, "points", H5O_TYPE_GROUP); r->points++) {
         LC_TRY(rc, lc_schema_path(path, r->points, NULL, NULL, err));
         if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
             break;
-        if (!object_is(r, path, H5O_TYPE_GROUP))
+        if (!lc_hdf5_has(r, path, H5O_TYPE_GROUP))
             return LC_FAIL(err, LC_E_FORMAT, "%s: %s is no group", r->path, path);
         if (r->points == LC_RESULT_POINTS_MAX)
             return LC_FAIL(err, LC_E_FORMAT, "%s: more than %d points", r->path, LC_RESULT_POINTS_MAX);
@@ -229,7 +229,7 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
     char path[LC_RESULT_NAME_MAX];
 
     return lc_schema_find(name) && lc_schema_path(path, r->point, name, site, &ignored) == LC_OK &&
-           object_is(r, path, H5O_TYPE_DATASET);
+           lc_hdf5_has(r, path, H5O_TYPE_DATASET);
 }
 
 /* Contiguous, inside this file, and as many bytes as the shape says. */

@@ -281,6 +281,7 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
         words[v + 1] = (int64_t)text.size;
     }
     lc_result_put_text(r, NULL, NULL, "job", job, err);
+    lc_result_put_text(r, NULL, NULL, "features", "active", err);
     lc_result_put_text(r, NULL, NULL, "definitions",
                        "influence J = sum (df/dx)^2; entropy of (J + e)/(sum J + e), e = 1e-12", err);
     lc_result_put_text(r, NULL, NULL, "sae_bias", "own", err);

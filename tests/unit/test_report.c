@@ -449,7 +449,7 @@ static void chosen_features_have_their_figures(void **state)
 
     (void)state;
     assert_int_equal(lc_result_create(&r, results[1], &err), LC_OK);
-    fx_put_text(r, "influence", &err);
+    lc_result_put_text(r, NULL, NULL, "job", "influence", &err);
     lc_result_put_text(r, NULL, NULL, "features", "select", &err);
     s->m = 1; /* one feature is enough to tell them apart */
     assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 1, &err), LC_OK);
@@ -464,6 +464,56 @@ static void chosen_features_have_their_figures(void **state)
     assert_non_null(strstr(csv, "resid_out_layer3"));
     assert_true(count_of(csv, "resid_out_layer4") >= 20);
     free(csv);
+}
+
+/* The same site once more, every window a quarter bit and every sample half a bit higher; window 7 stands elsewhere. */
+static void differences_are_paired(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(0, "i.h5"), at(4, "d.h5")};
+    static int64_t start[FX_N], length[FX_N];
+    struct lc_result *r;
+    struct fx_site *s = fx_make_site(4, &err);
+    double first, second, difference, sd, low, high;
+    long pairs, windows;
+    char *csv, *row;
+
+    (void)state;
+    for (int w = 0; w < FX_N; w++) {
+        start[w] = w == 7 ? 1000000 : w * FX_T;
+        length[w] = FX_T;
+        s->w_mean[w] += 0.25 + (w % 2 ? 0.125 : -0.125);
+    }
+    for (int64_t i = 0; i < s->n; i++)
+        s->entropy[i] += 0.5f;
+    assert_int_equal(lc_result_create(&r, results[1], &err), LC_OK);
+    lc_result_put_text(r, NULL, NULL, "job", "influence", &err);
+    lc_result_put_text(r, NULL, NULL, "features", "active", &err);
+    lc_result_put(r, "windows/start", NULL, (int64_t[]){FX_N}, start, &err);
+    lc_result_put(r, "windows/length", NULL, (int64_t[]){FX_N}, length, &err);
+    assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 0, &err), LC_OK);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 2, at(2, "pairs"), &err), LC_OK);
+    csv = slurp("pairs/tables/comparison_pairs.csv");
+    row = strstr(csv, "resid_out_layer4,window_mean,");
+    assert_non_null(row);
+    assert_int_equal(sscanf(row, "resid_out_layer4,window_mean,%lf,%lf,%lf,%lf,%lf,%lf,%ld,%ld", &first, &second,
+                            &difference, &sd, &low, &high, &pairs, &windows), 8);
+    assert_int_equal(windows, FX_N - 1);
+    assert_true(fabs(difference - (0.25 - 0.125 / (FX_N - 1))) < 1e-12); /* 30 even windows, 29 odd ones */
+    assert_true(fabs(second - first - difference) < 1e-12 && fabs(sd - 0.125) < 1e-3);
+    assert_true(low < difference && difference < high && high - low < 4.5 * sd / sqrt(FX_N - 1));
+    row = strstr(csv, "resid_out_layer4,same_window_and_feature,");
+    assert_int_equal(sscanf(row, "resid_out_layer4,same_window_and_feature,%*f,%*f,%lf,%lf,%*f,%*f,%ld,%ld", &difference,
+                            &sd, &pairs, &windows), 4);
+    assert_true(fabs(difference - 0.5) < 1e-6 && sd < 1e-6);
+    assert_true(pairs > windows && windows == FX_N - 1);
+    assert_null(strstr(csv, "resid_out_layer3"));
+    free(csv);
+    csv = slurp("pairs/tables/comparison_definitions.csv");
+    assert_non_null(strstr(csv, "degenerate,resid_out_layer4,"));
+    free(csv);
+    free(s);
 }
 
 static int make_results(void **state)
@@ -507,7 +557,7 @@ int main(void)
         cmocka_unit_test(terminal_names_what_is_wrong), cmocka_unit_test(inconsistent_results_are_refused),
         cmocka_unit_test(mean_profile_stands_in),       cmocka_unit_test(token_vectors_are_compared),
         cmocka_unit_test(sweeps_are_drawn),             cmocka_unit_test(classes_are_drawn),
-        cmocka_unit_test(chosen_features_have_their_figures),
+        cmocka_unit_test(chosen_features_have_their_figures), cmocka_unit_test(differences_are_paired),
     };
     return cmocka_run_group_tests(tests, make_results, remove_results);
 }
