@@ -35,6 +35,13 @@ int lc_folder_make(const char *path, struct lc_err *err);
 /* Write `size` bytes to path by way of path.PID.partial, fsync and rename: readers see the old file or the new. */
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err);
 
+/* The same for `count` stretches of memory, one after the other. */
+struct lc_stretch {
+    const void *data;
+    size_t size;
+};
+int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err);
+
 /* The file `from`, synced to the disk, becomes `to`, and the folder is synced: the last step of the above. */
 int lc_file_publish(const char *from, const char *to, struct lc_err *err);
 
