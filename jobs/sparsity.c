@@ -70,6 +70,12 @@ static int check_memory(const struct lc_study *study, int64_t rows, int64_t leng
     return LC_OK;
 }
 
+/* Stream index behind the last token that is processed. */
+static int64_t end_of_windows(const struct lc_windows *w)
+{
+    return w->start[w->count - 1] + w->length[w->count - 1];
+}
+
 static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
@@ -84,7 +90,8 @@ static int begin(void **out, const struct lc_study *study, int64_t windows, stru
     LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 0, err));
     LC_TRY(rc, lc_active_init(&s->active, windows * length, study->model.shape.width, err));
     for (int64_t i = 0; i < study->sites; i++)
-        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length, err));
+        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length,
+                                     study->windows.start[0], end_of_windows(&study->windows), err));
     *out = s;
 done:
     if (rc != LC_OK && s)
@@ -246,7 +253,7 @@ done:
 
 /* Counts and positions of one site, feature by feature. */
 struct position_table {
-    int64_t *count, *histogram;                      /* [F], [F, bins] */
+    int64_t *count, *histogram, *corpus_histogram;           /* [F], [F, bins] */
     double *frequency, *mean, *sd, *corpus_mean, *corpus_sd; /* [F] */
 };
 
@@ -254,6 +261,7 @@ static void position_table_release(struct position_table *t)
 {
     free(t->count);
     free(t->histogram);
+    free(t->corpus_histogram);
     free(t->frequency);
     free(t->mean);
     free(t->sd);
@@ -270,6 +278,7 @@ static int position_table_make(struct position_table *t, const struct lc_positio
     *t = (struct position_table){0};
     LC_TRY(rc, LC_ALLOC(&t->count, p->features, "positions", err));
     LC_TRY(rc, LC_ALLOC(&t->histogram, p->features * p->bins, "positions", err));
+    LC_TRY(rc, LC_ALLOC(&t->corpus_histogram, p->features * p->corpus_bins, "positions", err));
     for (int i = 0; i < 5; i++)
         LC_TRY(rc, LC_ALLOC(column[i], p->features, "positions", err));
     for (int64_t f = 0; f < p->features; f++) {
@@ -278,6 +287,8 @@ static int position_table_make(struct position_table *t, const struct lc_positio
         t->frequency[f] = (double)t->count[f] / (double)n_tokens;
         for (int64_t b = 0; p->item[f] && b < p->bins; b++)
             t->histogram[f * p->bins + b] = p->item[f]->bin[b];
+        for (int64_t b = 0; p->item[f] && b < p->corpus_bins; b++)
+            t->corpus_histogram[f * p->corpus_bins + b] = p->item[f]->corpus_bin[b];
     }
 done:
     if (rc != LC_OK)
@@ -289,6 +300,7 @@ static int write_positions(const struct state *s, const struct site_counts *site
                            struct lc_err *err)
 {
     int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
+    int64_t corpus_dim[] = {features, site->positions.corpus_bins};
     struct position_table t;
     int rc = position_table_make(&t, &site->positions, s->n_tokens, err);
 
@@ -301,6 +313,8 @@ static int write_positions(const struct state *s, const struct site_counts *site
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_mean", name, &features, t.corpus_mean, err));
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_sd", name, &features, t.corpus_sd, err));
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/histogram", name, dim, t.histogram, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_histogram", name, corpus_dim, t.corpus_histogram,
+                             err));
 done:
     position_table_release(&t);
     return rc;

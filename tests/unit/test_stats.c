@@ -294,14 +294,16 @@ static void check_moments(const struct lc_positions *p, int64_t feature, int64_t
     }
 }
 
-static void check_histogram(const struct lc_positions *p, int64_t feature)
+static void check_histogram(const struct lc_positions *p, int64_t feature, int64_t offset)
 {
-    int64_t bin[LC_POSITION_BINS] = {0}, count = 0;
+    int64_t bin[LC_POSITION_BINS] = {0}, corpus_bin[LC_POSITION_BINS] = {0}, count = 0;
 
     for (int64_t i = 0; i < EVENTS; i++)
         if (event_feature(i) == feature) {
             bin[(int64_t)floorl((long double)event_position(i, p->length) / (long double)p->length *
                                 (long double)p->bins)]++;
+            corpus_bin[(int64_t)floorl((long double)(offset + i - p->first) / (long double)(p->last - p->first) *
+                                       (long double)p->corpus_bins)]++;
             count++;
         }
     if (!p->item[feature]) {
@@ -311,6 +313,8 @@ static void check_histogram(const struct lc_positions *p, int64_t feature)
     assert_int_equal(p->item[feature]->count, count);
     for (int64_t b = 0; b < p->bins; b++)
         assert_int_equal(p->item[feature]->bin[b], bin[b]);
+    for (int64_t b = 0; b < p->corpus_bins; b++)
+        assert_int_equal(p->item[feature]->corpus_bin[b], corpus_bin[b]);
 }
 
 static void positions_match_brute_force(void **state)
@@ -322,16 +326,37 @@ static void positions_match_brute_force(void **state)
     for (int k = 0; k < 6; k++) {
         struct lc_err err = LC_ERR_INIT;
         struct lc_positions p;
-        check(lc_positions_init(&p, FEATURES, length[k], &err), &err);
+        /* the events' indices, or a stretch of the stream that begins before and ends after them */
+        check(lc_positions_init(&p, FEATURES, length[k], k % 2 ? offset[k] : offset[k] - 3,
+                                offset[k] + EVENTS + 77 * (k % 3), &err),
+              &err);
+        assert_int_equal(p.corpus_bins, LC_POSITION_BINS);
         for (int64_t i = 0; i < EVENTS; i++)
             check(lc_positions_add(&p, event_feature(i), event_position(i, length[k]), offset[k] + i, &err),
                   &err);
         for (int64_t f = 0; f < FEATURES; f++) {
             check_moments(&p, f, offset[k]);
-            check_histogram(&p, f);
+            check_histogram(&p, f, offset[k]);
         }
         lc_positions_release(&p);
     }
+}
+
+/* A stream shorter than the bins has one for each token. */
+static void short_streams_have_few_bins(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_positions p;
+
+    (void)state;
+    check(lc_positions_init(&p, FEATURES, 2, 100, 105, &err), &err);
+    assert_int_equal(p.corpus_bins, 5);
+    for (int64_t i = 100; i < 105; i++)
+        check(lc_positions_add(&p, 1, i % 2, i, &err), &err);
+    check(lc_positions_add(&p, 1, 0, 104, &err), &err);
+    for (int b = 0; b < 5; b++)
+        assert_int_equal(p.item[1]->corpus_bin[b], b == 4 ? 2 : 1);
+    lc_positions_release(&p);
 }
 
 static void saved_positions(struct lc_bytes *out, int64_t parts, uint64_t seed)
@@ -342,7 +367,7 @@ static void saved_positions(struct lc_bytes *out, int64_t parts, uint64_t seed)
 
     shuffle(order, EVENTS, seed);
     for (int64_t p = 0; p < parts; p++)
-        check(lc_positions_init(&part[p], FEATURES, 64, &err), &err);
+        check(lc_positions_init(&part[p], FEATURES, 64, 0, EVENTS, &err), &err);
     for (int64_t i = 0; i < EVENTS; i++)
         check(lc_positions_add(&part[i % parts], event_feature(order[i]), event_position(order[i], 64),
                                order[i], &err),
@@ -681,7 +706,7 @@ static void cut_short(void **state)
         struct lc_err err = LC_ERR_INIT;
         struct lc_reader in = {.data = all.data, .size = size};
         struct lc_positions p;
-        check(lc_positions_init(&p, FEATURES, 64, &err), &err);
+        check(lc_positions_init(&p, FEATURES, 64, 0, EVENTS, &err), &err);
         assert_int_equal(lc_positions_merge(&p, &in, &err), LC_E_FORMAT);
         lc_positions_release(&p);
     }
@@ -699,6 +724,7 @@ int main(void)
         cmocka_unit_test(counts_match_brute_force),
         cmocka_unit_test(counts_merge_in_any_order),
         cmocka_unit_test(positions_match_brute_force),
+        cmocka_unit_test(short_streams_have_few_bins),
         cmocka_unit_test(positions_merge_in_any_order),
         cmocka_unit_test(profiles_match_brute_force),
         cmocka_unit_test(profiles_of_large_gradients),
