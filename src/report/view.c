@@ -8,11 +8,20 @@
 
 #define INFLUENCE "sites/SITE/influence"
 #define SPARSITY  "sites/SITE/sparsity"
+#define PAIRS     "sites/SITE/correlation"
 
 const char *const lc_view_mean_names[LC_VIEW_MEANS] = {"pooled", "window_mean", "feature_mean"};
 
 /* arrays of one group have the same first dimension */
-enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, GROUPS };
+enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, LEADING, GROUPS };
+
+/* what one result gives of a site, as one */
+enum part { INFLUENCES, COUNTS, CORRELATIONS, PARTS };
+
+static enum part part_of(enum group g)
+{
+    return g == SPARSE ? COUNTS : g == LEADING ? CORRELATIONS : INFLUENCES;
+}
 
 static const struct {
     const char *name;
@@ -21,6 +30,12 @@ static const struct {
     [LC_VIEW_COUNT] = {SPARSITY "/count", SPARSE},
     [LC_VIEW_FREQUENCY] = {SPARSITY "/frequency", SPARSE},
     [LC_VIEW_UNIQUE] = {SPARSITY "/unique_tokens", SPARSE},
+    [LC_VIEW_POSITION_MEAN] = {SPARSITY "/position/mean", SPARSE},
+    [LC_VIEW_POSITION_SD] = {SPARSITY "/position/sd", SPARSE},
+    [LC_VIEW_CORPUS_MEAN] = {SPARSITY "/position/corpus_mean", SPARSE},
+    [LC_VIEW_CORPUS_SD] = {SPARSITY "/position/corpus_sd", SPARSE},
+    [LC_VIEW_RECORDS] = {SPARSITY "/position/records", SPARSE},
+    [LC_VIEW_LEADING] = {PAIRS "/feature", LEADING},
     [LC_VIEW_S_WINDOW] = {INFLUENCE "/samples/window", SAMPLE},
     [LC_VIEW_S_POSITION] = {INFLUENCE "/samples/position", SAMPLE},
     [LC_VIEW_S_FEATURE] = {INFLUENCE "/samples/feature", SAMPLE},
@@ -65,6 +80,22 @@ const int32_t *lc_view_i32(const struct lc_view_site *s, enum lc_view_id id)
     return s->array[id].data;
 }
 
+int lc_view_matrix_rows(const struct lc_view_site *s, const char *name, int64_t first, int64_t count,
+                        struct lc_array *out, struct lc_err *err)
+{
+    int64_t m = lc_view_count(s, LC_VIEW_LEADING), columns;
+    int rc = lc_result_get_rows(s->correlation, name, s->name, first, count, out, err);
+
+    if (rc != LC_OK)
+        return lc_err_prefix(err, s->correlation_path);
+    columns = out->dim[1];
+    if (columns == m)
+        return LC_OK;
+    lc_array_release(out);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: %s of site %s has %" PRId64 " columns; it has %" PRId64 " features",
+                   s->correlation_path, name, s->name, columns, m);
+}
+
 struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
 {
     struct lc_view_stat s = {NAN, NAN, 0};
@@ -86,7 +117,7 @@ struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
     return s;
 }
 
-static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, int sparse,
+static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, enum part part,
                        struct lc_err *err)
 {
     int64_t length[GROUPS];
@@ -96,7 +127,7 @@ static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const 
         length[g] = -1;
     for (int i = 0; i < LC_VIEW_ARRAYS; i++) {
         enum group g = arrays[i].group;
-        if ((g == SPARSE) != sparse || !lc_result_has(r, arrays[i].name, s->name))
+        if (part_of(g) != part || !lc_result_has(r, arrays[i].name, s->name))
             continue;
         LC_TRY(rc, lc_result_get(r, arrays[i].name, s->name, &s->array[i], err));
         if (length[g] >= 0 && s->array[i].dim[0] != length[g])
@@ -210,25 +241,48 @@ const struct lc_view_feature *lc_view_find(const struct lc_view_site *s, int32_t
     return low < s->n_features && s->feature[low].feature == feature ? &s->feature[low] : NULL;
 }
 
-/* The first result that has a site's influence (or sparsity) gives it; later ones are named in the notes. */
-static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, int sparse,
-                     struct lc_err *err)
+static const struct {
+    const char *sign, *word; /* the dataset that tells it is there */
+} parts[PARTS] = {
+    [INFLUENCES] = {INFLUENCE "/samples/entropy", "influence"},
+    [COUNTS] = {SPARSITY "/count", "sparsity"},
+    [CORRELATIONS] = {PAIRS "/feature", "correlation"},
+};
+
+/* Where a site keeps which result gives a part. */
+struct source {
+    const struct lc_result **result;
+    const char **path;
+};
+
+static struct source source_of(struct lc_view_site *s, enum part part)
 {
-    const struct lc_result *r = v->result[result], **slot = sparse ? &s->sparsity : &s->influence;
+    switch (part) {
+    case COUNTS:
+        return (struct source){&s->sparsity, &s->sparsity_path};
+    case CORRELATIONS:
+        return (struct source){&s->correlation, &s->correlation_path};
+    default:
+        return (struct source){&s->influence, &s->influence_path};
+    }
+}
+
+/* The first result that has a part of a site gives it; later ones are named in the notes. */
+static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, enum part part, struct lc_err *err)
+{
+    const struct lc_result *r = v->result[result];
+    struct source source = source_of(s, part);
     int rc;
 
-    if (!lc_result_has(r, sparse ? SPARSITY "/count" : INFLUENCE "/samples/entropy", s->name))
+    if (!lc_result_has(r, parts[part].sign, s->name))
         return LC_OK;
-    if (*slot)
+    if (*source.result)
         return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not shown, an earlier file has it too.\n",
-                               v->paths[result], sparse ? "sparsity" : "influence", s->name);
-    *slot = r;
-    if (sparse)
-        s->sparsity_path = v->paths[result];
-    else
-        s->influence_path = v->paths[result];
-    LC_TRY(rc, arrays_read(s, r, v->paths[result], sparse, err));
-    if (!sparse) {
+                               v->paths[result], parts[part].word, s->name);
+    *source.result = r;
+    *source.path = v->paths[result];
+    LC_TRY(rc, arrays_read(s, r, v->paths[result], part, err));
+    if (part == INFLUENCES) {
         LC_TRY(rc, summaries_read(s, err));
         LC_TRY(rc, features_group(s, err));
     }
@@ -258,8 +312,8 @@ static int sites_gather(struct lc_view *v, struct lc_err *err)
                 continue;
             if (k == v->n_sites)
                 v->site[v->n_sites++].name = names[i];
-            LC_TRY(rc, site_take(v, &v->site[k], r, 0, err));
-            LC_TRY(rc, site_take(v, &v->site[k], r, 1, err));
+            for (int part = 0; part < PARTS; part++)
+                LC_TRY(rc, site_take(v, &v->site[k], r, (enum part)part, err));
         }
     }
     qsort(v->site, (size_t)v->n_sites, sizeof *v->site, site_compare);

@@ -218,7 +218,7 @@ static void same_bytes_twice(void **state)
     char *a = slurp("both/index.html"), *b;
 
     (void)state;
-    assert_int_equal(lc_report_write(results, 2, at(2, "both"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 2, at(2, "both"), NULL, &err), LC_OK);
     b = slurp("both/index.html");
     assert_string_equal(a, b);
     free(a);
@@ -232,7 +232,7 @@ static void sparsity_alone_gives_a_page(void **state)
     char *page;
 
     (void)state;
-    assert_int_equal(lc_report_write(results, 1, at(2, "alone"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(2, "alone"), NULL, &err), LC_OK);
     page = slurp("alone/index.html");
     assert_int_equal(count_of(page, "<svg"), 2);
     assert_non_null(strstr(page, "Figures left out"));
@@ -264,7 +264,7 @@ static char *page_of_means(const double *means, int sites)
     assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
     put_means(r, means, sites, &err);
     assert_int_equal(lc_result_commit(r, &err), LC_OK);
-    assert_int_equal(lc_report_write(results, 1, at(1, "means"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(1, "means"), NULL, &err), LC_OK);
     return slurp("means/index.html");
 }
 
@@ -292,7 +292,7 @@ static void no_gnuplot_is_an_error(void **state)
 
     (void)state;
     setenv("PATH", "", 1);
-    assert_int_equal(lc_report_write(results, 1, at(2, "none"), &err), LC_E_LIBRARY);
+    assert_int_equal(lc_report_write(results, 1, at(2, "none"), NULL, &err), LC_E_LIBRARY);
     setenv("PATH", old, 1);
     free(old);
     assert_non_null(strstr(err.msg, "gnuplot is not on PATH"));
@@ -391,7 +391,7 @@ static void mean_profile_stands_in(void **state)
 
     (void)state;
     assert_int_equal(fx_influence(results[0], 0, &err), LC_OK);
-    assert_int_equal(lc_report_write(results, 1, at(1, "mean"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(1, "mean"), NULL, &err), LC_OK);
     page = slurp("mean/index.html");
     assert_non_null(strstr(page, "share of the feature's mean profile"));
     assert_non_null(strstr(page, "class=\"readout\""));
@@ -409,7 +409,7 @@ static int make_results(void **state)
     results[0] = at(0, "i.h5");
     results[1] = at(1, "s.h5");
     if (fx_influence(results[0], 1, &err) != LC_OK || fx_sparsity(results[1], &err) != LC_OK ||
-        lc_report_write(results, 2, at(2, "both"), &err) != LC_OK) {
+        lc_report_write(results, 2, at(2, "both"), NULL, &err) != LC_OK) {
         print_error("%s\n", err.msg);
         return 1;
     }
