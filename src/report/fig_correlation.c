@@ -146,6 +146,7 @@ static int map_panel(const struct lc_view_site *s, struct strongest *top, struct
         return err->code;
     add_pairs(s, &m, top, &out->table, err);
     map_script(s, &m, &out->script, err);
+    lc_table_row(&out->second, err, "ssiir", s->name, m.measure->name, lc_view_count(s, LC_VIEW_LEADING), m.k, m.limit);
     free(m.c);
     return err->code;
 }
@@ -165,11 +166,13 @@ static void say_strongest(const struct strongest *top, struct lc_bytes *sentence
 int lc_figure_correlation_map(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"site", "measure", "a", "b", "covariance", NULL};
+    static const char *const limits[] = {"site", "measure", "features", "shown", "color_limit", NULL};
     struct strongest top = {0};
     int64_t site[LC_PANELS_MAX];
     int panels = lc_panels_choose(v, has_map, site, &out->sentence, err);
 
     lc_table_begin(&out->table, columns);
+    lc_table_begin(&out->second, limits);
     if (panels == 0) {
         lc_figure_leave_out(out, "no given result holds a covariance of leading features");
         return err->code;

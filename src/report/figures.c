@@ -24,6 +24,7 @@ const struct lc_figure lc_figures[] = {
          "p_i p_j, M_ij the positions where both are active. Colours end, at both sides alike, at the 99th "
          "percentile of |C| over all entries shown (linear interpolation between order statistics, as numpy's). "
          "The table holds the pairs with a not above b.",
+     .second = "correlation_map_limits",
      .draw = lc_figure_correlation_map},
     {.name = "profile",
      .number = "3",

@@ -13,6 +13,7 @@
 #include "lightcone/counts.h"
 #include "lightcone/exact.h"
 #include "lightcone/positions.h"
+#include "lightcone/rank_frequency.h"
 #include "lightcone/profiles.h"
 #include "lightcone/random.h"
 #include "lightcone/samples.h"
@@ -695,6 +696,46 @@ static void nothing_to_summarise(void **state)
     lc_samples_release(&log);
 }
 
+/* Values of numpy.polyfit(log10 rank, log10 p, 1) and of numpy.corrcoef. */
+static void rank_fit_is_numpys(void **state)
+{
+    double p[200], sorted[200];
+    struct lc_rank_fit fit;
+
+    (void)state;
+    for (int k = 0; k < 200; k++)
+        p[k] = k % 17 ? (k * 7919 % 1009 + 1) / 5000.0 : 0;
+    lc_rank_frequency(p, 200, sorted, &fit);
+    assert_int_equal(fit.n, 188);
+    near(fit.slope, -0.68083446351870547, 1e-13);
+    near(fit.intercept, 0.13900537149706829, 1e-13);
+    near(fit.r2, 0.47766677360142801, 1e-13);
+    for (int k = 1; k < 188; k++)
+        assert_true(sorted[k] <= sorted[k - 1]);
+    assert_true(sorted[0] == 0.2012 && sorted[187] == 0.002);
+}
+
+static void rank_fit_of_few(void **state)
+{
+    const double law[] = {0.005, 0, 0.01, NAN, 0.0025}, same[] = {0.5, 0.5}, dead[] = {0, 0};
+    double sorted[5];
+    struct lc_rank_fit fit;
+
+    (void)state;
+    lc_rank_frequency((const double[]){0.01, 0.0025, 0.005}, 2, sorted, &fit); /* two points: exactly */
+    near(fit.slope, -2, 1e-14);
+    near(fit.intercept, -2, 1e-14);
+    near(fit.r2, 1, 1e-14);
+    lc_rank_frequency(law, 5, sorted, &fit);
+    assert_int_equal(fit.n, 3);
+    lc_rank_frequency(same, 2, sorted, &fit);
+    assert_true(fabs(fit.slope) < 1e-15 && isnan(fit.r2));
+    lc_rank_frequency(law, 1, sorted, &fit);
+    assert_true(fit.n == 1 && isnan(fit.slope) && isnan(fit.intercept) && isnan(fit.r2));
+    lc_rank_frequency(dead, 2, sorted, &fit);
+    assert_true(fit.n == 0 && isnan(fit.slope));
+}
+
 /* What was saved and cut short is an error, never a read past the end. */
 static void cut_short(void **state)
 {
@@ -725,6 +766,8 @@ int main(void)
         cmocka_unit_test(counts_merge_in_any_order),
         cmocka_unit_test(positions_match_brute_force),
         cmocka_unit_test(short_streams_have_few_bins),
+        cmocka_unit_test(rank_fit_is_numpys),
+        cmocka_unit_test(rank_fit_of_few),
         cmocka_unit_test(positions_merge_in_any_order),
         cmocka_unit_test(profiles_match_brute_force),
         cmocka_unit_test(profiles_of_large_gradients),
