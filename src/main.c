@@ -9,6 +9,7 @@
 #include "info.h"
 #include "lightcone/comm.h"
 #include "lightcone/config.h"
+#include "lightcone/export.h"
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
 #include "lightcone/report.h"
@@ -25,7 +26,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer;
 };
 
 struct option {
@@ -35,11 +36,16 @@ struct option {
 };
 
 static const struct option options[] = {
-    {"--set", offsetof(struct arguments, set), 1},       {"-o", offsetof(struct arguments, output), 0},
-    {"--site", offsetof(struct arguments, site), 0},     {"--feature", offsetof(struct arguments, feature), 0},
-    {"--top", offsetof(struct arguments, top), 0},       {"--by", offsetof(struct arguments, by), 0},
-    {"--figure", offsetof(struct arguments, figure), 1}, {"--format", offsetof(struct arguments, format), 1},
+    {"--set", offsetof(struct arguments, set), 1},
+    {"-o", offsetof(struct arguments, output), 0},
+    {"--site", offsetof(struct arguments, site), 0},
+    {"--feature", offsetof(struct arguments, feature), 0},
+    {"--top", offsetof(struct arguments, top), 0},
+    {"--by", offsetof(struct arguments, by), 0},
+    {"--figure", offsetof(struct arguments, figure), 1},
+    {"--format", offsetof(struct arguments, format), 1},
     {"--size", offsetof(struct arguments, size), 0},
+    {"--tokenizer", offsetof(struct arguments, tokenizer), 0},
 };
 
 struct command {
@@ -101,6 +107,19 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
     return lc_info(a->positional.word[0], stdout, err);
 }
 
+static int act_export(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_exported done;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "export needs -o FOLDER");
+    if (lc_export_write(a->positional.word[0], a->output, a->tokenizer, &done, err) != LC_OK)
+        return err->code;
+    printf("%s: %lld CSV tables, %lld arrays\n", a->output, (long long)done.tables, (long long)done.arrays);
+    return LC_OK;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -112,6 +131,8 @@ static const struct command commands[] = {
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
+     "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
 };
 

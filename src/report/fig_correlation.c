@@ -18,7 +18,7 @@ static const struct measure {
 static const struct measure *measure_of(const struct lc_view_site *s)
 {
     for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++)
-        if (s->correlation && lc_result_has(s->correlation, measures[i].dataset, s->name))
+        if (s->part[LC_VIEW_CORRELATION] && lc_result_has(s->part[LC_VIEW_CORRELATION], measures[i].dataset, s->name))
             return &measures[i];
     return NULL;
 }

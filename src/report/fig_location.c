@@ -55,9 +55,9 @@ static int64_t tokens_of(const struct lc_view_site *s, const struct place *p, st
     int found;
 
     if (p->mean == LC_VIEW_CORPUS_MEAN)
-        lc_result_get_int(s->sparsity, "sites/SITE/sparsity", s->name, "n_tokens", &n, &found, err);
+        lc_result_get_int(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity", s->name, "n_tokens", &n, &found, err);
     else
-        lc_result_get_int(s->sparsity, NULL, NULL, "window_length", &n, &found, err);
+        lc_result_get_int(s->part[LC_VIEW_SPARSITY], NULL, NULL, "window_length", &n, &found, err);
     return n > 0 ? n : 0;
 }
 
@@ -118,7 +118,7 @@ static void say_location(const struct lc_view *v, struct lc_bytes *sentence, str
 
     for (int64_t k = 0; k < v->n_sites; k++) {
         const struct lc_view_site *s = &v->site[k];
-        double n = s->sparsity ? (double)tokens_of(s, &places[0], err) : 0, even = sqrt((n * n - 1) / 12);
+        double n = s->part[LC_VIEW_SPARSITY] ? (double)tokens_of(s, &places[0], err) : 0, even = sqrt((n * n - 1) / 12);
         for (int64_t i = 0; n > 1 && i < lc_view_count(s, LC_VIEW_CORPUS_SD); i++) {
             if (positions_of(s, i) < 2)
                 continue;

@@ -99,7 +99,7 @@ static void heatmap_script(const struct lc_tokens *t, const struct lc_view_site 
                     "set title '%s%" PRId64 " of %" PRId64 " samples'\nset ylabel 'sample, by window'\n"
                     "set xrange [-0.5:%" PRId64 ".5]\nset yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
                     "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n"
-                    "set cblabel 'influence J'\n",
+                    "set cblabel 'influence J' offset 1,0\n",
                     n < t->n ? "first " : "", n, t->n, t->profile.dim[1] - 1, n - 1);
     lc_bytes_printf(&out->script, err,
                     "set cbrange [%.6g:%.6g]\nset cbtics 1\nset format cb '1e%%g'\nset style fill solid 1 noborder\n"

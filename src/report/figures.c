@@ -33,13 +33,15 @@ const struct lc_figure lc_figures[] = {
          "J(t') = sum over the embedding of (d f / d x[t'])^2; left: mean over the feature's samples, band of one "
          "population standard deviation, cut off at 0; right: J of each sample, three decades below the greatest.",
      .second = "profile_windows",
-     .draw = lc_figure_profile},
+     .draw = lc_figure_profile,
+     .choice = LC_VIEW_CHOSEN},
     {.name = "feature_entropies",
      .number = "4",
      .title = "Entropies of the features with most samples",
      .caption = "Each histogram: H of every sample of one feature, 30 bins from its least to its greatest; dashed: the "
                 "mean. Upper axis: 2^H, the effective number of tokens.",
-     .draw = lc_figure_feature_entropies},
+     .draw = lc_figure_feature_entropies,
+     .choice = LC_VIEW_CHOSEN},
     {.name = "entropy_layers",
      .number = "5",
      .title = "Feature entropies at all sites",
@@ -55,12 +57,20 @@ const struct lc_figure lc_figures[] = {
          "Mean H of each feature over its samples, 20 bins from least to greatest at each site; dashed: the mean "
          "over features. Upper axis: 2^H, the effective number of tokens.",
      .draw = lc_figure_entropy_histograms},
+    {.name = "context_sweep",
+     .number = "7",
+     .title = "Entropy against context length",
+     .caption = "Mean H of a feature over the windows of each length that end on the same tokens, a line for each "
+                "feature; coloured: the ten with the greatest activation summed over lengths. Band: standard error. Black "
+                "dashed: log2 of the length, the most that H can be.",
+     .draw = lc_figure_context_sweep},
     {.name = "entropy_frequency",
      .number = "8",
      .title = "Mean entropy against activation probability",
      .caption = "One dot a feature: mean H over its samples against p_i, the share of positions where it is active. r: "
                 "Pearson's correlation of mean H with log10 p_i. Right axis: 2^H, the effective number of tokens.",
-     .draw = lc_figure_entropy_frequency},
+     .draw = lc_figure_entropy_frequency,
+     .choice = LC_VIEW_CHOSEN},
     {.name = "depth",
      .number = "",
      .title = "Mean entropy against depth",
@@ -69,6 +79,25 @@ const struct lc_figure lc_figures[] = {
                 "feature_mean: mean of the features' means. Bars: bootstrap 95 % interval over windows. Token vector: "
                 "mean over readouts.",
      .draw = lc_figure_depth},
+    {.name = "saturation",
+     .number = "",
+     .title = "Saturation of entropy with context",
+     .caption = "feature_mean of H at each length with its bootstrap 95 % interval over windows. Open circle: where it "
+                "reaches 95 % of its value at the longest windows, linear between lengths. Lengths differ in which "
+                "features are active.",
+     .draw = lc_figure_saturation},
+    {.name = "entropy_activation",
+     .number = "",
+     .title = "Entropy by strength of activation",
+     .caption = "Samples of a site in classes of equally many by activation f: mean H of each class at the mean of its "
+                "ends. Bars: bootstrap 95 % interval over windows.",
+     .draw = lc_figure_entropy_activation},
+    {.name = "entropy_position",
+     .number = "",
+     .title = "Entropy by readout position",
+     .caption = "Mean H of the features read at each position of the window. Bars: bootstrap 95 % interval over windows. "
+                "Black dashed: log2 of the tokens up to there, the most that H can be.",
+     .draw = lc_figure_entropy_position},
     {.name = "density",
      .number = "",
      .title = "Density of features",
@@ -349,8 +378,8 @@ int64_t lc_figure_window_length(const struct lc_view *v)
         struct lc_err ignored = LC_ERR_INIT;
         int64_t length = 0;
         int found;
-        if (v->site[i].influence &&
-            lc_result_get_int(v->site[i].influence, NULL, NULL, "window_length", &length, &found, &ignored) ==
+        if (v->site[i].part[LC_VIEW_INFLUENCE] &&
+            lc_result_get_int(v->site[i].part[LC_VIEW_INFLUENCE], NULL, NULL, "window_length", &length, &found, &ignored) ==
                 LC_OK &&
             found)
             return length;

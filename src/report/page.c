@@ -69,8 +69,8 @@ static void heading(struct lc_bytes *page, const struct lc_view *v, struct lc_er
 
 static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
 {
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        const struct lc_site_table *s = &lc_site_tables[i];
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        const struct lc_summary_table *s = &lc_summary_tables[i];
         struct lc_table t;
         s->make(v, &t, err);
         if (lc_table_rows(&t) > 0) {
@@ -119,10 +119,11 @@ static void figure_files(struct lc_bytes *page, const struct lc_figure *f, const
     lc_bytes_printf(page, err, ".");
 }
 
-void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int position, const struct lc_figure_out *out,
+void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, const struct lc_figure_out *out,
                     const struct lc_choice *choice, const struct lc_bytes *svg, struct lc_err *err)
 {
-    lc_bytes_printf(page, err, "<figure id=\"%s\">\n<h3>%d. %s", f->name, position, f->title);
+    lc_bytes_printf(page, err, "<figure id=\"%s\">\n<h3>%s%s%s", f->name, f->number, f->number[0] ? ". " : "",
+                    f->title);
     if (f->number[0])
         lc_bytes_printf(page, err, " <span class=\"small\">(the paper's figure %s)</span>", f->number);
     lc_bytes_printf(page, err, "</h3>\n");

@@ -12,7 +12,7 @@
 struct job {
     const char *folder;
     struct lc_choice choice;
-    int drawn;
+    int mixed; /* influences of both choices are there */
     struct lc_bytes page, left_out;
 };
 
@@ -79,7 +79,7 @@ static int keep_figure(const struct lc_figure *f, const struct lc_figure_out *ou
     LC_TRY(rc, write_table(job->folder, f->name, &out->table, err));
     if (f->second)
         LC_TRY(rc, write_table(job->folder, f->second, &out->second, err));
-    lc_page_figure(&job->page, f, ++job->drawn, out, &job->choice, &svg, err);
+    lc_page_figure(&job->page, f, out, &job->choice, &svg, err);
     rc = err->code;
 done:
     lc_bytes_release(&svg);
@@ -133,10 +133,10 @@ static int write_summaries(const struct lc_view *v, const char *folder, struct l
 {
     int rc = LC_OK;
 
-    for (int i = 0; i < lc_site_tables_count && rc == LC_OK; i++) {
+    for (int i = 0; i < lc_summary_table_count && rc == LC_OK; i++) {
         struct lc_table t;
-        lc_site_tables[i].make(v, &t, err);
-        rc = err->code == LC_OK ? write_table(folder, lc_site_tables[i].name, &t, err) : err->code;
+        lc_summary_tables[i].make(v, &t, err);
+        rc = err->code == LC_OK ? write_table(folder, lc_summary_tables[i].name, &t, err) : err->code;
         lc_table_release(&t);
     }
     return rc;
@@ -155,6 +155,7 @@ done:
     return rc;
 }
 
+/* v: by enum lc_view_choice; the second is open where both are there. */
 static int write_report(const struct lc_view *v, struct job *job, struct lc_err *err)
 {
     int rc;
@@ -167,7 +168,7 @@ static int write_report(const struct lc_view *v, struct job *job, struct lc_err 
     lc_page_begin(&job->page, v, err);
     for (int i = 0; i < lc_figures_count; i++)
         if (job->choice.all || job->choice.figure[i])
-            LC_TRY(rc, draw_figure(&lc_figures[i], v, job, err));
+            LC_TRY(rc, draw_figure(&lc_figures[i], &v[job->mixed ? lc_figures[i].choice : LC_VIEW_ACTIVE], job, err));
     lc_page_end(&job->page, v, &job->left_out, err);
     rc = err->code == LC_OK ? write_in(job->folder, "", "index", ".html", &job->page, err) : err->code;
 done:
@@ -178,15 +179,19 @@ int lc_report_write(const char *const *paths, int64_t count, const char *folder,
                     const struct lc_report_options *options, struct lc_err *err)
 {
     struct job job = {.folder = folder};
-    struct lc_view v;
+    struct lc_view v[2] = {0}; /* by enum lc_view_choice */
     int rc;
 
     LC_TRY(rc, lc_choice_make(&job.choice, options, err));
-    LC_TRY(rc, lc_view_open(&v, paths, count, err));
-    rc = write_report(&v, &job, err);
+    LC_TRY(rc, lc_view_open(&v[LC_VIEW_ACTIVE], paths, count, LC_VIEW_ACTIVE, err));
+    job.mixed = lc_view_is_mixed(v);
+    if (job.mixed)
+        LC_TRY(rc, lc_view_open(&v[LC_VIEW_CHOSEN], paths, count, LC_VIEW_CHOSEN, err));
+    rc = write_report(v, &job, err);
+done:
     lc_bytes_release(&job.page);
     lc_bytes_release(&job.left_out);
-    lc_view_close(&v);
-done:
+    lc_view_close(&v[LC_VIEW_ACTIVE]);
+    lc_view_close(&v[LC_VIEW_CHOSEN]);
     return rc;
 }

@@ -33,9 +33,9 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        lc_site_tables[i].make(v, &t, err);
-        print_titled(lc_site_tables[i].title, &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        lc_summary_tables[i].make(v, &t, err);
+        print_titled(lc_summary_tables[i].title, &t, INT64_MAX, out, err);
     }
     return err->code;
 }
@@ -106,11 +106,11 @@ static int pairs_open(struct pairs *p, const struct lc_view_site *s, const char 
     for (int i = 0; i < 3; i++) {
         char name[96];
         snprintf(name, sizeof name, "sites/SITE/correlation/top_pairs/%s/%s", measure, parts[i]);
-        if (lc_result_has(s->correlation, name, s->name))
-            LC_TRY(rc, lc_result_get(s->correlation, name, s->name, into[i], err));
+        if (lc_result_has(s->part[LC_VIEW_CORRELATION], name, s->name))
+            LC_TRY(rc, lc_result_get(s->part[LC_VIEW_CORRELATION], name, s->name, into[i], err));
     }
     if (p->a.count != p->b.count || p->a.count != p->value.count)
-        rc = LC_FAIL(err, LC_E_FORMAT, "%s: the parts of top_pairs/%s of site %s differ in length", s->correlation_path,
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: the parts of top_pairs/%s of site %s differ in length", s->path[LC_VIEW_CORRELATION],
                      measure, s->name);
 done:
     if (rc != LC_OK)
@@ -148,7 +148,7 @@ static int show_pairs(const struct lc_view_site *s, const struct lc_show *what, 
 {
     int rc = LC_OK;
 
-    for (int i = 0; s->correlation && i < MEASURES && rc == LC_OK; i++)
+    for (int i = 0; s->part[LC_VIEW_CORRELATION] && i < MEASURES && rc == LC_OK; i++)
         rc = show_measure(s, measures[i], what, known, out, err);
     return rc;
 }
@@ -174,9 +174,9 @@ static int show_features(const struct lc_view_site *s, const struct lc_show *wha
                        "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
                        "effective_tokens activation_sum count frequency unique_tokens",
                        what->by);
-    if (s->influence && wants(what, influence_columns))
+    if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
-    if (s->sparsity && wants(what, sparsity_columns))
+    if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
         LC_TRY(rc, show_sparsity(s, what, out, err));
     if (!what->by)
         rc = show_pairs(s, what, &known, out, err);
@@ -202,16 +202,16 @@ static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_tex
     int64_t from, to;
     int rc;
 
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_id", s->name, &id, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_count", s->name, &count, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_id", s->name, &id, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_count", s->name, &count, err));
     if (feature + 1 >= indptr.count)
         goto done;
     from = ((int64_t *)indptr.data)[feature];
     to = ((int64_t *)indptr.data)[feature + 1];
     if (from < 0 || from > to || to > id.count || to > count.count) {
         rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64,
-                     s->sparsity_path, s->name, feature);
+                     s->path[LC_VIEW_SPARSITY], s->name, feature);
         goto done;
     }
     for (int64_t i = from; i < to; i++) {
@@ -238,10 +238,10 @@ static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *w
     struct lc_table t;
     int found, rc;
 
-    if (!s->sparsity || !lc_result_has(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name))
+    if (!s->part[LC_VIEW_SPARSITY] || !lc_result_has(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name))
         return LC_OK;
     lc_table_begin(&t, columns);
-    LC_TRY(rc, lc_view_text_open(&text, s->sparsity, s->sparsity_path, &found, err));
+    LC_TRY(rc, lc_view_text_open(&text, s->part[LC_VIEW_SPARSITY], s->path[LC_VIEW_SPARSITY], &found, err));
     LC_TRY(rc, add_top_tokens(s, &text, what->feature, &t, err));
     if (lc_table_rows(&t) > 0)
         LC_TRY(rc, lc_table_sort(&t, "count", err));
@@ -338,7 +338,7 @@ static int show_feature(const struct lc_view_site *s, const struct lc_show *what
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
 
-    if (s->influence)
+    if (s->part[LC_VIEW_INFLUENCE])
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
@@ -389,7 +389,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
-    LC_TRY(rc, lc_view_open(&v, &path, 1, err));
+    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);
     if (rc == LC_OK)

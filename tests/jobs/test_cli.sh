@@ -42,7 +42,7 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
@@ -89,6 +89,10 @@ report out/r.h5 -o figures --format pdf --size 1x1mm|--size is '1x1mm'; allowed
 report out/r.h5 -o figures --format png --size 9000x900|from 100 to 8000 pixels
 report out/r.h5 -o figures --size 85mmx60mm|--size needs --format pdf or --format png
 show out/r.h5 --figure 3|'show' takes no option --figure
+export out/r.h5|export needs -o FOLDER
+export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
+export a.h5 b.h5 -o out|usage: lightcone export
+show out/r.h5 --tokenizer t|'show' takes no option --tokenizer
 help frobnicate|no help on 'frobnicate'; allowed: config, or a job
 END
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
