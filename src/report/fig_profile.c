@@ -96,10 +96,9 @@ static void heatmap_script(const struct lc_tokens *t, const struct lc_view_site 
         return;
     add_heatmap(t, s, row, n, most, out, err);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s%" PRId64 " of %" PRId64 " samples'\nset ylabel 'sample, by window'\n"
+                    "set title \"influence J\\n%s%" PRId64 " of %" PRId64 " samples\"\nset ylabel 'sample, by window'\n"
                     "set xrange [-0.5:%" PRId64 ".5]\nset yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
-                    "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n"
-                    "set cblabel 'influence J' offset 1,0\n",
+                    "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n",
                     n < t->n ? "first " : "", n, t->n, t->profile.dim[1] - 1, n - 1);
     lc_bytes_printf(&out->script, err,
                     "set cbrange [%.6g:%.6g]\nset cbtics 1\nset format cb '1e%%g'\nset style fill solid 1 noborder\n"
@@ -192,7 +191,7 @@ int lc_figure_profile(const struct lc_view *v, struct lc_figure_out *out, struct
         lc_plot_begin(&out->script, 760, 420, 1, err);
     if (t.profile.data)
         lc_bytes_printf(&out->script, err, "set multiplot layout 1,2\n");
-    lc_bytes_printf(&out->script, err, "set title '%s, feature %" PRId32 ": N = %" PRId64 "'\n", s->name,
+    lc_bytes_printf(&out->script, err, "set title \"%s\\nfeature %" PRId32 ", N = %" PRId64 "\"\n", s->name,
                     feature, lc_view_i64(s, LC_VIEW_F_SAMPLES)[row[0]]);
     line_script(&out->table, &out->script, err);
     if (t.profile.data) {

@@ -210,6 +210,16 @@ static void say_saturation(const struct lc_view_site *s, double at, struct lc_by
                         s->name, length[s->length.count - 1], last->value, at);
 }
 
+/* An open circle where the rows [from, to) of a site reach 95 % of the last. */
+static void plot_saturation(const struct lc_table *t, int64_t from, int64_t to, int color, struct lc_bytes *script,
+                            struct lc_err *err)
+{
+    if (to > from && isfinite(lc_table_number(t, to - 1, 6)))
+        lc_bytes_printf(script, err,
+                        ", \\\n  '+' using (%.6g):(%.6g) every ::::0 with points pt 6 ps 1.8 lw 2 lc rgb '%s' notitle",
+                        lc_table_number(t, to - 1, 6), 0.95 * lc_table_number(t, to - 1, 2), lc_plot_color(color));
+}
+
 int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"site",     "length", "feature_mean_bits", "low_bits", "high_bits",
@@ -249,6 +259,8 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
                         "  $S%d using 2:3 with linespoints pt %d ps 0.6 lw 2 lc rgb '%s' title '%s'",
                         i ? ", \\\n  " : "plot ", i, lc_plot_color(i), i, 4 + i % MARKS, lc_plot_color(i),
                         v->site[site[i]].name);
+    for (int i = 0; i < n; i++)
+        plot_saturation(&out->table, from[i], from[i + 1], i, &out->script, err);
     lc_bytes_printf(&out->script, err, "\n");
     return err->code;
 }

@@ -62,7 +62,8 @@ const struct lc_figure lc_figures[] = {
      .title = "Entropy against context length",
      .caption = "Mean H of a feature over the windows of each length that end on the same tokens, a line for each "
                 "feature; coloured: the ten with the greatest activation summed over lengths. Band: standard error. Black "
-                "dashed: log2 of the length, the most that H can be.",
+                "dashed: log2 of the length, the most that H can be. Right axis: 2^H, the effective number of "
+                "tokens.",
      .draw = lc_figure_context_sweep},
     {.name = "entropy_frequency",
      .number = "8",
@@ -90,13 +91,14 @@ const struct lc_figure lc_figures[] = {
      .number = "",
      .title = "Entropy by strength of activation",
      .caption = "Samples of a site in classes of equally many by activation f: mean H of each class at the mean of its "
-                "ends. Bars: bootstrap 95 % interval over windows.",
+                "ends. Bars: bootstrap 95 % interval over windows. Right axis: 2^H, the effective number of tokens.",
      .draw = lc_figure_entropy_activation},
     {.name = "entropy_position",
      .number = "",
      .title = "Entropy by readout position",
      .caption = "Mean H of the features read at each position of the window. Bars: bootstrap 95 % interval over windows. "
-                "Black dashed: log2 of the tokens up to there, the most that H can be.",
+                "Black dashed: log2 of the tokens up to there, the most that H can be. Right axis: 2^H, the "
+                "effective number of tokens.",
      .draw = lc_figure_entropy_position},
     {.name = "density",
      .number = "",
