@@ -116,7 +116,7 @@ static void add_pairs(const struct lc_view_site *s, const struct map *m, struct 
 /* Numbers are drawn as multiples of a power of ten: the labels of the colour bar stay short. */
 static void map_script(const struct lc_view_site *s, const struct map *m, struct lc_bytes *script, struct lc_err *err)
 {
-    int power = (int)floor(log10(m->limit));
+    int power = (int)fmax(floor(log10(m->limit)), -300);
     double unit = pow(10, power), limit = m->limit / unit, step = m->k > 5 ? lc_plot_step((double)m->k / 5) : 1;
     int64_t all = lc_view_count(s, LC_VIEW_LEADING);
 

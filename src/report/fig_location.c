@@ -68,8 +68,9 @@ static void find_axes(const struct lc_table *t, int64_t from, const struct place
     *x = (struct lc_axis){0, n > 1 ? (double)(n - 1) : 1, 0};
     *y = (struct lc_axis){0, n > 1 ? (double)n * 0.32 : 1, 0};
     for (int64_t i = from; i < lc_table_rows(t); i++) {
-        x->high = fmax(x->high, lc_table_number(t, i, p->column));
-        y->high = fmax(y->high, 1.05 * lc_table_number(t, i, p->column + 1));
+        double mean = lc_table_number(t, i, p->column), sd = lc_table_number(t, i, p->column + 1);
+        x->high = isfinite(mean) ? fmax(x->high, mean) : x->high;
+        y->high = isfinite(sd) ? fmax(y->high, 1.05 * sd) : y->high;
     }
 }
 

@@ -326,7 +326,7 @@ void lc_plot_dots(struct lc_bytes *script, const struct lc_table *t, int64_t fro
     for (int64_t i = from; i < n; i++) {
         double a = lc_table_number(t, i, x_column), b = lc_table_number(t, i, y_column);
         int64_t cell = cell_on(x, a, CELLS_X) * CELLS_Y + cell_on(y, b, CELLS_Y);
-        if (!taken[cell])
+        if (!taken[cell] && isfinite(a) && isfinite(b))
             lc_bytes_printf(script, err, "%.6g %.6g\n", a, b);
         taken[cell] = 1;
     }

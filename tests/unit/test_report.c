@@ -371,6 +371,42 @@ static void distribution_counts_all_pairs(void **state)
     free(csv);
 }
 
+/* Nothing, one thing and what is not a number are drawn too. */
+static void odd_matrices_are_drawn(void **state)
+{
+    const double c[4][9] = {{0, 0, 0, 0, 0, 0, 0, 0, 0},
+                            {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
+                            {INFINITY, 1, -INFINITY, 1, NAN, 5e-324, -INFINITY, 5e-324, 2},
+                            {1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320}};
+    const char *results[] = {at(0, "odd.h5")};
+    const int32_t feature[3] = {1, 2, 3};
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+    char *csv;
+
+    (void)state;
+    assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
+    for (int k = 0; k < 4; k++) {
+        char site[8];
+        snprintf(site, sizeof site, "l%d", k);
+        lc_result_put(r, "sites/SITE/correlation/feature", site, (int64_t[]){3}, feature, &err);
+        lc_result_put(r, "sites/SITE/correlation/conditional", site, (int64_t[]){3, 3}, c[k], &err);
+    }
+    lc_result_put(r, "sites/SITE/correlation/feature", "l4", (int64_t[]){1}, feature, &err);
+    lc_result_put(r, "sites/SITE/correlation/conditional", "l4", (int64_t[]){1, 1}, c[2] + 8, &err);
+    lc_result_put(r, "sites/SITE/correlation/feature", "l5", (int64_t[]){0}, NULL, &err);
+    lc_result_put(r, "sites/SITE/correlation/conditional", "l5", (int64_t[]){0, 0}, NULL, &err);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    if (lc_report_write(results, 1, at(1, "odd"), NULL, &err) != LC_OK)
+        fail_msg("%s", err.msg);
+    csv = slurp("odd/tables/correlation_moments.csv");
+    assert_non_null(strstr(csv, "l0,conditional,3,0,0,0,0\r\n"));
+    assert_non_null(strstr(csv, "l1,conditional,0,,,0,0\r\n"));
+    assert_non_null(strstr(csv, "l2,conditional,2,0.5,0.5,"));
+    assert_null(strstr(csv, "l4"));
+    free(csv);
+}
+
 /* A matrix that is not that of its features. */
 static void matrix_of_another_shape_is_refused(void **state)
 {
@@ -955,6 +991,7 @@ int main(void)
         cmocka_unit_test(map_is_the_matrix),
         cmocka_unit_test(colors_end_at_the_percentile),
         cmocka_unit_test(distribution_counts_all_pairs),
+        cmocka_unit_test(odd_matrices_are_drawn),
         cmocka_unit_test(matrix_of_another_shape_is_refused),
         cmocka_unit_test(locations_are_the_data),
         cmocka_unit_test(rank_fit_is_least_squares),
