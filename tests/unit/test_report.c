@@ -387,7 +387,7 @@ static void odd_matrices_are_drawn(void **state)
     (void)state;
     assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
     for (int k = 0; k < 4; k++) {
-        char site[8];
+        char site[16];
         snprintf(site, sizeof site, "l%d", k);
         lc_result_put(r, "sites/SITE/correlation/feature", site, (int64_t[]){3}, feature, &err);
         lc_result_put(r, "sites/SITE/correlation/conditional", site, (int64_t[]){3, 3}, c[k], &err);
