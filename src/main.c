@@ -11,6 +11,7 @@
 #include "lightcone/config.h"
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
+#include "lightcone/published.h"
 #include "lightcone/report.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
@@ -21,7 +22,7 @@ enum { MAX_ARGUMENTS = 1024 };
 struct arguments {
     const char *positional[MAX_ARGUMENTS], *set[MAX_ARGUMENTS];
     int64_t positional_count, set_count;
-    const char *output, *site, *feature, *top, *by;
+    const char *output, *site, *feature, *top, *by, *tokenizer;
 };
 
 struct option {
@@ -36,6 +37,7 @@ static const struct option options[] = {
     {"--feature", offsetof(struct arguments, feature)},
     {"--top", offsetof(struct arguments, top)},
     {"--by", offsetof(struct arguments, by)},
+    {"--tokenizer", offsetof(struct arguments, tokenizer)},
 };
 
 struct command {
@@ -85,6 +87,20 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     return lc_show(a->positional[0], &what, stdout, err);
 }
 
+static int act_import(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const struct lc_import what = {.files = a->positional,
+                                   .count = a->positional_count,
+                                   .site = a->site,
+                                   .tokenizer = a->tokenizer,
+                                   .output = a->output};
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "import needs -o RESULT.h5");
+    return lc_import_write(&what, err);
+}
+
 static int act_info(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     (void)par;
@@ -100,6 +116,8 @@ static const struct command commands[] = {
      MAX_ARGUMENTS, 0, act_report},
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
+    {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",
+     "-o --site --tokenizer", 1, MAX_ARGUMENTS, 0, act_import},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
 };

@@ -10,13 +10,14 @@ rooms() {
 base     | err file hash memory random           | openssl/evp.h
 linalg   | linalg                                | cblas.h
 config   | config                                | yaml.h
-format   | json tensor                           | jansson.h zip.h
+format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
 stats    | counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
-results  | results                               | hdf5.h
+results  | influence_tables results              | hdf5.h
+published | published                            |
 report   | report                                |
 top      | job study                             | jansson.h
 END
