@@ -365,6 +365,16 @@ done:
     return rc;
 }
 
+/* What the result refuses, such as the name of a site, is said of the file, too. */
+static int read_one(struct lc_imported *to, const struct lc_source *s, struct lc_err *err)
+{
+    const char *path = lc_pickled_path(s->file);
+
+    if (s->kind->read(to, s, err) != LC_OK && !strstr(err->msg, path))
+        lc_err_prefix(err, path);
+    return err->code;
+}
+
 static int put_all(struct lc_imported *to, const struct lc_source *s, int64_t count, const char *tokenizer,
                    struct lc_err *err)
 {
@@ -372,7 +382,7 @@ static int put_all(struct lc_imported *to, const struct lc_source *s, int64_t co
 
     LC_TRY(rc, put_provenance(to->r, s, count, tokenizer, err));
     for (int64_t i = 0; i < count; i++)
-        LC_TRY(rc, s[i].kind->read(to, &s[i], err));
+        LC_TRY(rc, read_one(to, &s[i], err));
     LC_TRY(rc, put_definitions(to, s, count, err));
     if (tokenizer)
         rc = put_vocabulary(to, tokenizer, err);
