@@ -28,16 +28,20 @@ struct readout {
     struct lc_err *err;
 };
 
-struct state {
+struct sums {
     const struct lc_study *study;
+    struct lc_readouts readouts;
+    struct lc_site_influence *site; /* [sites] */
+};
+
+struct work {
     struct lc_forward forward;
     struct lc_backward backward;
     struct lc_active *active;       /* [sites] at the unit's readouts */
-    struct lc_site_influence *site; /* [sites] */
+    int64_t sites;
     int32_t *token;
     float *unit_seed;               /* [D, D] identity, for `residual` */
     float *rows;                    /* [readouts of a unit, D] */
-    struct lc_readouts readouts;
     struct lc_seed *seed;           /* of one readout: all sites, deepest first */
     struct purpose *purpose;
     int64_t seeds, seed_room;
@@ -45,6 +49,7 @@ struct state {
     float *gradient;                /* [features, n, D] of the site that is descending, for `reconstruction` */
     int64_t gradients, gradient_room;
     double *j, *residual;           /* [length] */
+    struct sums *sums;              /* where the present unit adds up */
     struct readout now;
     double flop;
 };
@@ -62,34 +67,14 @@ static int64_t unit_windows(const struct lc_study *study)
     return windows < 1 ? 1 : windows > UNIT_WINDOWS_MOST ? UNIT_WINDOWS_MOST : windows;
 }
 
-static void end(void *arg)
+/* Readouts of every window. */
+static int64_t readout_count(const struct lc_study *study)
 {
-    struct state *s = arg;
+    const struct lc_config *config = &study->config;
 
-    for (int64_t i = 0; i < s->study->sites; i++) {
-        if (s->active)
-            lc_active_release(&s->active[i]);
-        if (!s->site)
-            continue;
-        lc_samples_release(&s->site[i].samples);
-        lc_profiles_release(&s->site[i].profiles);
-        for (int v = 0; v < LC_VECTORS; v++)
-            lc_samples_release(&s->site[i].vector[v]);
-    }
-    free(s->active);
-    free(s->site);
-    free(s->token);
-    free(s->unit_seed);
-    free(s->rows);
-    free(s->readouts.position);
-    free(s->seed);
-    free(s->purpose);
-    free(s->gradient);
-    free(s->j);
-    free(s->residual);
-    lc_forward_release(&s->forward);
-    lc_backward_release(&s->backward);
-    free(s);
+    return config->readout == LC_READOUT_LAST  ? 1
+           : config->readout == LC_READOUT_ALL ? config->windows.length
+                                               : config->readout_positions.count;
 }
 
 static int list_readouts(struct lc_readouts *out, const struct lc_study *study, struct lc_err *err)
@@ -98,7 +83,7 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
     const struct lc_int_list *listed = &config->readout_positions;
     int64_t length = config->windows.length, bos = study->bos >= 0;
 
-    out->count = config->readout == LC_READOUT_LAST ? 1 : config->readout == LC_READOUT_ALL ? length : listed->count;
+    out->count = readout_count(study);
     if (LC_ALLOC(&out->position, out->count, "readouts", err) != LC_OK)
         return err->code;
     for (int64_t i = 0; i < out->count; i++) {
@@ -108,26 +93,6 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
         out->position[i] = p + bos;
     }
     return LC_OK;
-}
-
-static int begin_sites(struct state *s, int64_t rows, struct lc_err *err)
-{
-    const struct lc_study *study = s->study;
-    int64_t length = lc_study_longest_run(study);
-    int rc = LC_OK;
-
-    LC_TRY(rc, LC_ALLOC(&s->active, study->sites, "influence", err));
-    LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "influence", err));
-    for (int64_t i = 0; i < study->sites; i++) {
-        struct lc_site_influence *site = &s->site[i];
-        LC_TRY(rc, lc_active_init(&s->active[i], rows, study->model.shape.width, err));
-        LC_TRY(rc, lc_profiles_init(&site->profiles, study->site[i].sae.shape.features, length, err));
-        site->samples.profile_length = study->config.keep_profiles ? length : 0;
-        for (int v = 0; v < LC_VECTORS; v++)
-            site->vector[v].profile_length = length;
-    }
-done:
-    return rc;
 }
 
 /* Seeds that descend together: as configured, and no more than memory_per_rank has room for. */
@@ -149,27 +114,88 @@ static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *o
     return LC_OK;
 }
 
-static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
+static void close(void *arg)
+{
+    struct work *w = arg;
+
+    for (int64_t i = 0; w->active && i < w->sites; i++)
+        lc_active_release(&w->active[i]);
+    free(w->active);
+    free(w->token);
+    free(w->unit_seed);
+    free(w->rows);
+    free(w->seed);
+    free(w->purpose);
+    free(w->gradient);
+    free(w->j);
+    free(w->residual);
+    lc_forward_release(&w->forward);
+    lc_backward_release(&w->backward);
+    free(w);
+}
+
+static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study), d = study->model.shape.width, chunk = 0;
-    struct state *s = NULL;
+    int64_t rows = windows * readout_count(study);
+    struct work *w = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&w, 1, "influence", err));
+    w->sites = study->sites;
+    LC_TRY(rc, chunk_seeds(study, windows, &chunk, err));
+    LC_TRY(rc, LC_ALLOC(&w->active, study->sites, "influence", err));
+    for (int64_t i = 0; i < study->sites; i++)
+        LC_TRY(rc, lc_active_init(&w->active[i], rows, d, err));
+    LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&w->rows, rows * d, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&w->j, length, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
+    LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
+    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk, length, err));
+    if (study->config.token_residual) {
+        LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
+        for (int64_t i = 0; i < d; i++)
+            w->unit_seed[i * d + i] = 1.0f;
+    }
+    *out = w;
+done:
+    if (rc != LC_OK && w)
+        close(w);
+    return rc;
+}
+
+static void end(void *arg)
+{
+    struct sums *s = arg;
+
+    for (int64_t i = 0; s->site && i < s->study->sites; i++) {
+        lc_samples_release(&s->site[i].samples);
+        lc_profiles_release(&s->site[i].profiles);
+        for (int v = 0; v < LC_VECTORS; v++)
+            lc_samples_release(&s->site[i].vector[v]);
+    }
+    free(s->site);
+    free(s->readouts.position);
+    free(s);
+}
+
+static int begin(void **out, const struct lc_study *study, struct lc_err *err)
+{
+    int64_t length = lc_study_longest_run(study);
+    struct sums *s = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&s, 1, "influence", err));
     s->study = study;
-    LC_TRY(rc, chunk_seeds(study, windows, &chunk, err));
     LC_TRY(rc, list_readouts(&s->readouts, study, err));
-    LC_TRY(rc, begin_sites(s, windows * s->readouts.count, err));
-    LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "influence", err));
-    LC_TRY(rc, LC_ALLOC(&s->rows, windows * s->readouts.count * d, "influence", err));
-    LC_TRY(rc, LC_ALLOC(&s->j, length, "influence", err));
-    LC_TRY(rc, LC_ALLOC(&s->residual, length, "influence", err));
-    LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 1, err));
-    LC_TRY(rc, lc_backward_init(&s->backward, &study->model, chunk, length, err));
-    if (study->config.token_residual) {
-        LC_TRY(rc, LC_ALLOC(&s->unit_seed, d * d, "unit vectors", err));
-        for (int64_t i = 0; i < d; i++)
-            s->unit_seed[i * d + i] = 1.0f;
+    LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "influence", err));
+    for (int64_t i = 0; i < study->sites; i++) {
+        struct lc_site_influence *site = &s->site[i];
+        LC_TRY(rc, lc_profiles_init(&site->profiles, study->site[i].sae.shape.features, length, err));
+        site->samples.profile_length = study->config.keep_profiles ? length : 0;
+        for (int v = 0; v < LC_VECTORS; v++)
+            site->vector[v].profile_length = length;
     }
     *out = s;
 done:
@@ -178,44 +204,44 @@ done:
     return rc;
 }
 
-static int push_seed(struct state *s, const struct lc_seed *seed, const struct purpose *purpose, struct lc_err *err)
+static int push_seed(struct work *w, const struct lc_seed *seed, const struct purpose *purpose, struct lc_err *err)
 {
-    if (s->seeds == s->seed_room) {
-        int64_t room = s->seed_room ? 2 * s->seed_room : 1024;
-        struct lc_seed *more = realloc(s->seed, (size_t)room * sizeof *more);
-        struct purpose *why = more ? realloc(s->purpose, (size_t)room * sizeof *why) : NULL;
-        s->seed = more ? more : s->seed;
-        s->purpose = why ? why : s->purpose;
+    if (w->seeds == w->seed_room) {
+        int64_t room = w->seed_room ? 2 * w->seed_room : 1024;
+        struct lc_seed *more = realloc(w->seed, (size_t)room * sizeof *more);
+        struct purpose *why = more ? realloc(w->purpose, (size_t)room * sizeof *why) : NULL;
+        w->seed = more ? more : w->seed;
+        w->purpose = why ? why : w->purpose;
         if (!more || !why)
             return LC_FAIL(err, LC_E_MEMORY, "no memory for %lld seeds", (long long)room);
-        s->seed_room = room;
+        w->seed_room = room;
     }
-    s->seed[s->seeds] = *seed;
-    s->purpose[s->seeds++] = *purpose;
+    w->seed[w->seeds] = *seed;
+    w->purpose[w->seeds++] = *purpose;
     return LC_OK;
 }
 
 /* Seeds of one site at one readout: the encoder rows of its features, then the unit vectors. */
-static int push_site(struct state *s, int64_t i, int64_t row, struct lc_err *err)
+static int push_site(struct work *w, int64_t i, int64_t row, struct lc_err *err)
 {
-    const struct lc_site *site = &s->study->site[i];
-    const struct lc_active *a = &s->active[i];
-    int64_t d = s->study->model.shape.width;
+    const struct lc_site *site = &w->sums->study->site[i];
+    const struct lc_active *a = &w->active[i];
+    int64_t d = w->sums->study->model.shape.width;
 
     for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++) {
         int64_t f = a->feature[k];
         struct purpose why = {.site = i, .feature = f, .activation = a->activation[k]};
         struct lc_seed seed = {.layer = site->layer, .value = site->sae.encoder + f * d};
         why.measured = a->above[k] && (!site->selected || site->selected[f]);
-        if (!why.measured && !s->study->config.token_reconstruction)
+        if (!why.measured && !w->sums->study->config.token_reconstruction)
             continue;
-        if (push_seed(s, &seed, &why, err) != LC_OK)
+        if (push_seed(w, &seed, &why, err) != LC_OK)
             return err->code;
     }
-    for (int64_t mu = 0; s->unit_seed && mu < d; mu++) {
+    for (int64_t mu = 0; w->unit_seed && mu < d; mu++) {
         struct purpose why = {.site = i, .feature = -1};
-        struct lc_seed seed = {.layer = site->layer, .value = s->unit_seed + mu * d};
-        if (push_seed(s, &seed, &why, err) != LC_OK)
+        struct lc_seed seed = {.layer = site->layer, .value = w->unit_seed + mu * d};
+        if (push_seed(w, &seed, &why, err) != LC_OK)
             return err->code;
     }
     return LC_OK;
@@ -233,49 +259,49 @@ static struct lc_spread sample_spread(const double *j, int64_t n)
     return spread;
 }
 
-static int keep_gradient(struct state *s, const float *gradient, int64_t size, struct lc_err *err)
+static int keep_gradient(struct work *w, const float *gradient, int64_t size, struct lc_err *err)
 {
-    if ((s->gradients + 1) * size > s->gradient_room) {
-        int64_t room = 2 * (s->gradients + 1) * size;
-        float *more = realloc(s->gradient, (size_t)room * sizeof *more);
+    if ((w->gradients + 1) * size > w->gradient_room) {
+        int64_t room = 2 * (w->gradients + 1) * size;
+        float *more = realloc(w->gradient, (size_t)room * sizeof *more);
         if (!more)
             return LC_FAIL(err, LC_E_MEMORY, "no memory for %lld gradient values", (long long)room);
-        s->gradient = more;
-        s->gradient_room = room;
+        w->gradient = more;
+        w->gradient_room = room;
     }
-    memcpy(s->gradient + s->gradients++ * size, gradient, (size_t)size * sizeof *gradient);
+    memcpy(w->gradient + w->gradients++ * size, gradient, (size_t)size * sizeof *gradient);
     return LC_OK;
 }
 
-static void add_sample(struct state *s, const struct purpose *why, int64_t n)
+static void add_sample(struct work *w, const struct purpose *why, int64_t n)
 {
-    struct lc_site_influence *site = &s->site[why->site];
-    struct lc_sample sample = {.window = s->now.window,
-                               .position = s->now.position,
+    struct lc_site_influence *site = &w->sums->site[why->site];
+    struct lc_sample sample = {.window = w->now.window,
+                               .position = w->now.position,
                                .feature = why->feature,
                                .activation = (double)why->activation,
-                               .spread = sample_spread(s->j, n)};
+                               .spread = sample_spread(w->j, n)};
 
-    lc_samples_add(&site->samples, &sample, s->j, n, s->now.err);
+    lc_samples_add(&site->samples, &sample, w->j, n, w->now.err);
     if (!sample.spread.degenerate)
-        lc_profiles_add(&site->profiles, why->feature, s->j, n, s->now.err);
+        lc_profiles_add(&site->profiles, why->feature, w->j, n, w->now.err);
 }
 
-static void add_vector(struct state *s, int64_t i, enum lc_vector kind, const double *r, int64_t n)
+static void add_vector(struct work *w, int64_t i, enum lc_vector kind, const double *r, int64_t n)
 {
-    struct lc_sample sample = {.window = s->now.window, .position = s->now.position, .spread = lc_spread_of(r, n)};
+    struct lc_sample sample = {.window = w->now.window, .position = w->now.position, .spread = lc_spread_of(r, n)};
 
-    lc_samples_add(&s->site[i].vector[kind], &sample, r, n, s->now.err);
+    lc_samples_add(&w->sums->site[i].vector[kind], &sample, r, n, w->now.err);
 }
 
 /* R(t') = tr(G^T K G) with G the gradients at t' of all features f > 0 and K the Gram matrix of their decoder rows,
  * which is || W_d[:, S] G ||_F^2 without forming the D x D Jacobian. */
-static int reconstruct(struct state *s, int64_t i, int64_t n, struct lc_err *err)
+static int reconstruct(struct work *w, int64_t i, int64_t n, struct lc_err *err)
 {
-    const struct purpose *active = s->purpose + s->first;
-    int64_t count = s->gradients;
-    const float *decoder = s->study->site[i].sae.decoder;
-    int64_t d = s->study->model.shape.width;
+    const struct purpose *active = w->purpose + w->first;
+    int64_t count = w->gradients;
+    const float *decoder = w->sums->study->site[i].sae.decoder;
+    int64_t d = w->sums->study->model.shape.width;
     float *gram = NULL, *mixed = NULL;
     int rc;
 
@@ -286,14 +312,14 @@ static int reconstruct(struct state *s, int64_t i, int64_t n, struct lc_err *err
             gram[a * count + b] = gram[b * count + a] =
                 (float)lc_dot_f64(decoder + active[a].feature * d, decoder + active[b].feature * d, d);
     for (int64_t t = 0; t < n; t++) {
-        const float *g = s->gradient + t * d;
-        s->j[t] = 0.0;
+        const float *g = w->gradient + t * d;
+        w->j[t] = 0.0;
         lc_gemm_nn(count, d, count, gram, count, g, n * d, 0.0f, mixed, d);
         for (int64_t a = 0; a < count; a++)
-            s->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
-        s->j[t] = s->j[t] > 0.0 ? s->j[t] : 0.0;
+            w->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
+        w->j[t] = w->j[t] > 0.0 ? w->j[t] : 0.0;
     }
-    add_vector(s, i, LC_VECTOR_RECONSTRUCTION, s->j, n);
+    add_vector(w, i, LC_VECTOR_RECONSTRUCTION, w->j, n);
     rc = err->code;
 done:
     free(gram);
@@ -302,98 +328,100 @@ done:
 }
 
 /* The token vectors of a site, once all its seeds at the present readout have come down. */
-static void finish_site(struct state *s, int64_t i, int64_t n)
+static void finish_site(struct work *w, int64_t i, int64_t n)
 {
-    if (s->study->config.token_residual)
-        add_vector(s, i, LC_VECTOR_RESIDUAL, s->residual, n);
-    if (s->study->config.token_reconstruction)
-        reconstruct(s, i, n, s->now.err);
-    memset(s->residual, 0, (size_t)n * sizeof *s->residual);
-    s->gradients = 0;
+    if (w->sums->study->config.token_residual)
+        add_vector(w, i, LC_VECTOR_RESIDUAL, w->residual, n);
+    if (w->sums->study->config.token_reconstruction)
+        reconstruct(w, i, n, w->now.err);
+    memset(w->residual, 0, (size_t)n * sizeof *w->residual);
+    w->gradients = 0;
 }
 
 /* One gradient has come down: J of a feature, or its part of `residual`. */
 static void take_gradient(void *arg, int64_t k, const float *gradient, int64_t n)
 {
-    struct state *s = arg;
-    const struct purpose *why = &s->purpose[k];
-    int64_t d = s->study->model.shape.width;
+    struct work *w = arg;
+    const struct purpose *why = &w->purpose[k];
+    int64_t d = w->sums->study->model.shape.width;
 
-    if (s->now.err->code != LC_OK)
+    if (w->now.err->code != LC_OK)
         return;
     for (int64_t t = 0; t < n; t++)
-        s->j[t] = lc_square_sum(gradient + t * d, d);
+        w->j[t] = lc_square_sum(gradient + t * d, d);
     for (int64_t t = 0; why->feature < 0 && t < n; t++)
-        s->residual[t] += s->j[t];
+        w->residual[t] += w->j[t];
     if (why->feature >= 0 && why->measured)
-        add_sample(s, why, n);
-    if (why->feature >= 0 && s->study->config.token_reconstruction)
-        keep_gradient(s, gradient, n * d, s->now.err);
-    if (k + 1 == s->seeds || s->purpose[k + 1].site != why->site) {
-        finish_site(s, why->site, n);
-        s->first = k + 1;
+        add_sample(w, why, n);
+    if (why->feature >= 0 && w->sums->study->config.token_reconstruction)
+        keep_gradient(w, gradient, n * d, w->now.err);
+    if (k + 1 == w->seeds || w->purpose[k + 1].site != why->site) {
+        finish_site(w, why->site, n);
+        w->first = k + 1;
     }
 }
 
-/* All sites at one readout: `row` among the unit's readouts, `w` the window's place in the unit. */
-static int observe_readout(struct state *s, const struct lc_unit *unit, int64_t w, int64_t row, struct lc_err *err)
+/* All sites at one readout: `row` among the unit's readouts. */
+static int observe_readout(struct work *w, const struct lc_unit *unit, int64_t row, struct lc_err *err)
 {
-    const struct lc_study *study = s->study;
-    int64_t position = s->readouts.position[row % s->readouts.count], n = position + 1;
+    const struct lc_study *study = w->sums->study;
+    const struct lc_readouts *readouts = &w->sums->readouts;
+    int64_t window = row / readouts->count, position = readouts->position[row % readouts->count], n = position + 1;
 
-    s->now = (struct readout){.window = unit->first + w, .position = position - (study->bos >= 0), .err = err};
-    s->seeds = s->first = 0;
+    w->now = (struct readout){.window = unit->first + window, .position = position - (study->bos >= 0), .err = err};
+    w->seeds = w->first = 0;
     for (int64_t i = study->sites - 1; i >= 0; i--) {
-        int64_t before = s->seeds;
-        if (push_site(s, i, row, err) != LC_OK)
+        int64_t before = w->seeds;
+        if (push_site(w, i, row, err) != LC_OK)
             return err->code;
-        for (int64_t k = before; k < s->seeds; k++)
-            s->flop += lc_backward_flop(&study->model, study->site[i].layer, n);
-        if (s->seeds == before)
-            finish_site(s, i, n);
+        for (int64_t k = before; k < w->seeds; k++)
+            w->flop += lc_backward_flop(&study->model, study->site[i].layer, n);
+        if (w->seeds == before)
+            finish_site(w, i, n);
     }
-    lc_backward_run(&s->backward, &s->forward, w, position, s->seed, s->seeds, take_gradient, s, unit->breathe,
+    lc_backward_run(&w->backward, &w->forward, window, position, w->seed, w->seeds, take_gradient, w, unit->breathe,
                     unit->breathe_arg);
     return err->code;
 }
 
 /* Active features of one site at all readouts of the unit. */
-static int find_active(struct state *s, const struct lc_unit *unit, int64_t i, struct lc_err *err)
+static int find_active(struct work *w, const struct lc_unit *unit, int64_t i, struct lc_err *err)
 {
-    const struct lc_site *site = &s->study->site[i];
-    const float *y = lc_forward_site(&s->forward, site->layer);
-    int64_t d = s->study->model.shape.width, each = s->readouts.count, rows = unit->count * each;
-    double threshold = s->study->config.threshold;
+    const struct lc_site *site = &w->sums->study->site[i];
+    const float *y = lc_forward_site(&w->forward, site->layer);
+    int64_t d = w->sums->study->model.shape.width, each = w->sums->readouts.count, rows = unit->count * each;
+    double threshold = w->sums->study->config.threshold;
 
     for (int64_t row = 0; row < rows; row++)
-        memcpy(s->rows + row * d, y + (row / each * s->forward.length + s->readouts.position[row % each]) * d,
+        memcpy(w->rows + row * d, y + (row / each * w->forward.length + w->sums->readouts.position[row % each]) * d,
                (size_t)d * sizeof *y);
-    s->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)d;
-    return lc_active_find(&s->active[i], &site->sae, s->rows, rows,
-                          s->study->config.token_reconstruction ? 0.0 : threshold, threshold, err);
+    w->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)d;
+    return lc_active_find(&w->active[i], &site->sae, w->rows, rows,
+                          w->sums->study->config.token_reconstruction ? 0.0 : threshold, threshold, err);
 }
 
-static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
+static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err)
 {
-    struct state *s = arg;
-    const struct lc_study *study = s->study;
+    struct work *w = work;
+    const struct lc_study *study = ((struct sums *)sums)->study;
     int64_t length = lc_study_longest_run(study);
     int rc;
 
-    lc_study_tokens(study, unit->first, unit->count, s->token);
-    LC_TRY(rc, lc_forward_run(&s->forward, s->token, unit->count, length, err));
-    s->flop += lc_forward_flop(&study->model, unit->count * length, length);
+    w->sums = sums;
+    lc_study_tokens(study, unit->first, unit->count, w->token);
+    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
+    w->flop += lc_forward_flop(&study->model, unit->count * length, length);
     for (int64_t i = 0; i < study->sites; i++)
-        LC_TRY(rc, find_active(s, unit, i, err));
-    for (int64_t row = 0; row < unit->count * s->readouts.count; row++)
-        LC_TRY(rc, observe_readout(s, unit, row / s->readouts.count, row, err));
+        LC_TRY(rc, find_active(w, unit, i, err));
+    for (int64_t row = 0; row < unit->count * w->sums->readouts.count; row++)
+        LC_TRY(rc, observe_readout(w, unit, row, err));
 done:
     return rc;
 }
 
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
     int rc = LC_OK;
 
     for (int64_t i = 0; i < s->study->sites; i++) {
@@ -408,7 +436,7 @@ done:
 
 static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
     int rc = LC_OK;
 
     for (int64_t i = 0; i < s->study->sites; i++) {
@@ -423,14 +451,14 @@ done:
 
 static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
 
     return lc_influence_write(s->study, &s->readouts, s->site, r, err);
 }
 
 static double flop(const void *arg)
 {
-    return ((const struct state *)arg)->flop;
+    return ((const struct work *)arg)->flop;
 }
 
 const struct lc_job lc_job_influence = {
@@ -438,11 +466,13 @@ const struct lc_job lc_job_influence = {
     .summary = "how far each active feature reaches back: squared gradients over the input tokens and their entropy",
     .needs = needs,
     .unit_windows = unit_windows,
+    .open = open,
+    .close = close,
     .begin = begin,
+    .end = end,
     .observe = observe,
     .save = save,
     .merge = merge,
     .finish = finish,
-    .end = end,
     .flop = flop,
 };

@@ -18,13 +18,16 @@ struct site_counts {
     struct lc_positions positions; /* N_i and where */
 };
 
-struct state {
+struct sums {
     const struct lc_study *study;
+    struct site_counts *site; /* [sites] */
+    int64_t n_tokens;         /* N */
+};
+
+struct work {
     struct lc_forward forward;
     struct lc_active active;
-    struct site_counts *site;
-    int64_t n_tokens; /* N */
-    int32_t *token;   /* of the unit */
+    int32_t *token; /* of the unit */
     double flop;
 };
 
@@ -44,21 +47,6 @@ static int64_t unit_windows(const struct lc_study *study)
     return windows > 0 ? windows : 1;
 }
 
-static void end(void *arg)
-{
-    struct state *s = arg;
-
-    for (int64_t i = 0; s->site && i < s->study->sites; i++) {
-        lc_counts_release(&s->site[i].tokens);
-        lc_positions_release(&s->site[i].positions);
-    }
-    free(s->site);
-    free(s->token);
-    lc_active_release(&s->active);
-    lc_forward_release(&s->forward);
-    free(s);
-}
-
 static int check_memory(const struct lc_study *study, int64_t rows, int64_t length, struct lc_err *err)
 {
     int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
@@ -70,19 +58,55 @@ static int check_memory(const struct lc_study *study, int64_t rows, int64_t leng
     return LC_OK;
 }
 
-static int begin(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
+static void close(void *arg)
+{
+    struct work *w = arg;
+
+    free(w->token);
+    lc_active_release(&w->active);
+    lc_forward_release(&w->forward);
+    free(w);
+}
+
+static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
-    struct state *s = NULL;
+    struct work *w = NULL;
     int rc;
 
     LC_TRY(rc, check_memory(study, windows * length, length, err));
+    LC_TRY(rc, LC_ALLOC(&w, 1, "sparsity", err));
+    LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "sparsity", err));
+    LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 0, err));
+    LC_TRY(rc, lc_active_init(&w->active, windows * length, study->model.shape.width, err));
+    *out = w;
+done:
+    if (rc != LC_OK && w)
+        close(w);
+    return rc;
+}
+
+static void end(void *arg)
+{
+    struct sums *s = arg;
+
+    for (int64_t i = 0; s->site && i < s->study->sites; i++) {
+        lc_counts_release(&s->site[i].tokens);
+        lc_positions_release(&s->site[i].positions);
+    }
+    free(s->site);
+    free(s);
+}
+
+static int begin(void **out, const struct lc_study *study, struct lc_err *err)
+{
+    int64_t length = lc_study_longest_run(study);
+    struct sums *s = NULL;
+    int rc;
+
     LC_TRY(rc, LC_ALLOC(&s, 1, "sparsity", err));
     s->study = study;
     LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "sparsity", err));
-    LC_TRY(rc, LC_ALLOC(&s->token, windows * length, "sparsity", err));
-    LC_TRY(rc, lc_forward_init(&s->forward, &study->model, windows * length, length, 0, err));
-    LC_TRY(rc, lc_active_init(&s->active, windows * length, study->model.shape.width, err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length, err));
     *out = s;
@@ -93,41 +117,42 @@ done:
 }
 
 /* What one site saw in the rows of the unit; a BOS at position 0 is no token of the corpus. */
-static int count_site(struct state *s, struct site_counts *site, const struct lc_unit *unit, int64_t length,
-                      struct lc_err *err)
+static int count_site(const struct work *w, const struct lc_study *study, struct site_counts *site,
+                      const struct lc_unit *unit, int64_t length, struct lc_err *err)
 {
-    const struct lc_active *a = &s->active;
-    int64_t bos = s->study->bos >= 0;
+    const struct lc_active *a = &w->active;
+    int64_t bos = study->bos >= 0;
 
     for (int64_t row = 0; row < a->rows; row++) {
         int64_t position = row % length;
-        int64_t index = s->study->windows.start[unit->first + row / length] + position - bos;
+        int64_t index = study->windows.start[unit->first + row / length] + position - bos;
         if (position < bos)
             continue;
         for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++)
-            if (lc_counts_add(&site->tokens, a->feature[k], s->token[row], 1, index, err) != LC_OK ||
+            if (lc_counts_add(&site->tokens, a->feature[k], w->token[row], 1, index, err) != LC_OK ||
                 lc_positions_add(&site->positions, a->feature[k], position, index, err) != LC_OK)
                 return err->code;
     }
     return LC_OK;
 }
 
-static int observe(void *arg, const struct lc_unit *unit, struct lc_err *err)
+static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct work *w = work;
+    struct sums *s = sums;
     const struct lc_study *study = s->study;
     int64_t length = lc_study_run_length(study, unit->first), rows = unit->count * length;
     int rc;
 
-    lc_study_tokens(study, unit->first, unit->count, s->token);
-    LC_TRY(rc, lc_forward_run(&s->forward, s->token, unit->count, length, err));
-    s->flop += lc_forward_flop(&study->model, rows, length);
+    lc_study_tokens(study, unit->first, unit->count, w->token);
+    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
+    w->flop += lc_forward_flop(&study->model, rows, length);
     for (int64_t i = 0; i < study->sites; i++) {
         const struct lc_sae *sae = &study->site[i].sae;
-        LC_TRY(rc, lc_active_find(&s->active, sae, lc_forward_site(&s->forward, study->site[i].layer), rows,
+        LC_TRY(rc, lc_active_find(&w->active, sae, lc_forward_site(&w->forward, study->site[i].layer), rows,
                                   study->config.threshold, study->config.threshold, err));
-        LC_TRY(rc, count_site(s, &s->site[i], unit, length, err));
-        s->flop += 2.0 * (double)rows * (double)sae->shape.features * (double)sae->shape.width;
+        LC_TRY(rc, count_site(w, study, &s->site[i], unit, length, err));
+        w->flop += 2.0 * (double)rows * (double)sae->shape.features * (double)sae->shape.width;
         if (unit->breathe)
             unit->breathe(unit->breathe_arg);
     }
@@ -138,7 +163,7 @@ done:
 
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
     int rc;
 
     LC_TRY(rc, lc_bytes_add(out, &s->n_tokens, sizeof s->n_tokens, err));
@@ -152,7 +177,7 @@ done:
 
 static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
     int64_t n_tokens = 0;
     int rc;
 
@@ -285,7 +310,7 @@ done:
     return rc;
 }
 
-static int write_positions(const struct state *s, const struct site_counts *site, struct lc_result *r, const char *name,
+static int write_positions(const struct sums *s, const struct site_counts *site, struct lc_result *r, const char *name,
                            struct lc_err *err)
 {
     int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
@@ -308,7 +333,7 @@ done:
 
 static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 {
-    struct state *s = arg;
+    struct sums *s = arg;
     int rc = LC_OK;
 
     for (int64_t i = 0; i < s->study->sites; i++) {
@@ -325,7 +350,7 @@ done:
 
 static double flop(const void *arg)
 {
-    return ((const struct state *)arg)->flop;
+    return ((const struct work *)arg)->flop;
 }
 
 const struct lc_job lc_job_sparsity = {
@@ -333,11 +358,13 @@ const struct lc_job lc_job_sparsity = {
     .summary = "how often each feature is active, on which tokens and where in the window",
     .needs = needs,
     .unit_windows = unit_windows,
+    .open = open,
+    .close = close,
     .begin = begin,
+    .end = end,
     .observe = observe,
     .save = save,
     .merge = merge,
     .finish = finish,
-    .end = end,
     .flop = flop,
 };

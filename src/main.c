@@ -9,6 +9,7 @@
 #include "info.h"
 #include "lightcone/comm.h"
 #include "lightcone/config.h"
+#include "lightcone/export.h"
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
 #include "lightcone/published.h"
@@ -107,6 +108,19 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
     return lc_info(a->positional[0], stdout, err);
 }
 
+static int act_export(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_exported done;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "export needs -o FOLDER");
+    if (lc_export_write(a->positional[0], a->output, a->tokenizer, &done, err) != LC_OK)
+        return err->code;
+    printf("%s: %lld CSV tables, %lld arrays\n", a->output, (long long)done.tables, (long long)done.arrays);
+    return LC_OK;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -119,6 +133,8 @@ static const struct command commands[] = {
     {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",
      "-o --site --tokenizer", 1, MAX_ARGUMENTS, 0, act_import},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
+     "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
 };
 

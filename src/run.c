@@ -39,7 +39,7 @@ struct run {
     const struct lc_comm *par;
     const struct lc_job *job;
     struct lc_study study;
-    void *state;
+    void *work, *sums; /* the job's buffers and accumulators */
     struct cut cut;
     struct lc_run_record record;
     double started, printed; /* of the units; of the last line of progress */
@@ -53,7 +53,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 
     unit.breathe = breathe;
     unit.breathe_arg = breathe_arg;
-    if (run->job->observe(run->state, &unit, err) != LC_OK)
+    if (run->job->observe(run->work, run->sums, &unit, err) != LC_OK)
         return err->code;
     run->record.mine.units++;
     run->record.mine.busy_seconds += lc_seconds() - start;
@@ -64,14 +64,14 @@ static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
     struct run *run = arg;
 
-    return run->job->save(run->state, out, err);
+    return run->job->save(run->sums, out, err);
 }
 
 static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
 {
     struct run *run = arg;
 
-    return run->job->merge(run->state, in, err);
+    return run->job->merge(run->sums, in, err);
 }
 
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
@@ -253,7 +253,7 @@ static int write_result(struct run *run, struct lc_err *err)
     LC_TRY(rc, put_config(&run->study, r, err));
     LC_TRY(rc, put_windows(&run->study, r, err));
     LC_TRY(rc, put_vocabulary(&run->study, r, err));
-    LC_TRY(rc, run->job->finish(run->state, r, err));
+    LC_TRY(rc, run->job->finish(run->sums, r, err));
     return lc_result_commit(r, err);
 done:
     lc_result_abandon(r);
@@ -293,7 +293,7 @@ static int compute(struct run *run, struct lc_err *err)
     run->started = run->printed = lc_seconds();
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
-    run->record.mine.flop = run->job->flop(run->state);
+    run->record.mine.flop = run->job->flop(run->work);
     LC_TRY(rc, lc_comm_merge(run->par, &mergeable, err));
     run->record.merge_seconds = lc_seconds() - run->started - run->record.compute_seconds;
 done:
@@ -303,17 +303,19 @@ done:
 static int run_study(struct run *run, struct lc_err *err)
 {
     int64_t each = run->study.config.unit_windows;
-    int rc, begun;
+    int rc, opened, begun;
 
     run->cut = cut_units(&run->study, each > 0 ? each : run->job->unit_windows(&run->study));
-    run->job->begin(&run->state, &run->study, run->cut.each, err);
-    begun = err->code == LC_OK;
+    opened = run->job->open(&run->work, &run->study, run->cut.each, err) == LC_OK;
+    begun = opened && run->job->begin(&run->sums, &run->study, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
     if (begun)
-        run->job->end(run->state);
+        run->job->end(run->sums);
+    if (opened)
+        run->job->close(run->work);
     return rc;
 }
 

@@ -46,8 +46,4 @@ int lc_influence_put_summaries(struct lc_result *r, const char *site, const stru
 int lc_influence_put_vector(struct lc_result *r, const char *site, const char *kind, const struct lc_samples *s,
                             struct lc_err *err);
 
-/* The least window length at which the mean of H reaches 95 % of its value at the longest: means[n] at ascending
- * lengths[n], NaN where there are no samples; linear between those that are there. NaN when the last is 0 or NaN. */
-double lc_saturation_length(const int64_t *length, const double *mean, int64_t n);
-
 #endif

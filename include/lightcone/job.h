@@ -23,18 +23,22 @@ struct lc_job {
     struct lc_needs (*needs)(const struct lc_config *config);
     /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. */
     int64_t (*unit_windows)(const struct lc_study *study);
-    /* This rank's empty accumulators and workspace. end() follows exactly when it succeeds. */
-    int (*begin)(void **state, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
+    /* This rank's buffers for units of at most `unit_windows` windows of the study's length or shorter. close() follows
+     * exactly when it succeeds. */
+    int (*open)(void **work, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
+    void (*close)(void *work);
+    /* This rank's empty accumulators. end() follows exactly when it succeeds. */
+    int (*begin)(void **sums, const struct lc_study *study, struct lc_err *err);
+    void (*end)(void *sums);
     /* Add one unit to the accumulators. */
-    int (*observe)(void *state, const struct lc_unit *unit, struct lc_err *err);
+    int (*observe)(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err);
     /* Accumulators as bytes, and the sum of one's own with saved ones; any order of merging gives the same sum. */
-    int (*save)(void *state, struct lc_bytes *out, struct lc_err *err);
-    int (*merge)(void *state, struct lc_reader *in, struct lc_err *err);
+    int (*save)(void *sums, struct lc_bytes *out, struct lc_err *err);
+    int (*merge)(void *sums, struct lc_reader *in, struct lc_err *err);
     /* Rank 0, all merged: write the job's groups. */
-    int (*finish)(void *state, struct lc_result *result, struct lc_err *err);
-    void (*end)(void *state);
+    int (*finish)(void *sums, struct lc_result *result, struct lc_err *err);
     /* Useful FLOP of all that was observed on this rank, for the run record. */
-    double (*flop)(const void *state);
+    double (*flop)(const void *work);
 };
 
 extern const struct lc_job *const lc_jobs[]; /* the table; NULL at its end */

@@ -80,6 +80,8 @@ static int put_windows(struct lc_imported *to, const struct lc_source *s, const 
     LC_TRY(rc, lc_common_note(&to->points, s, "lengths", x->length, x->points, &first, err));
     if (!first)
         return LC_OK;
+    LC_TRY(rc, lc_result_put_text(to->r, NULL, NULL, "window_align", "end", err));
+    LC_TRY(rc, lc_result_put_int(to->r, NULL, NULL, "points", x->points, err));
     LC_TRY(rc, lc_result_put(to->r, "points/window_length", NULL, &x->points, x->length, err));
     for (int64_t k = 0; k < x->points; k++) {
         lc_result_at(to->r, k);
@@ -105,6 +107,26 @@ static const struct lc_sample *find_sample(const struct lc_samples *s, int64_t f
             high = middle;
     }
     return low < s->count && s->item[low].feature == feature && !s->item[low].spread.degenerate ? &s->item[low] : NULL;
+}
+
+/* The least length at which the mean of H reaches 95 % of its value at the longest: linear between those that have one.
+ * NaN where that value is not above 0 or there is no other. */
+static double saturation_of(const int64_t *length, const double *mean, int64_t n)
+{
+    double wanted = 0.95 * mean[n - 1];
+    int64_t last = -1; /* the point before that has a mean */
+
+    for (int64_t k = 0; wanted > 0.0 && k < n; k++) {
+        if (isnan(mean[k]))
+            continue;
+        if (mean[k] >= wanted && last < 0)
+            return k < n - 1 ? (double)length[k] : (double)NAN;
+        if (mean[k] >= wanted)
+            return (double)length[last] +
+                   (wanted - mean[last]) / (mean[k] - mean[last]) * (double)(length[k] - length[last]);
+        last = k;
+    }
+    return NAN;
 }
 
 /* The features of the longest window by length. */
@@ -144,7 +166,7 @@ static int columns_make(struct columns *c, const struct sweep *x, int64_t *featu
             c->mean[m * x->points + k] = found ? found->spread.entropy : NAN;
             c->se[m * x->points + k] = NAN; /* one sample has no deviation */
         }
-        c->saturate[m] = lc_saturation_length(x->length, c->mean + m * x->points, x->points);
+        c->saturate[m] = saturation_of(x->length, c->mean + m * x->points, x->points);
         c->feature[m++] = (int32_t)longest->item[i].feature;
     }
     *features = m;

@@ -357,23 +357,3 @@ done:
     lc_samples_release(&own);
     return rc;
 }
-
-double lc_saturation_length(const int64_t *length, const double *mean, int64_t n)
-{
-    double wanted = n > 0 ? 0.95 * mean[n - 1] : NAN;
-    int64_t last = -1; /* the point before that has a mean */
-
-    if (!(wanted > 0.0))
-        return NAN;
-    for (int64_t k = 0; k < n; k++) {
-        if (isnan(mean[k]))
-            continue;
-        if (mean[k] >= wanted && last < 0)
-            return (double)length[k];
-        if (mean[k] >= wanted)
-            return (double)length[last] + (wanted - mean[last]) / (mean[k] - mean[last]) *
-                                              (double)(length[k] - length[last]);
-        last = k;
-    }
-    return NAN;
-}

@@ -14,10 +14,10 @@ format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | counts exact positions profiles samples spread |
+stats    | bootstrap counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
 results  | influence_tables results              | hdf5.h
-published | published                            |
+published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 top      | job study                             | jansson.h
 END

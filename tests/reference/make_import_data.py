@@ -448,6 +448,8 @@ def saturation(lengths, h):
     there = ~np.isnan(h)
     x, y, goal = np.array(lengths, dtype=float)[there], h[there], 0.95 * h[-1]
     k = int(np.argmax(y >= goal))
+    if x.size == 1:
+        return np.nan
     return x[0] if k == 0 else x[k - 1] + (goal - y[k - 1]) / (y[k] - y[k - 1]) * (x[k] - x[k - 1])
 
 
@@ -456,6 +458,7 @@ def digest_sweep(g, d, site):
     lengths = sorted(points)
     start = d["summary"]["start_idx"]
     g.data("points/window_length", lengths, 0)
+    g.attribute("points", len(lengths))
     for k, length in enumerate(lengths):
         feature, activation, h, profiles = window_samples(points[length])
         zeros = np.zeros(len(feature), dtype=int)

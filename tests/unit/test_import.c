@@ -5,7 +5,6 @@
 
 #include "format_fixture.h"
 
-#include "lightcone/influence_tables.h"
 #include "lightcone/published.h"
 #include "lightcone/results.h"
 
@@ -473,23 +472,6 @@ static void survives_changed_bits(void **state)
     assert_true(refused > 100);
 }
 
-static void finds_where_entropy_saturates(void **state)
-{
-    static const int64_t length[] = {8, 16, 24, 32};
-    static const struct {
-        double mean[4], wanted;
-    } rows[] = {{{1, 2, 3, 4}, 30.4}, /* 3.8 between 24 and 32 */
-                {{4, 4, 4, 4}, 8},    {{1, NAN, 3.9, 4}, 8 + 16 * 2.8 / 2.9},
-                {{NAN, 1, 4, 4}, 16 + 8 * 2.8 / 3},
-                {{NAN, 5, 1, 4}, 16},  {{1, 2, 3, 0}, NAN}};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double found = lc_saturation_length(length, rows[i].mean, 4);
-        assert_true(isnan(rows[i].wanted) ? isnan(found) : fabs(found - rows[i].wanted) < 1e-12);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,7 +485,6 @@ int main(void)
         cmocka_unit_test(refuses_bad_files),
         cmocka_unit_test(refuses_truncations),
         cmocka_unit_test(survives_changed_bits),
-        cmocka_unit_test(finds_where_entropy_saturates),
     };
     const char *folder = getenv("WORK");
 
