@@ -99,7 +99,9 @@ static int act_import(const struct lc_comm *par, const struct arguments *a, stru
     (void)par;
     if (!a->output)
         return LC_FAIL(err, LC_E_USAGE, "import needs -o RESULT.h5");
-    return lc_import_write(&what, err);
+    if (lc_import_write(&what, err) == LC_OK)
+        printf("%s: from %lld files\n", a->output, (long long)a->positional_count);
+    return err->code;
 }
 
 static int act_info(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -130,9 +132,9 @@ static const struct command commands[] = {
      MAX_ARGUMENTS, 0, act_report},
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
+    {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",
      "-o --site --tokenizer", 1, MAX_ARGUMENTS, 0, act_import},
-    {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
      "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},

@@ -42,7 +42,7 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone export' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone import' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
@@ -80,6 +80,9 @@ show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
 show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
 report out/r.h5|report needs -o FOLDER
 report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
+import a.pt|import needs -o RESULT.h5
+import -o r.h5|usage: lightcone import FILE.pt... -o RESULT.h5
+import a.pt -o r.h5 --top 3|'import' takes no option --top
 export out/r.h5|export needs -o FOLDER
 export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
 export a.h5 b.h5 -o out|usage: lightcone export

@@ -119,6 +119,9 @@ made = {"sparsity": small, "location": where, "correlation": pairs, "influence":
 for name, d in made.items():
     torch.save(d, f"{out}/{name}.pt")
 torch.save(old, f"{out}/old_resid_out_layer5.pt", _use_new_zipfile_serialization=False)
+large = {"feature_counts": torch.ones(1), "frequencies": torch.ones(1) / 64, "total_tokens": 64, "threshold": 1.0,
+         "feature_token_counts": [Counter({50000: 1})]}
+torch.save(large, f"{out}/token_large_resid_out_layer1.pt")
 torch.save(made["entropies"], f"{out}/entropies_protocol4.pt", pickle_protocol=4)
 torch.save(made["entropies"], f"{out}/entropies_numpy1.pt")
 rename_numpy(f"{out}/entropies_numpy1.pt")
