@@ -47,7 +47,9 @@ says 'resid_out_layer1  ' 'live features by sparsity' 'features by influence'
 works 'show of a feature' "$LIGHTCONE" show a.h5 --feature 0
 says 'Tokens it is active on' 'unique tokens'
 works 'show of influence' "$LIGHTCONE" show a.h5 --feature 9
+says 'influence in one of its samples'
 works 'show of entropies' "$LIGHTCONE" show e.h5 --feature 7
+says 'its strongest sample (window'
 works 'show of a sweep' "$LIGHTCONE" show s.h5
 for result in a e s; do
     works "report of $result.h5" "$LIGHTCONE" report "$result.h5" -o "figures_$result"
