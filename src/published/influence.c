@@ -407,6 +407,7 @@ int lc_read_token_vector(struct lc_imported *to, const struct lc_source *s, stru
     LC_TRY(rc, lc_node_need(&s->root, "influence_distributions", &rows, err));
     LC_TRY(rc, lc_node_matrix(&rows, length, dim, &j, err));
     LC_TRY(rc, lc_profile_check(&rows, j, dim[0] * dim[1], err));
+    LC_TRY(rc, dim[0] > 0 && dim[1] > 0 ? LC_OK : lc_node_fail(&rows, err, "no windows"));
     vector.profile_length = dim[1];
     lc_setting_note(&to->length, (double)dim[1]);
     LC_TRY(rc, lc_node_need(&s->root, "entropies", &entropies, err));

@@ -239,6 +239,7 @@ refuse("sweep_key", change("sweep", results_by_batch_size={"8": {}}), "results_b
 refuse("sweep_length", change("sweep", results_by_batch_size={0: {}}), "results_by_batch_size: the key 0", "1 to 1048576")
 refuse("sweep_empty", change("sweep", results_by_batch_size={}), "results_by_batch_size: 0 lengths")
 refuse("vector_entropies", change("token_vector", entropies=[0.5]), "entropies: 1 values", "has 5 rows")
+refuse("vector_empty", change("token_vector", influence_distributions=[]), "influence_distributions: no windows")
 # pickles by hand
 refuse("twice", legacy(b"\x80\x02}(X\x11\0\0\0covariance_matrixN" + b"X\x10\0\0\0leading_featuresN" * 2 + b"u."),
        "the key 'leading_features' is there twice")
