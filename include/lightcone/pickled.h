@@ -3,7 +3,8 @@
  * Zip files and the format before PyTorch 1.6.
  *
  * A node is a value with the way to it from the file's root, so that a message can say which value is wrong:
- * "FILE: batch_results[3].feature_entropies[17]: a str; allowed: a number". All errors are LC_E_FORMAT unless stated. */
+ * "FILE: batch_results[3].feature_entropies[17]: a str; allowed: a number". All errors are LC_E_FORMAT unless stated.
+ */
 #ifndef LC_PICKLED_H
 #define LC_PICKLED_H
 
@@ -75,7 +76,8 @@ int lc_node_int(const struct lc_node *node, int64_t low, int64_t high, int64_t *
 int lc_node_real(const struct lc_node *node, double *out, struct lc_err *err);
 /* A text without zero bytes that fits, NUL behind it. */
 int lc_node_text(const struct lc_node *node, char *out, size_t room, struct lc_err *err);
-/* The sizes of a tensor or NumPy array, of at most `rank` dimensions (the others 1), or of a list (its length, 1, ...). */
+/* The sizes of a tensor or NumPy array, of at most `rank` dimensions (the others 1), or of a list (its length, 1, ...).
+ */
 int lc_node_shape(const struct lc_node *node, int rank, int64_t *dim, struct lc_err *err);
 /* The finite values of a tensor, an array (row-major) or a list of numbers; exactly `count` of them. */
 int lc_node_reals(const struct lc_node *node, int64_t count, double *out, struct lc_err *err);

@@ -1,5 +1,5 @@
-/* published.h - the data files (.pt) that the scripts of "Analyzing the Nonlocality of Sparse Autoencoder Features" write,
- * made into a result. A file's kind is recognised by its keys, never by its name:
+/* published.h - the data files (.pt) that the scripts of "Analyzing the Nonlocality of Sparse Autoencoder Features"
+ * write, made into a result. A file's kind is recognised by its keys, never by its name:
  *
  *   sparsity      counts, frequencies and token counts of every feature
  *   location      the same with the positions of the first activations

@@ -88,7 +88,7 @@ static int need(struct lc_machine *m, int64_t count)
 {
     if (m->height - floor_of(m) < count)
         return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: fewer than %" PRId64 " values on the stack", m->path, m->at,
-                      count);
+                                count);
     return LC_OK;
 }
 
@@ -104,7 +104,7 @@ static int take(struct lc_machine *m, size_t count, const unsigned char **out)
 {
     if (count > m->size - m->at)
         return LC_PICKLE_REFUSE(m, "%s: the pickle ends early: %zu bytes wanted at byte %zu of %zu", m->path, count,
-                      m->at, m->size);
+                                m->at, m->size);
     *out = m->data + m->at;
     m->at += count;
     return LC_OK;
@@ -186,8 +186,7 @@ static const char *shown(char out[64], const char *text, size_t size)
     return out;
 }
 
-static int push_global(struct lc_machine *m, const char *module, size_t module_size, const char *name,
-                       size_t name_size)
+static int push_global(struct lc_machine *m, const char *module, size_t module_size, const char *name, size_t name_size)
 {
     const struct lc_pickle_global *global = lc_pickle_global_find(module, module_size, name, name_size);
     char a[64], b[64];
@@ -214,7 +213,7 @@ static int op_proto(struct lc_machine *m, int64_t size)
 
     if (rc == LC_OK && (version < PROTOCOL_LOW || version > PROTOCOL_HIGH))
         return LC_PICKLE_REFUSE(m, "%s: pickle protocol %" PRIu64 "; allowed: %d to %d", m->path, version, PROTOCOL_LOW,
-                      PROTOCOL_HIGH);
+                                PROTOCOL_HIGH);
     return rc;
 }
 
@@ -233,7 +232,7 @@ static int op_stop(struct lc_machine *m, int64_t unused)
     (void)unused;
     if (m->height != 1 || m->marks != 0)
         return LC_PICKLE_REFUSE(m, "%s: the pickle stops with %" PRId64 " values and %d marks; wanted: 1 and 0",
-                      m->path, m->height, m->marks);
+                                m->path, m->height, m->marks);
     m->stopped = 1;
     return LC_OK;
 }
@@ -280,7 +279,7 @@ static int op_long1(struct lc_machine *m, int64_t unused)
         return rc;
     if (size > 8)
         return LC_PICKLE_REFUSE(m, "%s: the pickle holds an integer of %" PRIu64 " bytes; allowed: at most 8", m->path,
-                      size);
+                                size);
     rc = take_number(m, size, &value);
     if (rc != LC_OK)
         return rc;
@@ -361,7 +360,7 @@ static int op_extend(struct lc_machine *m, int64_t count)
 
     if (rc == LC_OK && (from - floor_of(m) < 1 || m->stack[from - 1]->kind != kind))
         return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: items for something that is no %s", m->path, m->at,
-                      lc_value_kind_name(kind));
+                                lc_value_kind_name(kind));
     if (rc == LC_OK && kind == LC_VALUE_DICT && (m->height - from) % 2 != 0)
         return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: a key without a value", m->path, m->at);
     return rc == LC_OK ? gather(m, m->stack[from - 1], from) : rc;
@@ -444,8 +443,7 @@ static int op_stack_global(struct lc_machine *m, int64_t unused)
     if (module->kind != LC_VALUE_TEXT || name->kind != LC_VALUE_TEXT)
         return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: a global whose name is no text", m->path, m->at);
     m->height -= 2;
-    return push_global(m, module->as.text.bytes, module->as.text.size, name->as.text.bytes,
-                       name->as.text.size);
+    return push_global(m, module->as.text.bytes, module->as.text.size, name->as.text.bytes, name->as.text.size);
 }
 
 /* ("storage", type, key, location, number of values[, None]); the None is the old format's, for a storage that is no
@@ -511,11 +509,10 @@ static int op_reduce(struct lc_machine *m, int64_t unused)
     if (rc != LC_OK)
         return rc;
     function = m->stack[m->height - 2], arguments = m->stack[m->height - 1];
-    if (function->kind != LC_VALUE_GLOBAL || !function->as.global->reduce ||
-        arguments->kind != LC_VALUE_TUPLE)
+    if (function->kind != LC_VALUE_GLOBAL || !function->as.global->reduce || arguments->kind != LC_VALUE_TUPLE)
         return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: a call of a %s%s%s, which is refused", m->path, m->at,
-                      lc_value_kind_name(function->kind), function->kind == LC_VALUE_GLOBAL ? " " : "",
-                      function->kind == LC_VALUE_GLOBAL ? function->as.global->name : "");
+                                lc_value_kind_name(function->kind), function->kind == LC_VALUE_GLOBAL ? " " : "",
+                                function->kind == LC_VALUE_GLOBAL ? function->as.global->name : "");
     rc = function->as.global->reduce(m, arguments, &out);
     if (rc != LC_OK)
         return rc;
@@ -592,20 +589,16 @@ static const struct {
 static const char *refused_name(unsigned char op)
 {
     static const char *const names[256] = {
-        ['i'] = "INST",        ['o'] = "OBJ",
-        [0x81] = "NEWOBJ",     [0x92] = "NEWOBJ_EX",
-        ['P'] = "PERSID",      [0x82] = "EXT1",
-        [0x83] = "EXT2",       [0x84] = "EXT4",
-        ['0'] = "POP",         ['1'] = "POP_MARK",
-        ['2'] = "DUP",         ['I'] = "INT",
-        ['L'] = "LONG",        [0x8b] = "LONG4",
-        ['F'] = "FLOAT",       ['S'] = "STRING",
-        ['T'] = "BINSTRING",   ['U'] = "SHORT_BINSTRING",
-        ['V'] = "UNICODE",     ['g'] = "GET",
-        ['p'] = "PUT",         ['d'] = "DICT",
-        ['l'] = "LIST",        [0x8d] = "BINUNICODE8",
-        [0x8f] = "EMPTY_SET",  [0x90] = "ADDITEMS",
-        [0x91] = "FROZENSET",  [0x96] = "BYTEARRAY8",
+        ['i'] = "INST",        ['o'] = "OBJ",       [0x81] = "NEWOBJ",
+        [0x92] = "NEWOBJ_EX",  ['P'] = "PERSID",    [0x82] = "EXT1",
+        [0x83] = "EXT2",       [0x84] = "EXT4",     ['0'] = "POP",
+        ['1'] = "POP_MARK",    ['2'] = "DUP",       ['I'] = "INT",
+        ['L'] = "LONG",        [0x8b] = "LONG4",    ['F'] = "FLOAT",
+        ['S'] = "STRING",      ['T'] = "BINSTRING", ['U'] = "SHORT_BINSTRING",
+        ['V'] = "UNICODE",     ['g'] = "GET",       ['p'] = "PUT",
+        ['d'] = "DICT",        ['l'] = "LIST",      [0x8d] = "BINUNICODE8",
+        [0x8f] = "EMPTY_SET",  [0x90] = "ADDITEMS", [0x91] = "FROZENSET",
+        [0x96] = "BYTEARRAY8",
     };
 
     return names[op] ? names[op] : "no known opcode";
@@ -622,7 +615,7 @@ static int run(struct lc_machine *m)
             return rc;
         if (!opcodes[*op].run)
             return LC_PICKLE_REFUSE(m, "%s: pickle byte %zu: opcode 0x%02x (%s) is refused", m->path, m->at - 1, *op,
-                          refused_name(*op));
+                                    refused_name(*op));
         rc = opcodes[*op].run(m, opcodes[*op].operand);
     }
     return rc;

@@ -1,5 +1,5 @@
-/* What a pickle may speak of: collections, tensors, storages, NumPy arrays. A row is a C function; nothing of the file's
- * is imported or run. Tensors: torch/_utils.py of PyTorch. */
+/* What a pickle may speak of: collections, tensors, storages, NumPy arrays. A row is a C function; nothing of the
+ * file's is imported or run. Tensors: torch/_utils.py of PyTorch. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -68,8 +68,8 @@ static int read_shape(struct lc_machine *m, const struct lc_value *size, const s
 
     if (size->as.list.count > LC_TENSOR_RANK || size->as.list.count != stride->as.list.count)
         return LC_PICKLE_REFUSE(m,
-                      "%s: a tensor of %" PRId64 " dimensions with %" PRId64 " strides; allowed: at most %d",
-                      m->path, size->as.list.count, stride->as.list.count, LC_TENSOR_RANK);
+                                "%s: a tensor of %" PRId64 " dimensions with %" PRId64 " strides; allowed: at most %d",
+                                m->path, size->as.list.count, stride->as.list.count, LC_TENSOR_RANK);
     if (!strides_are_integers(stride))
         return LC_PICKLE_REFUSE(m, "%s: a tensor has a stride that is no integer", m->path);
     rc = lc_pickle_read_size(m, size, t);
@@ -80,7 +80,7 @@ static int read_shape(struct lc_machine *m, const struct lc_value *size, const s
         return LC_OK;
     lc_shape_text(text, sizeof text, t->rank, t->shape);
     return LC_PICKLE_REFUSE(m, "%s: a tensor of shape %s has the strides of a view; save it again after .contiguous()",
-                  m->path, text);
+                            m->path, text);
 }
 
 int lc_pickle_tensor_new(struct lc_machine *m, enum lc_value_kind kind, struct lc_value **out)
@@ -93,16 +93,17 @@ int lc_pickle_tensor_new(struct lc_machine *m, enum lc_value_kind kind, struct l
 /* (storage, offset, size, stride, requires_grad, backward_hooks[, metadata]) */
 static int reduce_tensor(struct lc_machine *m, const struct lc_value *a, struct lc_value **out)
 {
-    const struct lc_value *storage = lc_pickle_argument(a, 0, LC_VALUE_STORAGE), *offset = lc_pickle_argument(a, 1, LC_VALUE_INT);
-    const struct lc_value *size = lc_pickle_argument(a, 2, LC_VALUE_TUPLE), *stride = lc_pickle_argument(a, 3, LC_VALUE_TUPLE);
+    const struct lc_value *storage = lc_pickle_argument(a, 0, LC_VALUE_STORAGE),
+                          *offset = lc_pickle_argument(a, 1, LC_VALUE_INT);
+    const struct lc_value *size = lc_pickle_argument(a, 2, LC_VALUE_TUPLE),
+                          *stride = lc_pickle_argument(a, 3, LC_VALUE_TUPLE);
     struct lc_tensor *t;
     int64_t end;
     int rc;
 
     if (!storage || !offset || !size || !stride || a->as.list.count > 7)
         return LC_PICKLE_REFUSE(
-            m, "%s: _rebuild_tensor_v2 with arguments that are not (storage, offset, size, stride, ...)",
-            m->path);
+            m, "%s: _rebuild_tensor_v2 with arguments that are not (storage, offset, size, stride, ...)", m->path);
     rc = lc_pickle_tensor_new(m, LC_VALUE_TENSOR, out);
     if (rc != LC_OK)
         return rc;
@@ -114,10 +115,9 @@ static int reduce_tensor(struct lc_machine *m, const struct lc_value *a, struct 
         return rc;
     if (offset->as.integer < 0 || lc_add_overflows(offset->as.integer, t->count, &end) ||
         end > storage->as.tensor->count)
-        return LC_PICKLE_REFUSE(m,
-                      "%s: a tensor of %" PRId64 " values at offset %" PRId64
-                      " does not fit its storage of %" PRId64,
-                      m->path, t->count, offset->as.integer, storage->as.tensor->count);
+        return LC_PICKLE_REFUSE(
+            m, "%s: a tensor of %" PRId64 " values at offset %" PRId64 " does not fit its storage of %" PRId64, m->path,
+            t->count, offset->as.integer, storage->as.tensor->count);
     t->data = storage->as.tensor->data + (size_t)offset->as.integer * lc_dtype_size(t->dtype);
     return LC_OK;
 }
@@ -175,8 +175,7 @@ const struct lc_pickle_global *lc_pickle_global_find(const char *module, size_t 
                                                      size_t name_size)
 {
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (lc_pickle_same(globals[i].module, module, module_size) &&
-            lc_pickle_same(globals[i].name, name, name_size))
+        if (lc_pickle_same(globals[i].module, module, module_size) && lc_pickle_same(globals[i].name, name, name_size))
             return &globals[i];
     return NULL;
 }

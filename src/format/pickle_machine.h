@@ -1,4 +1,5 @@
-/* pickle_machine.h - the stack machine that a pickle runs on, for the functions of its globals. Private to pickle*.c. */
+/* pickle_machine.h - the stack machine that a pickle runs on, for the functions of its globals. Private to pickle*.c.
+ */
 #ifndef LC_PICKLE_MACHINE_H
 #define LC_PICKLE_MACHINE_H
 

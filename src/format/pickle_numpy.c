@@ -1,6 +1,7 @@
-/* NumPy's arrays, scalars and dtypes in a pickle. An array is made empty by _reconstruct(ndarray, (0,), b'b'), then BUILD
- * gives it (1, shape, dtype, is Fortran order, bytes); a dtype is made by dtype('f4', False, True), then BUILD gives it
- * (3, '<', ...). Bytes of protocol 2 are encode(text, 'latin1'). Source: numpy/_core/src/multiarray/methods.c. */
+/* NumPy's arrays, scalars and dtypes in a pickle. An array is made empty by _reconstruct(ndarray, (0,), b'b'), then
+ * BUILD gives it (1, shape, dtype, is Fortran order, bytes); a dtype is made by dtype('f4', False, True), then BUILD
+ * gives it (3, '<', ...). Bytes of protocol 2 are encode(text, 'latin1'). Source: numpy/_core/src/multiarray/methods.c.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,7 @@ static int take_bytes(struct lc_machine *m, struct lc_tensor *t, const struct lc
     int64_t size;
     char text[200];
 
-    if (!lc_mul_overflows(t->count, (int64_t)lc_dtype_size(t->dtype), &size) &&
-        (uint64_t)size == bytes->as.text.size) {
+    if (!lc_mul_overflows(t->count, (int64_t)lc_dtype_size(t->dtype), &size) && (uint64_t)size == bytes->as.text.size) {
         t->data = (const unsigned char *)bytes->as.text.bytes;
         return LC_OK;
     }
@@ -82,9 +82,8 @@ static int build_array(struct lc_machine *m, struct lc_tensor *t, const struct l
     int rc;
 
     if (t->data || state->as.list.count != 5 || !shape || !dtype || !by_column || !bytes)
-        return LC_PICKLE_REFUSE(m,
-                                "%s: a NumPy array whose state is not (version, shape, dtype, order, bytes), given once",
-                                m->path);
+        return LC_PICKLE_REFUSE(
+            m, "%s: a NumPy array whose state is not (version, shape, dtype, order, bytes), given once", m->path);
     t->dtype = dtype->as.dtype;
     t->file = m->path;
     rc = lc_pickle_read_size(m, shape, t);
@@ -152,7 +151,8 @@ static int64_t decode(unsigned char *out, const struct lc_value *text)
 
 int lc_pickle_encode(struct lc_machine *m, const struct lc_value *a, struct lc_value **out)
 {
-    const struct lc_value *text = lc_pickle_argument(a, 0, LC_VALUE_TEXT), *code = lc_pickle_argument(a, 1, LC_VALUE_TEXT);
+    const struct lc_value *text = lc_pickle_argument(a, 0, LC_VALUE_TEXT),
+                          *code = lc_pickle_argument(a, 1, LC_VALUE_TEXT);
     unsigned char *bytes;
     int64_t size;
     int rc;

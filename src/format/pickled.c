@@ -179,10 +179,11 @@ static int rows_fill(const struct lc_node *dict, int64_t low, int64_t high, stru
     for (int64_t i = 0; i < count; i++) {
         const struct lc_value *key = dict->value->as.list.item[2 * i];
         if (key->kind != LC_VALUE_INT)
-            return lc_node_fail(dict, err, "key %" PRId64 " is a %s; allowed: an int", i, lc_value_kind_name(key->kind));
+            return lc_node_fail(dict, err, "key %" PRId64 " is a %s; allowed: an int", i,
+                                lc_value_kind_name(key->kind));
         if (key->as.integer < low || key->as.integer > high)
-            return lc_node_fail(dict, err, "the key %" PRId64 "; allowed: %" PRId64 " to %" PRId64, key->as.integer, low,
-                                high);
+            return lc_node_fail(dict, err, "the key %" PRId64 "; allowed: %" PRId64 " to %" PRId64, key->as.integer,
+                                low, high);
         row[i] = (struct lc_node_row){key->as.integer, i};
     }
     qsort(row, (size_t)count, sizeof *row, by_key);

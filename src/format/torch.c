@@ -55,11 +55,9 @@ static int flatten_key(struct flattening *f, size_t used, const struct lc_value 
     else if (key->as.text.size >= room)
         n = (int)sizeof f->name;
     else
-        n = snprintf(f->name + used, room, "%s%.*s", used ? "." : "", (int)key->as.text.size,
-                     key->as.text.bytes);
+        n = snprintf(f->name + used, room, "%s%.*s", used ? "." : "", (int)key->as.text.size, key->as.text.bytes);
     if (n < 0 || (size_t)n >= room)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: a tensor's name is longer than %d bytes", f->path,
-                       NAME_MAX_BYTES - 1);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: a tensor's name is longer than %d bytes", f->path, NAME_MAX_BYTES - 1);
     return LC_OK;
 }
 
@@ -77,15 +75,13 @@ static int flatten(struct flattening *f, const struct lc_value *dict, int depth,
             return LC_FAIL(err, LC_E_FORMAT, "%s: more than %d values in its dicts", f->path, VISITS_MAX);
         rc = flatten_key(f, used, dict->as.list.item[i], err);
         if (rc == LC_OK)
-            rc = value->kind == LC_VALUE_DICT ? flatten(f, value, depth + 1, err)
-                                              : flatten_leaf(f, value, err);
+            rc = value->kind == LC_VALUE_DICT ? flatten(f, value, depth + 1, err) : flatten_leaf(f, value, err);
         f->name[used] = '\0';
     }
     return rc;
 }
 
-static int state_dict_read(struct lc_tensors *set, const char *path, const struct lc_pickle *pickle,
-                           struct lc_err *err)
+static int state_dict_read(struct lc_tensors *set, const char *path, const struct lc_pickle *pickle, struct lc_err *err)
 {
     struct flattening f = {.set = set, .path = path};
     int rc;

@@ -75,9 +75,8 @@ static zip_int64_t source_call(void *context, void *data, zip_uint64_t length, z
     case ZIP_SOURCE_FREE:
         return 0;
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK,
-                                              ZIP_SOURCE_TELL, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
-                                              ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, -1);
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
+                                              ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, -1);
     default:
         zip_error_set(&a->error, ZIP_ER_OPNOTSUPP, 0);
         return -1;
@@ -87,8 +86,7 @@ static zip_int64_t source_call(void *context, void *data, zip_uint64_t length, z
 /* --- entries --- */
 
 /* libzip does not tell where an entry lies, but opening one makes it go to its local header first. */
-static int local_header(struct archive *a, zip_uint64_t index, const char *name, uint64_t *at,
-                        struct lc_err *err)
+static int local_header(struct archive *a, zip_uint64_t index, const char *name, uint64_t *at, struct lc_err *err)
 {
     zip_file_t *file;
 
@@ -114,19 +112,16 @@ static int entry_place(struct archive *a, const zip_stat_t *st, struct lc_map *o
     if (rc != LC_OK)
         return rc;
     if (at > a->bytes.size || a->bytes.size - at < LOCAL_HEADER)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' begins past the end of the file", a->path,
-                       st->name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' begins past the end of the file", a->path, st->name);
     p = a->bytes.data + at;
     name_size = (uint64_t)p[26] | (uint64_t)p[27] << 8;
     skip = LOCAL_HEADER + name_size + ((uint64_t)p[28] | (uint64_t)p[29] << 8);
     if (a->bytes.size - at < skip || memcmp(p, "PK\3\4", 4) != 0 || name_size != strlen(st->name) ||
         memcmp(p + LOCAL_HEADER, st->name, name_size) != 0)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' has no local header of its own", a->path,
-                       st->name);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' has no local header of its own", a->path, st->name);
     if (st->size > a->bytes.size - at - skip)
-        return LC_FAIL(err, LC_E_FORMAT,
-                       "%s: zip entry '%s' of %" PRIu64 " bytes runs past the end of the file", a->path,
-                       st->name, (uint64_t)st->size);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: zip entry '%s' of %" PRIu64 " bytes runs past the end of the file",
+                       a->path, st->name, (uint64_t)st->size);
     *out = (struct lc_map){.data = p + skip, .size = st->size};
     return LC_OK;
 }
@@ -166,8 +161,8 @@ static int find_top(struct archive *a, struct lc_err *err)
         if (!slash || strcmp(slash, tail) != 0)
             continue;
         if (a->top[0] || (size_t)(slash - name) + 2 > sizeof a->top)
-            return LC_FAIL(err, LC_E_FORMAT,
-                           "%s: more than one folder (or one with a long name) holds data.pkl", a->path);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: more than one folder (or one with a long name) holds data.pkl",
+                           a->path);
         snprintf(a->top, sizeof a->top, "%.*s/", (int)(slash - name), name);
     }
     if (!a->top[0])
@@ -205,8 +200,7 @@ static int check_byte_order(struct archive *a, struct lc_err *err)
         return LC_OK;
     rc = entry_find(a, name, &order, err);
     if (rc == LC_OK && (order.size != 6 || memcmp(order.data, "little", 6) != 0))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: byteorder is not 'little'; save it on a little-endian machine",
-                       a->path);
+        return LC_FAIL(err, LC_E_FORMAT, "%s: byteorder is not 'little'; save it on a little-endian machine", a->path);
     return rc;
 }
 

@@ -136,8 +136,8 @@ static int place_storages(struct legacy *l, size_t *at, struct lc_err *err)
     if (rc != LC_OK)
         return rc;
     if (keys.root->kind != LC_VALUE_LIST)
-        rc = LC_FAIL(err, LC_E_FORMAT, "%s: its list of storages is a %s", l->path,
-                     lc_value_kind_name(keys.root->kind));
+        rc =
+            LC_FAIL(err, LC_E_FORMAT, "%s: its list of storages is a %s", l->path, lc_value_kind_name(keys.root->kind));
     for (int64_t i = 0; rc == LC_OK && i < keys.root->as.list.count; i++)
         rc = place_storage(l, keys.root->as.list.item[i], at, err);
     lc_pickle_release(&keys);

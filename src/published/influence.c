@@ -387,7 +387,8 @@ static int add_vectors(const struct lc_node *entropies, const double *j, int64_t
     int rc = lc_node_items(entropies, &count, err);
 
     if (rc == LC_OK && count != n)
-        return lc_node_fail(entropies, err, "%" PRId64 " values; influence_distributions has %" PRId64 " rows", count, n);
+        return lc_node_fail(entropies, err, "%" PRId64 " values; influence_distributions has %" PRId64 " rows", count,
+                            n);
     for (int64_t w = 0; rc == LC_OK && w < n; w++) {
         struct lc_node entropy = lc_node_item(entropies, w);
         rc = add_vector(&entropy, j + w * vector->profile_length, w, vector, err);

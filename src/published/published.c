@@ -164,8 +164,9 @@ static int settle_sites(struct lc_source *s, int64_t count, const char *given, s
     agreed = agreed_site(s, count);
     for (int64_t i = 0; i < count; i++) {
         if (!*s[i].site && !agreed)
-            return LC_FAIL(err, LC_E_USAGE, "%s: neither its keys nor its name tell the site; pass --site, e.g. --site "
-                                            "resid_out_layer3",
+            return LC_FAIL(err, LC_E_USAGE,
+                           "%s: neither its keys nor its name tell the site; pass --site, e.g. --site "
+                           "resid_out_layer3",
                            lc_pickled_path(s[i].file));
         if (!*s[i].site)
             snprintf(s[i].site, sizeof s[i].site, "%s", agreed);
@@ -191,16 +192,16 @@ static int check_pair(const struct lc_source *a, struct lc_source *b, struct lc_
     const char *one = lc_pickled_path(a->file), *two = lc_pickled_path(b->file);
 
     if ((a->kind->read == lc_read_sweep) != (b->kind->read == lc_read_sweep))
-        return LC_FAIL(err, LC_E_USAGE, "%s (%s) and %s (%s): a sweep's result holds only sweeps: make two results", one,
-                       a->kind->name, two, b->kind->name);
+        return LC_FAIL(err, LC_E_USAGE, "%s (%s) and %s (%s): a sweep's result holds only sweeps: make two results",
+                       one, a->kind->name, two, b->kind->name);
     if (strcmp(a->site, b->site) != 0 || !(a->kind->holds & b->kind->holds))
         return LC_OK;
     if (a->kind->read == lc_read_sparsity && b->kind->read == lc_read_location) {
         b->beside = a;
         return LC_OK;
     }
-    return LC_FAIL(err, LC_E_USAGE, "%s (%s) and %s (%s) hold the same of %s: make two results", one, a->kind->name, two,
-                   b->kind->name, a->site);
+    return LC_FAIL(err, LC_E_USAGE, "%s (%s) and %s (%s) hold the same of %s: make two results", one, a->kind->name,
+                   two, b->kind->name, a->site);
 }
 
 /* In the order of kinds and sites, so that a result does not depend on the order of the command line. */
@@ -258,7 +259,8 @@ static int add_file(struct lc_bytes *text, const char *path, const char *role, s
     int64_t size = 0;
     int rc = lc_hash_file(hash, &size, path, err);
 
-    return rc == LC_OK ? lc_bytes_printf(text, err, "%s  %" PRId64 "  %s  %s\n", hash, size, role, lc_path_name(path)) : rc;
+    return rc == LC_OK ? lc_bytes_printf(text, err, "%s  %" PRId64 "  %s  %s\n", hash, size, role, lc_path_name(path))
+                       : rc;
 }
 
 static int put_provenance(struct lc_result *r, const struct lc_source *s, int64_t count, const char *tokenizer,
@@ -306,8 +308,9 @@ static int put_vocabulary(struct lc_imported *to, const char *path, struct lc_er
     if (rc != LC_OK)
         return rc;
     if (to->largest_token >= lc_tokenizer_vocab_size(tokenizer))
-        rc = LC_FAIL(err, LC_E_FORMAT, "%s: has tokens up to %" PRId64 "; %s holds token %" PRId64, path,
-                     lc_tokenizer_vocab_size(tokenizer) - 1, lc_pickled_path(to->largest_from->file), to->largest_token);
+        rc =
+            LC_FAIL(err, LC_E_FORMAT, "%s: has tokens up to %" PRId64 "; %s holds token %" PRId64, path,
+                    lc_tokenizer_vocab_size(tokenizer) - 1, lc_pickled_path(to->largest_from->file), to->largest_token);
     else
         rc = put_words(to->r, tokenizer, err);
     lc_tokenizer_close(tokenizer);
@@ -328,13 +331,14 @@ int lc_imported_definitions(struct lc_imported *to, const char *job, const char 
         LC_TRY(rc, lc_result_put_text(to->r, NULL, NULL, "readout", "last", err));
         LC_TRY(rc, lc_result_put_text(to->r, NULL, NULL, "features", features, err));
     }
-    LC_TRY(rc, lc_result_put_text(
-                   to->r, NULL, NULL, "definitions",
-                   "as in the published files: active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the "
-                   "output of the token embedding; entropies as the files have them; where they have none, H = -sum P "
-                   "log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the population's; intervals: "
-                   "95 % bootstrap over windows, 1000 rounds, centred on the estimate",
-                   err));
+    LC_TRY(rc,
+           lc_result_put_text(
+               to->r, NULL, NULL, "definitions",
+               "as in the published files: active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the "
+               "output of the token embedding; entropies as the files have them; where they have none, H = -sum P "
+               "log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the population's; intervals: "
+               "95 % bootstrap over windows, 1000 rounds, centred on the estimate",
+               err));
 done:
     return rc;
 }

@@ -62,8 +62,8 @@ int lc_source_real(const struct lc_source *s, const char *group, const char *key
     return rc == LC_OK && *found ? lc_node_real(&node, out, err) : rc;
 }
 
-int lc_source_int(const struct lc_source *s, const char *group, const char *key, int64_t low, int64_t high, int64_t *out,
-                  int *found, struct lc_err *err)
+int lc_source_int(const struct lc_source *s, const char *group, const char *key, int64_t low, int64_t high,
+                  int64_t *out, int *found, struct lc_err *err)
 {
     struct lc_node parent, node;
     int rc = find(s, group, key, &parent, &node, found, err);

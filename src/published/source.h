@@ -65,14 +65,14 @@ int lc_source_text(const struct lc_source *s, const char *group, const char *key
                    struct lc_err *err);
 int lc_source_real(const struct lc_source *s, const char *group, const char *key, double *out, int *found,
                    struct lc_err *err);
-int lc_source_int(const struct lc_source *s, const char *group, const char *key, int64_t low, int64_t high, int64_t *out,
-                  int *found, struct lc_err *err);
+int lc_source_int(const struct lc_source *s, const char *group, const char *key, int64_t low, int64_t high,
+                  int64_t *out, int *found, struct lc_err *err);
 
 /* config.threshold: noted for the result, and an attribute of the group. Nothing where the file does not tell. */
 int lc_source_put_threshold(struct lc_imported *to, const struct lc_source *s, const char *group, struct lc_err *err);
 
-/* A list of lists of numbers, or an array: `dim` rows and columns (columns 0: as many as the first row has), in *out, which
- * the caller frees. */
+/* A list of lists of numbers, or an array: `dim` rows and columns (columns 0: as many as the first row has), in *out,
+ * which the caller frees. */
 int lc_node_matrix(const struct lc_node *node, int64_t columns, int64_t dim[2], double **out, struct lc_err *err);
 
 /* J[n], each >= 0. */

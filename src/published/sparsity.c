@@ -14,10 +14,10 @@
 struct table {
     int64_t features, n_tokens, nnz;
     double threshold;
-    double *scratch, *frequency, *entropy;  /* [F] */
-    int64_t *count, *unique, *indptr;       /* [F], [F], [F+1] */
-    int32_t *id, *order;                    /* [nnz] */
-    int64_t *token_count;                   /* [nnz] */
+    double *scratch, *frequency, *entropy; /* [F] */
+    int64_t *count, *unique, *indptr;      /* [F], [F], [F+1] */
+    int32_t *id, *order;                   /* [nnz] */
+    int64_t *token_count;                  /* [nnz] */
 };
 
 static void table_release(struct table *t)
@@ -61,8 +61,9 @@ static int read_counts(struct table *t, const struct lc_source *s, struct lc_err
     for (int64_t f = 0; f < t->features; f++) {
         double n = t->scratch[f];
         if (!(n >= 0.0) || n > (double)t->n_tokens || n != (double)(int64_t)n)
-            return lc_node_fail(&node, err, "value %" PRId64 " is %g; allowed: whole numbers from 0 to total_tokens, %" PRId64,
-                                f, n, t->n_tokens);
+            return lc_node_fail(&node, err,
+                                "value %" PRId64 " is %g; allowed: whole numbers from 0 to total_tokens, %" PRId64, f,
+                                n, t->n_tokens);
         t->count[f] = (int64_t)n;
     }
     LC_TRY(rc, lc_node_need(&s->root, "frequencies", &node, err));

@@ -15,8 +15,8 @@ enum { POINTS_MAX = 10000 };
 struct sweep {
     struct lc_node dict;
     struct lc_node_row *row;
-    int64_t points, *length;      /* [L] */
-    struct lc_samples *at;        /* [L] */
+    int64_t points, *length;       /* [L] */
+    struct lc_samples *at;         /* [L] */
     int64_t features, *feature_of; /* M; of the longest window, ascending */
 };
 
@@ -53,7 +53,8 @@ done:
 static int put_window(struct lc_imported *to, const struct sweep *x, int64_t k, const int64_t *start,
                       struct lc_err *err)
 {
-    int64_t one = 1, zero = 0, last = x->length[k] - 1, from = start ? *start + x->length[x->points - 1] - x->length[k] : 0;
+    int64_t one = 1, zero = 0, last = x->length[k] - 1,
+            from = start ? *start + x->length[x->points - 1] - x->length[k] : 0;
     int rc = LC_OK;
 
     if (start)

@@ -317,8 +317,8 @@ static void put_summary(const struct sink *to, const char *name, const struct lc
         lc_result_put_int(to->r, INFLUENCE, to->site, key, x->count, to->err);
 }
 
-/* The samples with the table's row in place of the feature, those of other features left out; degenerate ones stay, to be
- * counted. */
+/* The samples with the table's row in place of the feature, those of other features left out; degenerate ones stay, to
+ * be counted. */
 static int by_row(const struct lc_samples *s, const struct lc_feature_table *t, struct lc_samples *out,
                   struct lc_err *err)
 {

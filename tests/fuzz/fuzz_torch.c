@@ -1,5 +1,5 @@
-/* Any bytes as a torch.save file, and as the pickle within one; every tensor that is accepted is read, and every value of
- * the tree is walked as the readers of results do. Built and run by `make fuzz`. */
+/* Any bytes as a torch.save file, and as the pickle within one; every tensor that is accepted is read, and every value
+ * of the tree is walked as the readers of results do. Built and run by `make fuzz`. */
 #include "../../src/format/format_internal.h"
 #include "lightcone/pickled.h"
 #include "read_tensors.h"

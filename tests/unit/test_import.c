@@ -260,7 +260,10 @@ static void refuses_what_does_not_go_together(void **state)
         const char *files[2], *site, *one, *two;
     } rows[] = {
         {{FILES "influence.pt", FILES "entropies.pt"}, NULL, "hold the same of resid_out_layer1", "make two results"},
-        {{FILES "token_vector.pt", FILES "entropies.pt"}, NULL, "hold the same of resid_out_layer1", "make two results"},
+        {{FILES "token_vector.pt", FILES "entropies.pt"},
+         NULL,
+         "hold the same of resid_out_layer1",
+         "make two results"},
         {{FILES "sparsity.pt", FILES "sparsity.pt"}, NULL, "hold the same of resid_out_layer1", "make two results"},
         {{FILES "sweep.pt", FILES "sparsity.pt"}, NULL, "holds only sweeps", "make two results"},
         {{FILES "sweep.pt", FILES "sweep.pt"}, NULL, "hold the same of resid_out_layer1", "make two results"},
@@ -343,7 +346,8 @@ static void holds_the_tokens(void **state)
 {
     const char *files[] = {FILES "sparsity.pt"};
     char output[PATH];
-    struct lc_import what = {.files = files, .count = 1, .output = output, .tokenizer = "tests/data/tokenizer/neox.tokenizer.json"};
+    struct lc_import what = {
+        .files = files, .count = 1, .output = output, .tokenizer = "tests/data/tokenizer/neox.tokenizer.json"};
     struct lc_err err = LC_ERR_INIT;
     struct lc_result *r;
     struct lc_array indptr, bytes;
@@ -396,7 +400,7 @@ static void refuses_bad_files(void **state)
     fclose(table);
 }
 
-static const char *const kinds[] = {"sparsity", "location", "correlation", "influence",          "entropies",
+static const char *const kinds[] = {"sparsity", "location",     "correlation",        "influence",          "entropies",
                                     "sweep",    "token_vector", "correlation_legacy", "entropies_protocol4"};
 
 /* A copy of a kind's file that may be written. */
