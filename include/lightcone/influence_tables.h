@@ -8,6 +8,7 @@
 
 #include "lightcone/results.h"
 #include "lightcone/samples.h"
+#include "lightcone/sweep.h"
 
 enum { LC_ENTROPY_BINS = 32, LC_BOOTSTRAP_ROUNDS = 1000 };
 
@@ -45,5 +46,7 @@ int lc_influence_put_summaries(struct lc_result *r, const char *site, const stru
 /* token_vector/KIND/...: one sample a readout; KIND is residual or reconstruction. */
 int lc_influence_put_vector(struct lc_result *r, const char *site, const char *kind, const struct lc_samples *s,
                             struct lc_err *err);
+/* sweep/... of the site, and its attributes, at the root of a result of several points. */
+int lc_influence_put_sweep(struct lc_result *r, const char *site, const struct lc_sweep *s, struct lc_err *err);
 
 #endif

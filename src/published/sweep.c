@@ -1,23 +1,17 @@
 /* Kind sweep: the entropies of one window's features at growing lengths, all of which end on the same token. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "lightcone/influence_tables.h"
 #include "lightcone/memory.h"
 #include "source.h"
 
-#define SWEEP "sites/SITE/sweep/"
-
-enum { POINTS_MAX = 10000 };
-
 /* One file: a point a length, ascending. */
 struct sweep {
     struct lc_node dict;
     struct lc_node_row *row;
-    int64_t points, *length;       /* [L] */
-    struct lc_samples *at;         /* [L] */
-    int64_t features, *feature_of; /* M; of the longest window, ascending */
+    int64_t points, *length; /* [L] */
+    struct lc_samples *at;   /* [L] */
 };
 
 static void sweep_release(struct sweep *x)
@@ -27,7 +21,6 @@ static void sweep_release(struct sweep *x)
     free(x->at);
     free(x->row);
     free(x->length);
-    free(x->feature_of);
 }
 
 static int sweep_read(struct sweep *x, const struct lc_source *s, struct lc_err *err)
@@ -36,8 +29,8 @@ static int sweep_read(struct sweep *x, const struct lc_source *s, struct lc_err 
 
     LC_TRY(rc, lc_node_need(&s->root, "results_by_batch_size", &x->dict, err));
     LC_TRY(rc, lc_node_rows(&x->dict, 1, LC_LENGTH_MAX, &x->row, &x->points, err));
-    if (x->points < 1 || x->points > POINTS_MAX)
-        return lc_node_fail(&x->dict, err, "%" PRId64 " lengths; allowed: 1 to %d", x->points, POINTS_MAX);
+    if (x->points < 1 || x->points > LC_RESULT_POINTS_MAX)
+        return lc_node_fail(&x->dict, err, "%" PRId64 " lengths; allowed: 1 to %d", x->points, LC_RESULT_POINTS_MAX);
     LC_TRY(rc, LC_ALLOC(&x->length, x->points, "points", err));
     LC_TRY(rc, LC_ALLOC(&x->at, x->points, "points", err));
     for (int64_t k = 0; k < x->points; k++) {
@@ -95,103 +88,66 @@ done:
     return rc;
 }
 
-/* Sample of a feature at a point, or NULL. There is one window, so its samples ascend by feature. */
-static const struct lc_sample *find_sample(const struct lc_samples *s, int64_t feature)
+static int ascending(const void *a, const void *b)
 {
-    int64_t low = 0, high = s->count;
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
 
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (s->item[middle].feature < feature)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->count && s->item[low].feature == feature && !s->item[low].spread.degenerate ? &s->item[low] : NULL;
+    return (x > y) - (x < y);
 }
 
-/* The least length at which the mean of H reaches 95 % of its value at the longest: linear between those that have one.
- * NaN where that value is not above 0 or there is no other. */
-static double saturation_of(const int64_t *length, const double *mean, int64_t n)
+/* All features of all points, each once. */
+static int list_features(const struct sweep *x, int32_t **out, int64_t *count, struct lc_err *err)
 {
-    double wanted = 0.95 * mean[n - 1];
-    int64_t last = -1; /* the point before that has a mean */
+    int64_t n = 0, total = 0;
 
-    for (int64_t k = 0; wanted > 0.0 && k < n; k++) {
-        if (isnan(mean[k]))
-            continue;
-        if (mean[k] >= wanted && last < 0)
-            return k < n - 1 ? (double)length[k] : (double)NAN;
-        if (mean[k] >= wanted)
-            return (double)length[last] +
-                   (wanted - mean[last]) / (mean[k] - mean[last]) * (double)(length[k] - length[last]);
-        last = k;
-    }
-    return NAN;
+    for (int64_t k = 0; k < x->points; k++)
+        total += x->at[k].count;
+    if (LC_ALLOC(out, total, "a sweep", err) != LC_OK)
+        return err->code;
+    for (int64_t k = 0; k < x->points; k++)
+        for (int64_t i = 0; i < x->at[k].count; i++)
+            (*out)[n++] = (int32_t)x->at[k].item[i].feature;
+    qsort(*out, (size_t)n, sizeof **out, ascending);
+    *count = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (i == 0 || (*out)[i] != (*out)[i - 1])
+            (*out)[(*count)++] = (*out)[i];
+    return LC_OK;
 }
 
-/* The features of the longest window by length. */
-struct columns {
-    int32_t *feature;             /* [M] */
-    int64_t *samples;             /* [M, L] */
-    double *mean, *se, *saturate; /* [M, L], [M, L], [M] */
-};
-
-static void columns_release(struct columns *c)
+/* Features by their place in that list: an SAE's size is not known, and a file may name any index. */
+static void number_features(struct sweep *x, const int32_t *feature, int64_t count)
 {
-    free(c->feature);
-    free(c->samples);
-    free(c->mean);
-    free(c->se);
-    free(c->saturate);
+    for (int64_t k = 0; k < x->points; k++)
+        for (int64_t i = 0; i < x->at[k].count; i++) {
+            int32_t key = (int32_t)x->at[k].item[i].feature;
+            const int32_t *at = bsearch(&key, feature, (size_t)count, sizeof key, ascending);
+            x->at[k].item[i].feature = at - feature;
+        }
 }
 
-static int columns_make(struct columns *c, const struct sweep *x, int64_t *features, struct lc_err *err)
+/* What all points say together; afterwards the samples have other numbers for their features. */
+static int put_sweep(struct lc_imported *to, const struct lc_source *s, struct sweep *x, struct lc_err *err)
 {
-    const struct lc_samples *longest = &x->at[x->points - 1];
-    int64_t m = 0;
+    const struct lc_samples **log = NULL;
+    struct lc_sweep sweep = {0};
+    int32_t *feature = NULL;
+    int64_t count = 0;
     int rc;
 
-    *c = (struct columns){0};
-    LC_TRY(rc, LC_ALLOC(&c->feature, longest->count, "a sweep", err));
-    LC_TRY(rc, LC_ALLOC(&c->samples, longest->count * x->points, "a sweep", err));
-    LC_TRY(rc, LC_ALLOC(&c->mean, longest->count * x->points, "a sweep", err));
-    LC_TRY(rc, LC_ALLOC(&c->se, longest->count * x->points, "a sweep", err));
-    LC_TRY(rc, LC_ALLOC(&c->saturate, longest->count, "a sweep", err));
-    for (int64_t i = 0; i < longest->count; i++) {
-        if (longest->item[i].spread.degenerate)
-            continue;
-        for (int64_t k = 0; k < x->points; k++) {
-            const struct lc_sample *found = find_sample(&x->at[k], longest->item[i].feature);
-            c->samples[m * x->points + k] = found != NULL;
-            c->mean[m * x->points + k] = found ? found->spread.entropy : NAN;
-            c->se[m * x->points + k] = NAN; /* one sample has no deviation */
-        }
-        c->saturate[m] = saturation_of(x->length, c->mean + m * x->points, x->points);
-        c->feature[m++] = (int32_t)longest->item[i].feature;
-    }
-    *features = m;
+    LC_TRY(rc, LC_ALLOC(&log, x->points, "a sweep", err));
+    LC_TRY(rc, list_features(x, &feature, &count, err));
+    number_features(x, feature, count);
+    for (int64_t k = 0; k < x->points; k++)
+        log[k] = &x->at[k];
+    LC_TRY(rc, lc_sweep_init(&sweep, log, x->length, x->points, count, 1, err));
+    for (int64_t m = 0; m < sweep.count; m++)
+        sweep.feature[m] = feature[sweep.feature[m]];
+    rc = lc_influence_put_sweep(to->r, s->site, &sweep, err);
+    lc_sweep_release(&sweep);
 done:
-    if (rc != LC_OK)
-        columns_release(c);
-    return rc;
-}
-
-static int put_sweep(struct lc_imported *to, const struct lc_source *s, const struct sweep *x, struct lc_err *err)
-{
-    int64_t dim[2] = {0, x->points};
-    struct columns c;
-    int rc = columns_make(&c, x, &dim[0], err);
-
-    if (rc != LC_OK)
-        return rc;
-    LC_TRY(rc, lc_result_put(to->r, SWEEP "feature", s->site, dim, c.feature, err));
-    LC_TRY(rc, lc_result_put(to->r, SWEEP "samples", s->site, dim, c.samples, err));
-    LC_TRY(rc, lc_result_put(to->r, SWEEP "entropy_mean", s->site, dim, c.mean, err));
-    LC_TRY(rc, lc_result_put(to->r, SWEEP "entropy_se", s->site, dim, c.se, err));
-    LC_TRY(rc, lc_result_put(to->r, SWEEP "saturation_length", s->site, dim, c.saturate, err));
-done:
-    columns_release(&c);
+    free(log);
+    free(feature);
     return rc;
 }
 

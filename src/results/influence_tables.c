@@ -10,6 +10,7 @@
 #define INFLUENCE "sites/SITE/influence"
 #define SAMPLES   INFLUENCE "/samples/"
 #define FEATURES  INFLUENCE "/features/"
+#define SWEEP     "sites/SITE/sweep"
 
 /* Where the result goes: the same for every dataset of a site. */
 struct sink {
@@ -356,4 +357,34 @@ int lc_influence_put_summaries(struct lc_result *r, const char *site, const stru
 done:
     lc_samples_release(&own);
     return rc;
+}
+
+/* --- sweep --- */
+
+int lc_influence_put_sweep(struct lc_result *r, const char *site, const struct lc_sweep *s, struct lc_err *err)
+{
+    const struct sink to = {r, site, err};
+    const int64_t grid[] = {s->count, s->points};
+    const struct {
+        const char *key;
+        double value;
+    } real[] = {
+        {"saturation_share", LC_SATURATION_SHARE},
+        {"saturation_length_mean", s->saturation_mean},
+        {"saturation_length_median", s->saturation_median},
+        {"saturation_length_site", s->saturation_site},
+    };
+
+    put(&to, SWEEP "/feature", &s->count, s->feature);
+    put(&to, SWEEP "/samples", grid, s->samples);
+    put(&to, SWEEP "/entropy_mean", grid, s->mean);
+    put(&to, SWEEP "/entropy_se", grid, s->se);
+    put(&to, SWEEP "/saturation_length", &s->count, s->saturation_length);
+    for (size_t i = 0; i < sizeof real / sizeof real[0] && err->code == LC_OK; i++)
+        lc_result_put_real(r, SWEEP, site, real[i].key, real[i].value, err);
+    if (err->code == LC_OK)
+        lc_result_put_int(r, SWEEP, site, "saturation_length_n", s->saturated, err);
+    if (err->code == LC_OK)
+        lc_result_put_int(r, SWEEP, site, "saturation_length_site_n", s->complete, err);
+    return err->code;
 }

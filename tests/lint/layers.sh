@@ -14,8 +14,8 @@ format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts exact positions profiles samples spread |
-parallel | comm handout                          | mpi.h
+stats    | bootstrap counts exact positions profiles samples spread sweep |
+parallel | checkpoint comm handout                          | mpi.h
 results  | influence_tables results              | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |

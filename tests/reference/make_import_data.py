@@ -478,7 +478,13 @@ def digest_sweep(g, d, site):
     g.data("sites/SITE/sweep/samples", ~np.isnan(h), 0, site)
     g.data("sites/SITE/sweep/entropy_mean", h, 0, site)
     g.data("sites/SITE/sweep/entropy_se", np.full(h.shape, np.nan), 0, site)
-    g.data("sites/SITE/sweep/saturation_length", [saturation(lengths, x) for x in h], 1e-12, site)
+    each = np.array([saturation(lengths, x) for x in h])
+    g.data("sites/SITE/sweep/saturation_length", each, 1e-12, site)
+    g.attribute("saturation_length_mean", float(np.nanmean(each)), site, "sites/SITE/sweep")
+    g.attribute("saturation_length_median", float(np.nanmedian(each)), site, "sites/SITE/sweep")
+    whole = h[~np.isnan(h).any(1)]
+    g.attribute("saturation_length_site_n", len(whole), site, "sites/SITE/sweep")
+    g.attribute("saturation_length_site", float(saturation(lengths, whole.mean(0))), site, "sites/SITE/sweep")
 
 
 entries = []
