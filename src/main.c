@@ -14,6 +14,7 @@
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/published.h"
 #include "lightcone/report.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
@@ -103,6 +104,22 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
 
+static int act_import(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const struct lc_import what = {.files = a->positional.word,
+                                   .count = a->positional.count,
+                                   .site = a->site,
+                                   .tokenizer = a->tokenizer,
+                                   .output = a->output};
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "import needs -o RESULT.h5");
+    if (lc_import_write(&what, err) == LC_OK)
+        printf("%s: from %lld files\n", a->output, (long long)a->positional.count);
+    return err->code;
+}
+
 static int act_info(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     (void)par;
@@ -111,10 +128,10 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
 
 static int act_fetch(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const struct lc_fetch what = {.layout = a->positional[0],
+    const struct lc_fetch what = {.layout = a->positional.word[0],
                                   .folder = a->output,
-                                  .set = a->set,
-                                  .set_count = a->set_count,
+                                  .set = a->set.word,
+                                  .set_count = a->set.count,
                                   .version = LIGHTCONE_VERSION};
 
     (void)par;
@@ -147,6 +164,8 @@ static const struct command commands[] = {
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"fetch", "fetch LAYOUT.yaml [-o FOLDER] [--set key=value]...", "bring the files of a layout, checked; continues",
      "-o --set", 1, 1, 0, act_fetch},
+    {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",
+     "-o --site --tokenizer", 1, MAX_ARGUMENTS, 0, act_import},
     {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
      "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},

@@ -298,10 +298,13 @@ static int show_profile(const struct lc_view_site *s, const struct lc_tokens *to
         lc_table_row(&t, err, "irss", i, tokens->share[i], blocks, token_quoted(&scratch, bytes, size, err));
     }
     lc_bytes_release(&scratch);
-    snprintf(title, sizeof title,
-             "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
-             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
-             tokens->window, tokens->entropy);
+    if (tokens->window < 0) /* a published file does not name the windows */
+        snprintf(title, sizeof title, "%.64s: influence in one of its samples (H = %.3f bit)", s->name, tokens->entropy);
+    else
+        snprintf(title, sizeof title,
+                 "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
+                 tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
+                 tokens->window, tokens->entropy);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 

@@ -455,17 +455,18 @@ int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const c
     int rc;
 
     *t = (struct lc_view_text){0};
-    *found = lc_result_has(r, "windows/indptr", NULL) && lc_result_has(r, "windows/token_id", NULL) &&
-             lc_result_has(r, "vocabulary/indptr", NULL) && lc_result_has(r, "vocabulary/bytes", NULL);
+    *found = lc_result_has(r, "vocabulary/indptr", NULL) && lc_result_has(r, "vocabulary/bytes", NULL);
     if (!*found)
         return LC_OK;
-    LC_TRY(rc, lc_result_get(r, "windows/indptr", NULL, &t->indptr, err));
-    LC_TRY(rc, lc_result_get(r, "windows/token_id", NULL, &t->token, err));
+    if (lc_result_has(r, "windows/indptr", NULL) && lc_result_has(r, "windows/token_id", NULL)) {
+        LC_TRY(rc, lc_result_get(r, "windows/indptr", NULL, &t->indptr, err));
+        LC_TRY(rc, lc_result_get(r, "windows/token_id", NULL, &t->token, err));
+        LC_TRY(rc, indptr_check(&t->indptr, t->token.count, path, "windows/indptr", err));
+        t->windows = t->indptr.count - 1;
+    }
     LC_TRY(rc, lc_result_get(r, "vocabulary/indptr", NULL, &t->word_indptr, err));
     LC_TRY(rc, lc_result_get(r, "vocabulary/bytes", NULL, &t->word, err));
-    LC_TRY(rc, indptr_check(&t->indptr, t->token.count, path, "windows/indptr", err));
     LC_TRY(rc, indptr_check(&t->word_indptr, t->word.count, path, "vocabulary/indptr", err));
-    t->windows = t->indptr.count - 1;
     t->words = t->word_indptr.count - 1;
 done:
     if (rc != LC_OK)

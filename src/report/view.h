@@ -137,7 +137,7 @@ struct lc_view_text {
     struct lc_array indptr, token, word_indptr, word;
     int64_t windows, words;
 };
-/* *found 0 when the result holds no windows or no vocabulary. */
+/* *found 0 when the result holds no vocabulary; `windows` is 0 where it does not have the tokens of its windows. */
 int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found,
                       struct lc_err *err);
 void lc_view_text_close(struct lc_view_text *t);

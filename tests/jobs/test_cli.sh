@@ -42,7 +42,7 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone export' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone import' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
@@ -91,6 +91,9 @@ report out/r.h5 -o figures --format pdf --size 1x1mm|--size is '1x1mm'; allowed
 report out/r.h5 -o figures --format png --size 9000x900|from 100 to 8000 pixels
 report out/r.h5 -o figures --size 85mmx60mm|--size needs --format pdf or --format png
 show out/r.h5 --figure 3|'show' takes no option --figure
+import a.pt|import needs -o RESULT.h5
+import -o r.h5|usage: lightcone import FILE.pt... -o RESULT.h5
+import a.pt -o r.h5 --top 3|'import' takes no option --top
 export out/r.h5|export needs -o FOLDER
 export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
 export a.h5 b.h5 -o out|usage: lightcone export

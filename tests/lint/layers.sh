@@ -10,13 +10,13 @@ rooms() {
 base     | err file hash memory random           | openssl/evp.h
 linalg   | linalg                                | cblas.h
 config   | config layout                         | yaml.h
-format   | json tensor                           | jansson.h zip.h
+format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
 stats    | bootstrap counts exact positions profiles rank_frequency samples spread sweep |
 parallel | checkpoint comm handout                          | mpi.h
-results  | results                               | hdf5.h
+results  | influence_tables results              | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
