@@ -238,5 +238,6 @@ const struct lc_job lc_job_correlation = {
     .finish = lc_correlation_finish,
     .fill = lc_correlation_fill,
     .beside = &lc_correlation_spectrum,
+    .one_length = 1,
     .flop = flop,
 };

@@ -98,6 +98,12 @@ static void end(void *arg)
     free(s);
 }
 
+/* Stream index behind the last token that is processed. */
+static int64_t end_of_windows(const struct lc_windows *w)
+{
+    return w->start[w->count - 1] + w->length[w->count - 1];
+}
+
 static int begin(void **out, const struct lc_study *study, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
@@ -108,7 +114,8 @@ static int begin(void **out, const struct lc_study *study, struct lc_err *err)
     s->study = study;
     LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "sparsity", err));
     for (int64_t i = 0; i < study->sites; i++)
-        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length, err));
+        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length,
+                                     study->windows.start[0], end_of_windows(&study->windows), err));
     *out = s;
 done:
     if (rc != LC_OK && s)
@@ -271,7 +278,7 @@ done:
 
 /* Counts and positions of one site, feature by feature. */
 struct position_table {
-    int64_t *count, *histogram;                      /* [F], [F, bins] */
+    int64_t *count, *histogram, *corpus_histogram;           /* [F], [F, bins] */
     double *frequency, *mean, *sd, *corpus_mean, *corpus_sd; /* [F] */
 };
 
@@ -279,6 +286,7 @@ static void position_table_release(struct position_table *t)
 {
     free(t->count);
     free(t->histogram);
+    free(t->corpus_histogram);
     free(t->frequency);
     free(t->mean);
     free(t->sd);
@@ -295,6 +303,7 @@ static int position_table_make(struct position_table *t, const struct lc_positio
     *t = (struct position_table){0};
     LC_TRY(rc, LC_ALLOC(&t->count, p->features, "positions", err));
     LC_TRY(rc, LC_ALLOC(&t->histogram, p->features * p->bins, "positions", err));
+    LC_TRY(rc, LC_ALLOC(&t->corpus_histogram, p->features * p->corpus_bins, "positions", err));
     for (int i = 0; i < 5; i++)
         LC_TRY(rc, LC_ALLOC(column[i], p->features, "positions", err));
     for (int64_t f = 0; f < p->features; f++) {
@@ -303,6 +312,8 @@ static int position_table_make(struct position_table *t, const struct lc_positio
         t->frequency[f] = (double)t->count[f] / (double)n_tokens;
         for (int64_t b = 0; p->item[f] && b < p->bins; b++)
             t->histogram[f * p->bins + b] = p->item[f]->bin[b];
+        for (int64_t b = 0; p->item[f] && b < p->corpus_bins; b++)
+            t->corpus_histogram[f * p->corpus_bins + b] = p->item[f]->corpus_bin[b];
     }
 done:
     if (rc != LC_OK)
@@ -314,6 +325,7 @@ static int write_positions(const struct sums *s, const struct site_counts *site,
                            struct lc_err *err)
 {
     int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
+    int64_t corpus_dim[] = {features, site->positions.corpus_bins};
     struct position_table t;
     int rc = position_table_make(&t, &site->positions, s->n_tokens, err);
 
@@ -326,6 +338,8 @@ static int write_positions(const struct sums *s, const struct site_counts *site,
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_mean", name, &features, t.corpus_mean, err));
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_sd", name, &features, t.corpus_sd, err));
     LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/histogram", name, dim, t.histogram, err));
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_histogram", name, corpus_dim, t.corpus_histogram,
+                             err));
 done:
     position_table_release(&t);
     return rc;

@@ -129,8 +129,7 @@ static int sync_path(const char *path, int flags, struct lc_err *err)
     return bad ? err->code : LC_OK;
 }
 
-/* rename(from, to) after fsync of the file, then fsync of the folder. */
-static int publish(const char *from, const char *to, struct lc_err *err)
+int lc_file_publish(const char *from, const char *to, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
     int rc = sync_path(from, O_RDONLY, err);
@@ -157,7 +156,7 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
     return LC_OK;
 }
 
-int lc_partial_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err)
+int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err)
 {
     int n = snprintf(partial, LC_PATH_MAX, "%s.%ld.partial", path, (long)getpid());
 
@@ -176,16 +175,16 @@ static int reserve(int fd, const char *path, int64_t room, struct lc_err *err)
     return LC_FAIL(err, LC_E_IO, "%s: no room for %lld bytes: %s", path, (long long)room, strerror(reason));
 }
 
-int lc_partial_write(const char *partial, const void *data, size_t size, int64_t room, struct lc_err *err)
+int lc_draft_write(const char *partial, const struct lc_stretch *part, int count, int64_t room, struct lc_err *err)
 {
     int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc = LC_OK;
 
     if (fd < 0)
         return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", partial, strerror(errno));
-    if (room > (int64_t)size)
+    if (room > 0)
         rc = reserve(fd, partial, room, err);
-    if (rc == LC_OK)
-        rc = write_all(fd, partial, data, size, err);
+    for (int i = 0; i < count && rc == LC_OK; i++)
+        rc = write_all(fd, partial, part[i].data, part[i].size, err);
     if (close(fd) != 0 && rc == LC_OK)
         rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
     if (rc != LC_OK)
@@ -193,23 +192,28 @@ int lc_partial_write(const char *partial, const void *data, size_t size, int64_t
     return rc;
 }
 
-int lc_partial_publish(const char *partial, const char *path, struct lc_err *err)
+int lc_draft_publish(const char *partial, const char *path, struct lc_err *err)
 {
-    int rc = publish(partial, path, err);
+    int rc = lc_file_publish(partial, path, err);
 
     if (rc != LC_OK)
         unlink(partial);
     return rc;
 }
 
-int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
+int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err)
 {
     char partial[LC_PATH_MAX];
     int rc;
 
-    LC_TRY(rc, lc_partial_path(partial, path, err));
-    LC_TRY(rc, lc_partial_write(partial, data, size, (int64_t)size, err));
-    rc = lc_partial_publish(partial, path, err);
+    LC_TRY(rc, lc_draft_path(partial, path, err));
+    LC_TRY(rc, lc_draft_write(partial, part, count, 0, err));
+    rc = lc_draft_publish(partial, path, err);
 done:
     return rc;
+}
+
+int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
+{
+    return lc_file_write_parts(path, &(struct lc_stretch){data, size}, 1, err);
 }

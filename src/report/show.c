@@ -6,6 +6,7 @@
 #include "escape.h"
 #include "lightcone/report.h"
 #include "summary.h"
+#include "sweep.h"
 #include "tokens.h"
 
 enum { BAR = 32 };
@@ -33,9 +34,9 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        lc_site_tables[i].make(v, &t, err);
-        print_titled(lc_site_tables[i].title, &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        lc_summary_tables[i].make(v, &t, err);
+        print_titled(lc_summary_tables[i].title, &t, INT64_MAX, out, err);
     }
     return err->code;
 }
@@ -80,7 +81,92 @@ static int show_sparsity(const struct lc_view_site *s, const struct lc_show *wha
     return print_titled(title, &t, what->top, out, err);
 }
 
-/* --by names a column of one of the two tables: the other is left out rather than refused. */
+static const char *const measures[] = {"conditional", "coactivation", "pearson", "jaccard"};
+enum { MEASURES = sizeof measures / sizeof measures[0] };
+
+/* The list of one measure's strongest pairs. */
+struct pairs {
+    struct lc_array a, b, value; /* of equal length */
+};
+
+static void pairs_close(struct pairs *p)
+{
+    lc_array_release(&p->a);
+    lc_array_release(&p->b);
+    lc_array_release(&p->value);
+}
+
+/* *p stays empty where the result has no such list. */
+static int pairs_open(struct pairs *p, const struct lc_view_site *s, const char *measure, struct lc_err *err)
+{
+    static const char *const parts[] = {"a", "b", "value"};
+    struct lc_array *into[] = {&p->a, &p->b, &p->value};
+    int rc = LC_OK;
+
+    *p = (struct pairs){0};
+    for (int i = 0; i < 3; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "sites/SITE/correlation/top_pairs/%s/%s", measure, parts[i]);
+        if (lc_result_has(s->part[LC_VIEW_CORRELATION], name, s->name))
+            LC_TRY(rc, lc_result_get(s->part[LC_VIEW_CORRELATION], name, s->name, into[i], err));
+    }
+    if (p->a.count != p->b.count || p->a.count != p->value.count)
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: the parts of top_pairs/%s of site %s differ in length", s->path[LC_VIEW_CORRELATION],
+                     measure, s->name);
+done:
+    if (rc != LC_OK)
+        pairs_close(p);
+    return rc;
+}
+
+/* Strongest pairs of one measure: all of them, or those of one feature (-1: all). */
+static int show_measure(const struct lc_view_site *s, const char *measure, const struct lc_show *what, int *known,
+                        FILE *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"a", "b", "value", NULL};
+    char title[160], of[48] = "";
+    struct lc_table t;
+    struct pairs p;
+
+    if (pairs_open(&p, s, measure, err) != LC_OK)
+        return err->code;
+    lc_table_begin(&t, columns);
+    for (int64_t i = 0; i < p.a.count; i++) {
+        int64_t a = ((int32_t *)p.a.data)[i], b = ((int32_t *)p.b.data)[i];
+        if (what->feature < 0 || a == what->feature || b == what->feature)
+            lc_table_row(&t, err, "iir", a, b, ((double *)p.value.data)[i]);
+    }
+    pairs_close(&p);
+    *known |= lc_table_rows(&t) > 0;
+    if (what->feature >= 0)
+        snprintf(of, sizeof of, " with feature %" PRId64, what->feature);
+    snprintf(title, sizeof title, "%.64s: strongest pairs%s, by %s", s->name, of, measure);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+static int show_pairs(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                      struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    for (int i = 0; s->part[LC_VIEW_CORRELATION] && i < MEASURES && rc == LC_OK; i++)
+        rc = show_measure(s, measures[i], what, known, out, err);
+    return rc;
+}
+
+static int show_sweep(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    struct lc_table t;
+    char title[128];
+
+    lc_sweep_features(s, &t, err);
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, what->by ? what->by : "samples", err);
+    snprintf(title, sizeof title, "%.64s: features at the longest windows, and their saturation", s->name);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+/* --by names a column of one of the tables: the others are left out rather than refused. */
 static int wants(const struct lc_show *what, const char *const *columns)
 {
     if (!what->by)
@@ -94,17 +180,21 @@ static int wants(const struct lc_show *what, const char *const *columns)
 static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
                          struct lc_err *err)
 {
-    int rc = LC_OK;
+    int rc = LC_OK, known = 0;
 
-    if (!wants(what, influence_columns) && !wants(what, sparsity_columns))
+    if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
         return LC_FAIL(err, LC_E_USAGE,
                        "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                       "effective_tokens activation_sum count frequency unique_tokens",
+                       "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
                        what->by);
-    if (s->influence && wants(what, influence_columns))
+    if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
-    if (s->sparsity && wants(what, sparsity_columns))
+    if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
         LC_TRY(rc, show_sparsity(s, what, out, err));
+    if (s->part[LC_VIEW_SWEEP] && wants(what, lc_sweep_feature_columns))
+        LC_TRY(rc, show_sweep(s, what, out, err));
+    if (!what->by)
+        rc = show_pairs(s, what, &known, out, err);
 done:
     return rc;
 }
@@ -127,16 +217,16 @@ static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_tex
     int64_t from, to;
     int rc;
 
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_id", s->name, &id, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_count", s->name, &count, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_id", s->name, &id, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_count", s->name, &count, err));
     if (feature + 1 >= indptr.count)
         goto done;
     from = ((int64_t *)indptr.data)[feature];
     to = ((int64_t *)indptr.data)[feature + 1];
     if (from < 0 || from > to || to > id.count || to > count.count) {
         rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64,
-                     s->sparsity_path, s->name, feature);
+                     s->path[LC_VIEW_SPARSITY], s->name, feature);
         goto done;
     }
     for (int64_t i = from; i < to; i++) {
@@ -163,10 +253,10 @@ static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *w
     struct lc_table t;
     int found, rc;
 
-    if (!s->sparsity || !lc_result_has(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name))
+    if (!s->part[LC_VIEW_SPARSITY] || !lc_result_has(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name))
         return LC_OK;
     lc_table_begin(&t, columns);
-    LC_TRY(rc, lc_view_text_open(&text, s->sparsity, s->sparsity_path, &found, err));
+    LC_TRY(rc, lc_view_text_open(&text, s->part[LC_VIEW_SPARSITY], s->path[LC_VIEW_SPARSITY], &found, err));
     LC_TRY(rc, add_top_tokens(s, &text, what->feature, &t, err));
     if (lc_table_rows(&t) > 0)
         LC_TRY(rc, lc_table_sort(&t, "count", err));
@@ -208,12 +298,25 @@ static int show_profile(const struct lc_view_site *s, const struct lc_tokens *to
         lc_table_row(&t, err, "irss", i, tokens->share[i], blocks, token_quoted(&scratch, bytes, size, err));
     }
     lc_bytes_release(&scratch);
-    snprintf(title, sizeof title,
-             "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
-             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
-             tokens->window, tokens->entropy);
+    if (tokens->window < 0) /* a published file does not name the windows */
+        snprintf(title, sizeof title, "%.64s: influence in one of its samples (H = %.3f bit)", s->name, tokens->entropy);
+    else
+        snprintf(title, sizeof title,
+                 "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
+                 tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
+                 tokens->window, tokens->entropy);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
+
+/* Where it is active. */
+static const struct {
+    const char *what;
+    enum lc_view_id id;
+} moments[] = {{"mean position in the window", LC_VIEW_POSITION_MEAN},
+               {"sd of the position in the window", LC_VIEW_POSITION_SD},
+               {"mean index in the corpus", LC_VIEW_CORPUS_MEAN},
+               {"sd of the index in the corpus", LC_VIEW_CORPUS_SD}};
+enum { MOMENTS = sizeof moments / sizeof moments[0] };
 
 /* What is known of one feature at one site, as name and value. */
 static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens,
@@ -231,6 +334,9 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
         lc_table_row(&t, err, "sr", "activation probability p_i", lc_view_f64(s, LC_VIEW_FREQUENCY)[feature]);
     if (feature < lc_view_count(s, LC_VIEW_UNIQUE))
         lc_table_row(&t, err, "si", "unique tokens u_i", lc_view_i64(s, LC_VIEW_UNIQUE)[feature]);
+    for (int i = 0; i < MOMENTS; i++)
+        if (feature < lc_view_count(s, moments[i].id) && isfinite(lc_view_f64(s, moments[i].id)[feature]))
+            lc_table_row(&t, err, "sr", moments[i].what, lc_view_f64(s, moments[i].id)[feature]);
     if (f) {
         lc_table_row(&t, err, "si", "samples", f->samples);
         lc_table_row(&t, err, "sr", "mean entropy (bit)", f->entropy);
@@ -244,18 +350,35 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
+/* One feature over the lengths of a sweep. */
+static int show_lengths(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                        struct lc_err *err)
+{
+    double at = lc_sweep_feature_saturation(s, (int32_t)what->feature);
+    struct lc_table t;
+    char title[160];
+
+    lc_sweep_feature(s, (int32_t)what->feature, &t, err);
+    *known |= lc_table_rows(&t) > 0;
+    snprintf(title, sizeof title, "%.64s: entropy (bit) over window length T; saturation length %.4g tokens", s->name, at);
+    return print_titled(title, &t, INT64_MAX, out, err);
+}
+
 static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
                         struct lc_err *err)
 {
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
 
-    if (s->influence)
+    if (s->part[LC_VIEW_INFLUENCE])
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
+    LC_TRY(rc, show_pairs(s, what, known, out, err));
     if (tokens.share)
-        rc = show_profile(s, &tokens, out, err);
+        LC_TRY(rc, show_profile(s, &tokens, out, err));
+    if (s->part[LC_VIEW_SWEEP])
+        rc = show_lengths(s, what, known, out, err);
 done:
     lc_tokens_close(&tokens);
     return rc;
@@ -287,7 +410,7 @@ static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE 
     if (what->site && !shown)
         return site_fail(v, what->site, err);
     if (what->feature >= 0 && !known)
-        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here",
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has no samples, counts or strongest pairs here",
                        v->paths[0], what->feature);
     return LC_OK;
 }
@@ -300,7 +423,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
-    LC_TRY(rc, lc_view_open(&v, &path, 1, err));
+    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);
     if (rc == LC_OK)

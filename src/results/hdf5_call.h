@@ -25,6 +25,9 @@ int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what
 /* The bytes of a file that is being made in memory. */
 int lc_hdf5_image(const struct lc_result *r, const void **data, size_t *size, struct lc_err *err);
 
+/* 1 when `path` is an object of that kind, reached by hard links alone. */
+int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind);
+
 /* A file access list: serial driver, fixed format bounds. Negative on failure. */
 hid_t lc_hdf5_access(void);
 

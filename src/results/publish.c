@@ -56,15 +56,14 @@ static int place_reserved(const struct lc_result *r, const char *partial, struct
 static int lay_out(const struct lc_result *r, const char *partial, struct lc_err *err)
 {
     int64_t room;
-    const void *data = NULL;
-    size_t size = 0;
+    struct lc_stretch image = {0};
     int rc;
 
-    LC_TRY(rc, lc_hdf5_image(r, &data, &size, err));
-    if (lc_add_overflows((int64_t)size, r->reserved_bytes, &room) || room > INT64_MAX - SLACK)
+    LC_TRY(rc, lc_hdf5_image(r, &image.data, &image.size, err));
+    if (lc_add_overflows((int64_t)image.size, r->reserved_bytes, &room) || room > INT64_MAX - SLACK)
         return LC_FAIL(err, LC_E_IO, "%s: the result would be larger than any file", r->path);
-    room += r->reserved_count > 0 ? SLACK : 0;
-    LC_TRY(rc, lc_partial_write(partial, data, size, room, err));
+    room = r->reserved_count > 0 ? room + SLACK : 0;
+    LC_TRY(rc, lc_draft_write(partial, &image, 1, room, err));
     if (r->reserved_count == 0)
         return LC_OK;
     rc = place_reserved(r, partial, err);
@@ -111,7 +110,7 @@ int lc_result_publish(struct lc_result *r, const struct lc_comm *par, const char
     int64_t reserved = r ? r->reserved_count : 0;
     int rc;
 
-    if (par->rank == 0 && lc_partial_path(partial, path, err) == LC_OK)
+    if (par->rank == 0 && lc_draft_path(partial, path, err) == LC_OK)
         lay_out(r, partial, err);
     lc_result_abandon(r);
     LC_TRY(rc, lc_comm_agree(par, err));
@@ -120,7 +119,7 @@ int lc_result_publish(struct lc_result *r, const struct lc_comm *par, const char
     if (reserved > 0 && write_together(par, path, partial, fill, arg, err) != LC_OK && par->rank == 0)
         unlink(partial);
     if (par->rank == 0 && err->code == LC_OK)
-        lc_partial_publish(partial, path, err);
+        lc_draft_publish(partial, path, err);
     rc = lc_comm_agree(par, err);
 done:
     return rc;

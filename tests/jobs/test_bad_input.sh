@@ -13,7 +13,7 @@ table=tests/jobs/bad_input.table only=${1:-}
 
 # --- what the rows are made of; all work in the case's folder ---------------------------------------------------------
 
-config=c.yaml sae=sae/resid_out_layer1 first=model/model-00001-of-00003.safetensors
+command=run config=c.yaml sae=sae/resid_out_layer1 first=model/model-00001-of-00003.safetensors
 
 # add ARGUMENT... - to the command line
 add() { printf '%s\n' "$@" >>arguments; }
@@ -57,6 +57,18 @@ sparsity() {
     shift
     "$LIGHTCONE" run "$config" --set job=sparsity --set "output=$folder/from.h5" "$@" 2>/dev/null
 }
+# export_of RESULT FOLDER [ARGUMENT]... - the command exports this result
+export_of() {
+    command=export config=$1
+    shift
+    add -o "$@"
+}
+# import_of FILE [ARGUMENT]... - the command imports these published files into out/r.h5
+import_of() {
+    command=import config=$1
+    shift
+    add -o out/r.h5 "$@"
+}
 # small_disk FOLDER [KIB] - a file system of so many KiB (64) there, or else a limit on the size of files
 small_disk() {
     mkdir -p "$1"
@@ -86,7 +98,7 @@ trap unmount_all EXIT
 # run RANKS - the case's command; its exit status
 run() {
     ranks=$1
-    set -- run "$config"
+    set -- "$command" "$config"
     while IFS= read -r argument; do set -- "$@" "$argument"; done <arguments
     [ "$ranks" -eq 1 ] || set -- -n "$ranks" "$LIGHTCONE" "$@"
     [ "$ranks" -eq 1 ] && program=$LIGHTCONE || program=$MPIRUN

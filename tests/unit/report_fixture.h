@@ -20,9 +20,12 @@ enum {
     FX_V = 500,
     FX_ACTIVE = 45,
     FX_KEEP = 3,
-    FX_TOKENS = 128000
+    FX_TOKENS = 128000,
+    FX_M = 130,
+    FX_PAIRS = 12
 };
 enum { FX_S = FX_N * FX_ACTIVE, FX_BINS = 30 };
+enum { FX_CLASSES = 3, FX_POINTS = 4, FX_SWEPT = 12 };
 
 /* the first words are awkward on purpose */
 static const char *const fx_words[] = {"<script>alert(1)</script>",
@@ -243,6 +246,17 @@ static int fx_put_site(struct lc_result *r, const char *site, const struct fx_si
     FX_PUT("features/entropy_histogram", s->f_histogram, s->m, FX_BINS);
     FX_PUT("features/profile_mean", s->f_profile_mean, s->m, FX_T);
     FX_PUT("features/profile_sd", s->f_profile_sd, s->m, FX_T);
+    FX_PUT("by_activation/least", ((float[]){0.2f, 0.5f, 1.25f}), FX_CLASSES);
+    FX_PUT("by_activation/greatest", ((float[]){0.5f, 1.25f, 8.0f}), FX_CLASSES);
+    FX_PUT("by_activation/samples", ((int64_t[]){900, 900, 899}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_mean", ((double[]){1.5, 2.0, 2.75}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_low", ((double[]){1.25, 1.75, 2.5}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_high", ((double[]){1.75, 2.25, 3.0}), FX_CLASSES);
+    FX_PUT("by_position/position", ((int64_t[]){7, 31, 63}), FX_CLASSES);
+    FX_PUT("by_position/samples", ((int64_t[]){30, 40, 50}), FX_CLASSES);
+    FX_PUT("by_position/entropy_mean", ((double[]){1.0, 2.5, 2.625}), FX_CLASSES);
+    FX_PUT("by_position/entropy_low", ((double[]){0.75, 2.25, 2.5}), FX_CLASSES);
+    FX_PUT("by_position/entropy_high", ((double[]){1.25, 2.75, 2.75}), FX_CLASSES);
     FX_PUT("windows/samples", s->w_samples, FX_N);
     FX_PUT("windows/entropy_mean", s->w_mean, FX_N);
     return fx_put_summaries(r, site, s, err);
@@ -269,6 +283,7 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
         words[v + 1] = (int64_t)text.size;
     }
     lc_result_put_text(r, NULL, NULL, "job", job, err);
+    lc_result_put_text(r, NULL, NULL, "features", "active", err);
     lc_result_put_text(r, NULL, NULL, "definitions",
                        "influence J = sum (df/dx)^2; entropy of (J + e)/(sum J + e), e = 1e-12", err);
     lc_result_put_text(r, NULL, NULL, "sae_bias", "own", err);
@@ -284,6 +299,36 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
     lc_result_put(r, "vocabulary/indptr", NULL, (int64_t[]){FX_V + 1}, words, err);
     lc_result_put(r, "vocabulary/bytes", NULL, (int64_t[]){(int64_t)text.size}, text.data, err);
     lc_bytes_release(&text);
+    return err->code;
+}
+
+/* Moments of a feature that is spread the less the higher its index; NaN for a dead one. */
+static void fx_moments(int64_t feature, double moment[4])
+{
+    double width = 1 - (double)feature / (2 * FX_F);
+
+    moment[0] = (FX_TOKENS - 1) / 2.0 * (0.8 + 0.4 * fx_uniform(810, (uint64_t)feature));
+    moment[1] = FX_TOKENS * width / sqrt(12);
+    moment[2] = (FX_T - 1) / 2.0 * (0.8 + 0.4 * fx_uniform(811, (uint64_t)feature));
+    moment[3] = FX_T * width / sqrt(12);
+}
+
+static int fx_put_positions(struct lc_result *r, const char *site, const int64_t *count, struct lc_err *err)
+{
+    static const char *const names[4] = {"sites/SITE/sparsity/position/corpus_mean",
+                                         "sites/SITE/sparsity/position/corpus_sd", "sites/SITE/sparsity/position/mean",
+                                         "sites/SITE/sparsity/position/sd"};
+    static double column[4][FX_F];
+
+    for (int64_t i = 0; i < FX_F; i++) {
+        double moment[4] = {NAN, NAN, NAN, NAN};
+        if (count[i] > 0)
+            fx_moments(i, moment);
+        for (int k = 0; k < 4; k++)
+            column[k][i] = moment[k];
+    }
+    for (int k = 0; k < 4; k++)
+        lc_result_put(r, names[k], site, (int64_t[]){FX_F}, column[k], err);
     return err->code;
 }
 
@@ -320,8 +365,53 @@ static int fx_put_sparsity(struct lc_result *r, const char *site, int layer, str
     FX_SPARSE("token_id", token, nnz);
     FX_SPARSE("token_count", token_count, nnz);
     FX_SPARSE("token_first", first, nnz);
+    fx_put_positions(r, site, count, err);
     lc_result_put_int(r, "sites/SITE/sparsity", site, "n_tokens", FX_TOKENS, err);
     return lc_result_put_real(r, "sites/SITE/sparsity", site, "threshold", 1.0, err);
+}
+
+/* Leading feature at a place, and made-up matrices that any program can make again: rational, symmetric. */
+static int32_t fx_leading(int64_t place)
+{
+    return (int32_t)(3 * place + 1);
+}
+
+static double fx_covariance(int64_t i, int64_t j)
+{
+    return (double)((i + 1) * (j + 1) * 7919 % 1009 - 504) / 1009.0 * 1e-3;
+}
+
+static double fx_pearson(int64_t i, int64_t j) /* feature 5 is active everywhere */
+{
+    return i == 5 || j == 5 ? (double)NAN : (double)((i + 2) * (j + 2) * 104729 % 2003 - 1001) / 2002.0;
+}
+
+static int fx_put_correlation(struct lc_result *r, const char *site, int64_t m, int pearson, struct lc_err *err)
+{
+    static double covariance[FX_M * FX_M], r_ij[FX_M * FX_M];
+    static int32_t feature[FX_M];
+    int32_t a[FX_PAIRS], b[FX_PAIRS];
+    double value[FX_PAIRS];
+
+    for (int64_t i = 0; i < m * m; i++) {
+        feature[i / m] = fx_leading(i / m);
+        covariance[i] = fx_covariance(i / m, i % m);
+        r_ij[i] = fx_pearson(i / m, i % m);
+    }
+    for (int k = 0; k < FX_PAIRS; k++) {
+        a[k] = fx_leading(k);
+        b[k] = fx_leading(k + 7);
+        value[k] = 0.5 - 0.01 * k;
+    }
+    lc_result_put(r, "sites/SITE/correlation/feature", site, (int64_t[]){m}, feature, err);
+    lc_result_put(r, pearson ? "sites/SITE/correlation/coactivation" : "sites/SITE/correlation/conditional", site,
+                  (int64_t[]){m, m}, covariance, err);
+    if (!pearson)
+        return err->code;
+    lc_result_put(r, "sites/SITE/correlation/pearson", site, (int64_t[]){m, m}, r_ij, err);
+    lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/a", site, (int64_t[]){FX_PAIRS}, a, err);
+    lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/b", site, (int64_t[]){FX_PAIRS}, b, err);
+    return lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/value", site, (int64_t[]){FX_PAIRS}, value, err);
 }
 
 /* The site's data, to compare with; release with free(). */
@@ -356,6 +446,77 @@ static int fx_influence(const char *path, int profiles, struct lc_err *err)
     return lc_result_commit(r, err);
 }
 
+/* Feature f of the sweep at length T: its entropy goes to 1 + f / 4 bits. */
+static double fx_swept_entropy(int f, int64_t length)
+{
+    return (1 + f / 4.0) * (1 - exp2(-(double)length / 8));
+}
+
+static int fx_put_swept_site(struct lc_result *r, const char *site, const int64_t *lengths, struct lc_err *err)
+{
+    int32_t feature[FX_SWEPT];
+    int64_t samples[FX_SWEPT * FX_POINTS];
+    double mean[FX_SWEPT * FX_POINTS], se[FX_SWEPT * FX_POINTS], saturation[FX_SWEPT];
+
+    for (int f = 0; f < FX_SWEPT; f++) {
+        feature[f] = 10 * f;
+        saturation[f] = 33.5;
+        for (int k = 0; k < FX_POINTS; k++) {
+            samples[f * FX_POINTS + k] = f + 1;
+            mean[f * FX_POINTS + k] = f == 3 && k == 0 ? NAN : fx_swept_entropy(f, lengths[k]);
+            se[f * FX_POINTS + k] = f == 0 ? NAN : 0.0625;
+        }
+    }
+#define FX_SWEEP(name, data, ...)                                                                            \
+    lc_result_put(r, "sites/SITE/sweep/" name, site, (int64_t[]){__VA_ARGS__}, (data), err)
+    FX_SWEEP("feature", feature, FX_SWEPT);
+    FX_SWEEP("samples", samples, FX_SWEPT, FX_POINTS);
+    FX_SWEEP("entropy_mean", mean, FX_SWEPT, FX_POINTS);
+    FX_SWEEP("entropy_se", se, FX_SWEPT, FX_POINTS);
+    return FX_SWEEP("saturation_length", saturation, FX_SWEPT);
+}
+
+/* One point: every feature active once, the later the more strongly; 0 at each length but the first. */
+static int fx_put_point(struct lc_result *r, const char *site, int64_t length, struct lc_err *err)
+{
+    int32_t feature[FX_SWEPT];
+    float activation[FX_SWEPT], entropy[FX_SWEPT];
+    double mean[FX_SWEPT];
+
+    for (int f = 0; f < FX_SWEPT; f++) {
+        feature[f] = 10 * f;
+        activation[f] = length == 8 ? (float)(f + 1) : 0.0f;
+        mean[f] = fx_swept_entropy(f, length);
+        entropy[f] = (float)mean[f];
+    }
+    FX_PUT("samples/feature", feature, FX_SWEPT);
+    FX_PUT("samples/activation", activation, FX_SWEPT);
+    FX_PUT("samples/entropy", entropy, FX_SWEPT);
+    return fx_put_mean(r, site, "feature_mean", mean, FX_SWEPT, err);
+}
+
+static int fx_sweep(const char *path, int sites, struct lc_err *err)
+{
+    static const int64_t lengths[FX_POINTS] = {8, 16, 32, 64};
+    struct lc_result *r;
+    char site[32];
+
+    if (lc_result_create(&r, path, err) != LC_OK)
+        return err->code;
+    fx_put_text(r, "influence", err);
+    lc_result_put(r, "points/window_length", NULL, (int64_t[]){FX_POINTS}, lengths, err);
+    for (int layer = 0; layer < sites; layer++) {
+        snprintf(site, sizeof site, "resid_out_layer%d", layer);
+        lc_result_at(r, -1);
+        fx_put_swept_site(r, site, lengths, err);
+        for (int k = 0; k < FX_POINTS; k++) {
+            lc_result_at(r, k);
+            fx_put_point(r, site, lengths[k], err);
+        }
+    }
+    return lc_result_commit(r, err);
+}
+
 static int fx_sparsity(const char *path, struct lc_err *err)
 {
     struct lc_result *r;
@@ -368,6 +529,19 @@ static int fx_sparsity(const char *path, struct lc_err *err)
         snprintf(site, sizeof site, "resid_out_layer%d", layer);
         fx_put_sparsity(r, site, layer, err);
     }
+    return lc_result_commit(r, err);
+}
+
+/* Two sites: coactivation with Pearson among 130 features, and the conditional covariance of 37. */
+static int fx_correlation(const char *path, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    if (lc_result_create(&r, path, err) != LC_OK)
+        return err->code;
+    lc_result_put_text(r, NULL, NULL, "job", "correlation", err);
+    fx_put_correlation(r, "resid_out_layer1", FX_M, 1, err);
+    fx_put_correlation(r, "resid_out_layer3", 37, 0, err);
     return lc_result_commit(r, err);
 }
 
