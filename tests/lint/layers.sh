@@ -16,7 +16,7 @@ model    | model passes                          |
 sae      | sae activity                          |
 stats    | bootstrap counts exact positions profiles rank_frequency samples spread sweep |
 parallel | checkpoint comm handout                          | mpi.h
-results  | influence_tables results              | hdf5.h
+results  | influence_tables results sparsity_tables              | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
