@@ -310,6 +310,22 @@ static int write_summaries(const struct sink *to, const struct lc_study *study, 
     return to->err->code;
 }
 
+/* Of a readout of strongest activations: how many were to be read out, how many of them were, and why not the rest. */
+static int write_wanted(const struct sink *to, const struct lc_study *study, const struct lc_wanted *wanted,
+                        int64_t inactive)
+{
+    const char *group = "sites/SITE/influence";
+    int rc;
+
+    if (!wanted->indptr)
+        return LC_OK;
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "contexts", wanted->indptr[study->windows.count], to->err));
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "inactive", inactive, to->err));
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "left_out", wanted->left_out, to->err));
+done:
+    return rc;
+}
+
 static int write_site(const struct sink *to, const struct lc_study *study, const struct lc_site *which,
                       struct lc_site_influence *site)
 {
@@ -326,6 +342,7 @@ static int write_site(const struct sink *to, const struct lc_study *study, const
     write_features(to, &t);
     LC_TRY(rc, write_windows(to, &site->samples, t.keep, study->windows.count));
     LC_TRY(rc, write_summaries(to, study, &site->samples, t.keep, features));
+    LC_TRY(rc, write_wanted(to, study, &which->wanted, site->inactive));
     for (int v = 0; v < LC_VECTORS; v++) {
         if (v == LC_VECTOR_RESIDUAL ? !study->config.token_residual : !study->config.token_reconstruction)
             continue;
