@@ -107,8 +107,8 @@ static int find_end(const struct source *from, const struct contexts *c, int64_t
 
     if (start < 0 || start > tokens - 1 - position)
         return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: context %" PRId64 " is %" PRId64 " tokens after token %" PRId64 ", and corpus.tokens leaves %"
-                       PRId64 "; allowed: at least as many as the contexts job had",
+                       "%s: context %" PRId64 " is at position %" PRId64 " of the window at token %" PRId64
+                       ", and corpus.tokens leaves %" PRId64 " tokens; allowed: at least as many as the contexts job had",
                        from->path, i, position, start, tokens);
     *end = start + position;
     return LC_OK;
