@@ -1,5 +1,4 @@
-/* bootstrap.h - means of values in groups, with bootstrap 95 % intervals over resampled windows (Efron's percentile
- * interval, moved so that the resampled means have the estimate for their mean). */
+/* bootstrap.h - the uncertainty of a mean by resampling. */
 #ifndef LC_BOOTSTRAP_H
 #define LC_BOOTSTRAP_H
 
@@ -7,45 +6,20 @@
 
 #include "lightcone/err.h"
 
-/* A mean with its population standard deviation, its count, and a bootstrap 95 % interval over windows. */
+/* A mean with its population standard deviation, its count, and a bootstrap 95 % interval. */
 struct lc_summary {
-    double mean, sd, low, high; /* NaN when count is 0 */
+    double mean, sd, low, high;
     int64_t count;
 };
 
-/* What one window adds to one group. */
-struct lc_part {
-    int32_t window, group;
-    double sum, weight;
-};
+/* Of n finite values, one a window (say): the interval is the 2.5 % and 97.5 % quantiles of the means of `rounds` seeded
+ * resamplings, centred on the mean. n 0: all NaN; n 1: no interval (NaN). */
+int lc_bootstrap_mean(const double *x, int64_t n, uint64_t seed, int64_t rounds, struct lc_summary *out,
+                      struct lc_err *err);
 
-/* Values that are being collected: for each group the mean of its values; or, when `average` is set, one mean over the
- * means of the groups that have values. */
-struct lc_estimate {
-    int64_t groups;
-    int average;
-    struct lc_summary *out; /* [average ? 1 : groups] set by lc_bootstrap() */
-    /* internal */
-    struct lc_part *part;
-    int64_t parts, room;
-    double *squares; /* [groups] */
-    int64_t *values; /* [groups] */
-    double *sum, *weight, *mean; /* scratch of lc_bootstrap() */
-    int64_t *means, *first;
-};
-
-int lc_estimate_init(struct lc_estimate *e, int64_t groups, int average, struct lc_err *err);
-void lc_estimate_release(struct lc_estimate *e); /* a zeroed one too */
-
-/* One more value, of window `window` (numbered without gaps from 0) and group `group`. Values of one window and group that
- * follow each other take no more room than one. */
-int lc_estimate_add(struct lc_estimate *e, int64_t window, int64_t group, double value, struct lc_err *err);
-/* One more pair of a group whose estimate is the ratio of sums, sum a / sum b, b > 0. Its sd is NaN, its count the pairs. */
-int lc_estimate_add_ratio(struct lc_estimate *e, int64_t window, int64_t group, double a, double b, struct lc_err *err);
-
-/* Set e[k]->out for all k < count from the same `rounds` seeded resamplings of `windows` windows. Where a resampling has
- * none of a group's windows, it does not count for that group. */
-int lc_bootstrap(struct lc_estimate *e, int64_t count, int64_t windows, uint64_t seed, int64_t rounds,
-                 struct lc_err *err);
+/* That interval from the resampled values themselves (sorted in place) around `centre`: linear between order statistics,
+ * moved so that their mean lies on the centre. Resampling windows loses features that only one window has, so that
+ * feature means drift as a whole; the spread is what the interval is about. */
+void lc_bootstrap_interval(double *value, int64_t n, double centre, double *low, double *high);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/estimate.h"
 #include "lightcone/samples.h"
 
 /* All that is estimated from one site's samples. */
@@ -199,7 +200,7 @@ int lc_samples_summarise(const struct lc_samples *s, const struct lc_summary_rul
     LC_TRY(rc, classify(&r, out, err));
     LC_TRY(rc, init_all(e, &r, rule, out, err));
     LC_TRY(rc, fill(e, &r, rule, err));
-    LC_TRY(rc, lc_bootstrap(e, ESTIMATES, r.windows, rule->seed, rule->rounds, err));
+    LC_TRY(rc, lc_estimates_finish(e, ESTIMATES, r.windows, rule->seed, rule->rounds, err));
     LC_TRY(rc, take(e, rule, out, err));
 done:
     for (int k = 0; k < ESTIMATES; k++)

@@ -1,6 +1,7 @@
 /* vectors.c - what is derived from the sorted logs of the two token vectors. */
 #include <math.h>
 
+#include "lightcone/estimate.h"
 #include "lightcone/samples.h"
 
 enum { RESIDUAL, RECONSTRUCTION, SHARE, SHARE_OF_SUMS, OVERLAP, ESTIMATES };
@@ -60,7 +61,7 @@ int lc_vectors_summarise(const struct lc_samples *residual, const struct lc_samp
     for (int k = 0; k < ESTIMATES; k++)
         LC_TRY(rc, lc_estimate_init(&e[k], 1, 0, err));
     LC_TRY(rc, fill(e, residual, reconstruction, before, &windows, err));
-    LC_TRY(rc, lc_bootstrap(e, ESTIMATES, windows, seed, rounds, err));
+    LC_TRY(rc, lc_estimates_finish(e, ESTIMATES, windows, seed, rounds, err));
     *out = (struct lc_vector_summaries){.residual_entropy = e[RESIDUAL].out[0],
                                         .reconstruction_entropy = e[RECONSTRUCTION].out[0],
                                         .share = e[SHARE].out[0],
