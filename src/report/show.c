@@ -33,9 +33,9 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        lc_site_tables[i].make(v, &t, err);
-        print_titled(lc_site_tables[i].title, &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        lc_summary_tables[i].make(v, &t, err);
+        print_titled(lc_summary_tables[i].title, &t, INT64_MAX, out, err);
     }
     return err->code;
 }
@@ -101,9 +101,9 @@ static int show_features(const struct lc_view_site *s, const struct lc_show *wha
                        "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
                        "effective_tokens activation_sum count frequency unique_tokens",
                        what->by);
-    if (s->influence && wants(what, influence_columns))
+    if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
-    if (s->sparsity && wants(what, sparsity_columns))
+    if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
         LC_TRY(rc, show_sparsity(s, what, out, err));
 done:
     return rc;
@@ -127,16 +127,16 @@ static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_tex
     int64_t from, to;
     int rc;
 
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_id", s->name, &id, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_count", s->name, &count, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_id", s->name, &id, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_count", s->name, &count, err));
     if (feature + 1 >= indptr.count)
         goto done;
     from = ((int64_t *)indptr.data)[feature];
     to = ((int64_t *)indptr.data)[feature + 1];
     if (from < 0 || from > to || to > id.count || to > count.count) {
         rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64,
-                     s->sparsity_path, s->name, feature);
+                     s->path[LC_VIEW_SPARSITY], s->name, feature);
         goto done;
     }
     for (int64_t i = from; i < to; i++) {
@@ -163,10 +163,10 @@ static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *w
     struct lc_table t;
     int found, rc;
 
-    if (!s->sparsity || !lc_result_has(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name))
+    if (!s->part[LC_VIEW_SPARSITY] || !lc_result_has(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name))
         return LC_OK;
     lc_table_begin(&t, columns);
-    LC_TRY(rc, lc_view_text_open(&text, s->sparsity, s->sparsity_path, &found, err));
+    LC_TRY(rc, lc_view_text_open(&text, s->part[LC_VIEW_SPARSITY], s->path[LC_VIEW_SPARSITY], &found, err));
     LC_TRY(rc, add_top_tokens(s, &text, what->feature, &t, err));
     if (lc_table_rows(&t) > 0)
         LC_TRY(rc, lc_table_sort(&t, "count", err));
@@ -250,7 +250,7 @@ static int show_feature(const struct lc_view_site *s, const struct lc_show *what
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
 
-    if (s->influence)
+    if (s->part[LC_VIEW_INFLUENCE])
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
@@ -300,7 +300,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
-    LC_TRY(rc, lc_view_open(&v, &path, 1, err));
+    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);
     if (rc == LC_OK)

@@ -28,6 +28,14 @@ static int path_is_plain(const struct lc_result *r, const char *path)
     return 1;
 }
 
+int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind)
+{
+    H5O_info_t info;
+
+    return path_is_plain(r, path) &&
+           H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && info.type == kind;
+}
+
 struct site_list {
     struct lc_result *r;
     struct lc_err *err;
@@ -215,13 +223,9 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
 {
     struct lc_err ignored = LC_ERR_INIT;
     char path[LC_RESULT_NAME_MAX];
-    H5O_info_t info;
 
-    if (!lc_schema_find(name) || lc_schema_path(path, r->point, name, site, &ignored) != LC_OK ||
-        !path_is_plain(r, path))
-        return 0;
-    return H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-           info.type == H5O_TYPE_DATASET;
+    return lc_schema_find(name) && lc_schema_path(path, r->point, name, site, &ignored) == LC_OK &&
+           lc_hdf5_has(r, path, H5O_TYPE_DATASET);
 }
 
 /* Contiguous, inside this file, and as many bytes as the shape says. */

@@ -166,6 +166,11 @@ static const struct lc_schema_row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
+const struct lc_schema_row *lc_schema_row(int index)
+{
+    return index >= 0 && index < ROWS ? &rows[index] : NULL;
+}
+
 const struct lc_schema_row *lc_schema_find(const char *name)
 {
     for (int i = 0; i < ROWS; i++)

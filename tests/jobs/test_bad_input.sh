@@ -13,7 +13,7 @@ table=tests/jobs/bad_input.table only=${1:-}
 
 # --- what the rows are made of; all work in the case's folder ---------------------------------------------------------
 
-config=c.yaml sae=sae/resid_out_layer1 first=model/model-00001-of-00003.safetensors
+command=run config=c.yaml sae=sae/resid_out_layer1 first=model/model-00001-of-00003.safetensors
 
 # add ARGUMENT... - to the command line
 add() { printf '%s\n' "$@" >>arguments; }
@@ -64,6 +64,12 @@ contexts() {
 }
 # top K - read out the K strongest activations of from.h5
 top() { key 'windows={length: 16}' "readout={top_activations: $1, from: from.h5}"; }
+# export_of RESULT FOLDER [ARGUMENT]... - the command exports this result
+export_of() {
+    command=export config=$1
+    shift
+    add -o "$@"
+}
 # small_disk FOLDER - a file system of 64 KiB there, or else a limit on the size of files
 small_disk() {
     mkdir -p "$1"
@@ -93,7 +99,7 @@ trap unmount_all EXIT
 # run RANKS - the case's command; its exit status
 run() {
     ranks=$1
-    set -- run "$config"
+    set -- "$command" "$config"
     while IFS= read -r argument; do set -- "$@" "$argument"; done <arguments
     [ "$ranks" -eq 1 ] || set -- -n "$ranks" "$LIGHTCONE" "$@"
     [ "$ranks" -eq 1 ] && program=$LIGHTCONE || program=$MPIRUN

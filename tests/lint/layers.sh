@@ -15,8 +15,9 @@ text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
 stats    | bootstrap counts estimate exact positions profiles samples spread top_contexts |
-parallel | comm handout                          | mpi.h
+parallel | checkpoint comm handout                          | mpi.h
 results  | results                               | hdf5.h
+published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 top      | job study                             | jansson.h
 END
