@@ -57,12 +57,12 @@ same selected "3" "$demo/influence.yaml" --set windows.count=7 --set "sites.laye
 same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
 same no_profiles "2" "$demo/influence.yaml" --set windows.count=2 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
 
-same contexts "$ranks_to_try" "$demo/contexts.yaml" --set corpus.tokens=8010
+same contexts "$ranks_to_try" "$demo/contexts.yaml" --set corpus.tokens=4010 --set 'sites.layers=[1, 3, 5]'
 same contexts_bos "3" "$demo/contexts.yaml" --set corpus.tokens=3000 --set windows.bos=each --set contexts.top=2 --set threshold=0 \
     --set "features={top: 200, from: $WORK/sparsity.h5}"
 same readout_all_positions "$ranks_to_try" "$demo/influence.yaml" --set windows.count=5 --set windows.length=10 --set readout=all \
     --set 'sites.layers=[1, 4]'
-same top_activations "$ranks_to_try" "$demo/top_activations.yaml" --set corpus.tokens=8010 --set windows.length=20 \
+same top_activations "$ranks_to_try" "$demo/top_activations.yaml" --set corpus.tokens=4010 --set windows.length=20 \
     --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set "readout={top_activations: 2, from: $WORK/contexts.h5}" \
     --set token_vector='[residual, reconstruction]' --set windows.bos=each
 
