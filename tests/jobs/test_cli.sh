@@ -47,7 +47,7 @@ for word in help --help -h; do
 done
 status 'help config' 0 "$LIGHTCONE" help config
 says stdout windows.length windows.choice.starts sae.bias token_vector 'absent: every layer with an SAE' 'default 64'
-for job in sparsity influence; do
+for job in sparsity influence contexts; do
     status "help $job" 0 "$LIGHTCONE" help "$job"
     says stdout "job: $job" corpus.path
 done
