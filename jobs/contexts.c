@@ -246,6 +246,7 @@ static double flop(const void *arg)
 const struct lc_job lc_job_contexts = {
     .name = "contexts",
     .summary = "the windows in which each feature is most strongly active, and where in them",
+    .one_length = 1,
     .needs = needs,
     .unit_windows = unit_windows,
     .open = open,

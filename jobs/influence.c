@@ -95,11 +95,12 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
     return LC_OK;
 }
 
-/* Seeds that descend together: as configured, and no more than memory_per_rank has room for. */
-static int chunk_seeds(const struct lc_study *study, int64_t windows, int64_t *out, struct lc_err *err)
+/* Seeds that descend together: as configured, and no more than memory_per_rank has room for beside the `bytes` of the
+ * forward pass. */
+static int chunk_seeds(const struct lc_study *study, int64_t bytes, int64_t *out, struct lc_err *err)
 {
     const struct lc_config *config = &study->config;
-    int64_t length = lc_study_longest_run(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
+    int64_t length = lc_study_longest_run(study);
     int64_t chunk = config->unit_features ? config->unit_features : (CHUNK_ROWS + length - 1) / length;
 
     while (config->memory_per_rank > 0 && chunk > 1 &&
@@ -134,16 +135,32 @@ static void close(void *arg)
     free(w);
 }
 
+/* The backward pass for windows of the study's length: what goes down together, and so the last digits, are those of a
+ * run of this length alone. */
+static int fit_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
+{
+    int64_t length = lc_study_longest_run(study), chunk = 0;
+    int64_t forward = lc_forward_bytes(&study->model, w->forward.room, w->forward.context, 1);
+
+    if (w->backward.context == length)
+        return LC_OK;
+    if (chunk_seeds(study, forward, &chunk, err) != LC_OK)
+        return err->code;
+    lc_backward_release(&w->backward);
+    return lc_backward_init(&w->backward, &study->model, chunk, length, err);
+}
+
+/* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
 static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study), d = study->model.shape.width, chunk = 0;
-    int64_t rows = windows * readout_count(study);
+    int64_t rows = windows * readout_count(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
     struct work *w = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&w, 1, "influence", err));
     w->sites = study->sites;
-    LC_TRY(rc, chunk_seeds(study, windows, &chunk, err));
+    LC_TRY(rc, chunk_seeds(study, bytes, &chunk, err));
     LC_TRY(rc, LC_ALLOC(&w->active, study->sites, "influence", err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, lc_active_init(&w->active[i], rows, d, err));
@@ -423,6 +440,7 @@ static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc
     int rc;
 
     w->sums = sums;
+    LC_TRY(rc, fit_backward(w, study, err));
     lc_study_tokens(study, unit->first, unit->count, w->token);
     LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
     w->flop += lc_forward_flop(&study->model, unit->count * length, length);
@@ -475,6 +493,26 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
     return lc_influence_write(s->study, &s->readouts, s->site, r, err);
 }
 
+static int sweep(void *const *sums, int64_t points, struct lc_result *r, struct lc_err *err)
+{
+    const struct lc_study **study = NULL;
+    struct lc_site_influence **site = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&study, points, "sweep", err));
+    LC_TRY(rc, LC_ALLOC(&site, points, "sweep", err));
+    for (int64_t k = 0; k < points; k++) {
+        const struct sums *s = sums[k];
+        study[k] = s->study;
+        site[k] = s->site;
+    }
+    rc = lc_influence_write_sweep(study, site, points, r, err);
+done:
+    free(study);
+    free(site);
+    return rc;
+}
+
 static double flop(const void *arg)
 {
     return ((const struct work *)arg)->flop;
@@ -493,5 +531,6 @@ const struct lc_job lc_job_influence = {
     .save = save,
     .merge = merge,
     .finish = finish,
+    .sweep = sweep,
     .flop = flop,
 };

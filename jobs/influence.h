@@ -26,4 +26,8 @@ struct lc_readouts {
 int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
                        struct lc_site_influence *site, struct lc_result *r, struct lc_err *err);
 
+/* Write sites/SITE/sweep from points whose groups are written: study[points], site[points][sites]. */
+int lc_influence_write_sweep(const struct lc_study *const *study, struct lc_site_influence *const *site, int64_t points,
+                             struct lc_result *r, struct lc_err *err);
+
 #endif

@@ -195,6 +195,32 @@ done:
     return rc;
 }
 
+/* Every rank, when all else is there: a sweep's points. Their lists stay those of the study. */
+static int make_points(struct lc_study *s, struct lc_err *err)
+{
+    const struct lc_window_config *w = &s->config.windows;
+    int rc;
+
+    if (w->lengths.count == 0)
+        return LC_OK;
+    LC_TRY(rc, LC_ALLOC(&s->point, w->lengths.count, "points of the sweep", err));
+    for (int64_t k = 0; k < w->lengths.count; k++) {
+        struct lc_study *point = &s->point[k];
+        struct lc_windows windows;
+        if (lc_windows_shorten(&windows, &s->windows, w->length, w->lengths.value[k], w->align, err) != LC_OK)
+            return lc_err_prefix(err, s->config.source);
+        *point = *s;
+        point->point = NULL;
+        point->points = 0;
+        point->windows = windows;
+        point->config.windows.length = w->lengths.value[k];
+        point->config.windows.lengths = (struct lc_int_list){0};
+        s->points++;
+    }
+done:
+    return rc;
+}
+
 int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_config *config, const struct lc_needs *needs,
                   void (*warn)(const char *text), struct lc_err *err)
 {
@@ -223,6 +249,8 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
         LC_TRY(rc, lc_selection_make(s, par, err));
     if (top)
         LC_TRY(rc, lc_top_readouts_make(s, par, err));
+    make_points(s, err);
+    rc = lc_comm_agree(par, err);
 done:
     free(o);
     lc_corpus_close(&corpus);
@@ -233,6 +261,9 @@ done:
 
 void lc_study_close(struct lc_study *s)
 {
+    for (int64_t k = 0; k < s->points; k++)
+        lc_windows_release(&s->point[k].windows);
+    free(s->point);
     for (int64_t i = 0; i < s->sites; i++) {
         free(s->site[i].selected);
         free(s->site[i].wanted.indptr);

@@ -25,10 +25,12 @@ int lc_result_commit(struct lc_result *r, struct lc_err *err);
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
+enum { LC_RESULT_POINTS_MAX = 10000 };
+
 /* A file of several points, a sweep's or a merge's: what follows is put into or read from point `point`, numbered from 0;
  * -1, as a result begins: the file itself. Attributes of the "file" are then those of the point. */
 void lc_result_at(struct lc_result *r, int64_t point);
-/* Points of a file open for reading; 0 in a file of one configuration. */
+/* Points of a file open for reading, at most LC_RESULT_POINTS_MAX; 0 in a file of one configuration. */
 int64_t lc_result_points(const struct lc_result *r);
 
 /* Write one dataset. `name` is a schema row such as "windows/start" or "sites/SITE/influence/samples/entropy", where

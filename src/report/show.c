@@ -6,6 +6,7 @@
 #include "escape.h"
 #include "lightcone/report.h"
 #include "summary.h"
+#include "sweep.h"
 #include "tokens.h"
 
 enum { BAR = 32 };
@@ -80,7 +81,19 @@ static int show_sparsity(const struct lc_view_site *s, const struct lc_show *wha
     return print_titled(title, &t, what->top, out, err);
 }
 
-/* --by names a column of one of the two tables: the other is left out rather than refused. */
+static int show_sweep(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    struct lc_table t;
+    char title[128];
+
+    lc_sweep_features(s, &t, err);
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, what->by ? what->by : "samples", err);
+    snprintf(title, sizeof title, "%.64s: features at the longest windows, and their saturation", s->name);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+/* --by names a column of one of the tables: the others are left out rather than refused. */
 static int wants(const struct lc_show *what, const char *const *columns)
 {
     if (!what->by)
@@ -96,15 +109,17 @@ static int show_features(const struct lc_view_site *s, const struct lc_show *wha
 {
     int rc = LC_OK;
 
-    if (!wants(what, influence_columns) && !wants(what, sparsity_columns))
+    if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
         return LC_FAIL(err, LC_E_USAGE,
                        "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                       "effective_tokens activation_sum count frequency unique_tokens",
+                       "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
                        what->by);
     if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
     if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
         LC_TRY(rc, show_sparsity(s, what, out, err));
+    if (s->part[LC_VIEW_SWEEP] && wants(what, lc_sweep_feature_columns))
+        LC_TRY(rc, show_sweep(s, what, out, err));
 done:
     return rc;
 }
@@ -244,6 +259,20 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
+/* One feature over the lengths of a sweep. */
+static int show_lengths(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                        struct lc_err *err)
+{
+    double at = lc_sweep_feature_saturation(s, (int32_t)what->feature);
+    struct lc_table t;
+    char title[160];
+
+    lc_sweep_feature(s, (int32_t)what->feature, &t, err);
+    *known |= lc_table_rows(&t) > 0;
+    snprintf(title, sizeof title, "%.64s: entropy (bit) over window length T; saturation length %.4g tokens", s->name, at);
+    return print_titled(title, &t, INT64_MAX, out, err);
+}
+
 static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
                         struct lc_err *err)
 {
@@ -255,7 +284,9 @@ static int show_feature(const struct lc_view_site *s, const struct lc_show *what
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
     if (tokens.share)
-        rc = show_profile(s, &tokens, out, err);
+        LC_TRY(rc, show_profile(s, &tokens, out, err));
+    if (s->part[LC_VIEW_SWEEP])
+        rc = show_lengths(s, what, known, out, err);
 done:
     lc_tokens_close(&tokens);
     return rc;

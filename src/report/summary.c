@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "sweep.h"
 
 static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
 {
@@ -139,6 +140,15 @@ const struct lc_summary_table lc_summary_tables[] = {
      summary_token_vector},
     {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
      summary_sparsity},
+    {"summary_sweep", "Sweep over window lengths, by site",
+     "feature_mean of the entropy at each window length T, in bits, with its bootstrap 95 % interval; n: features.",
+     lc_sweep_means},
+    {"summary_saturation", "Saturation with context, by site",
+     "Least window length, in tokens, at which mean entropy reaches 95 % of its value at the longest: of the mean over "
+     "the features that have samples at every length, and of each feature, summarised over those that have such a length.",
+     lc_sweep_saturation},
+    {"summary_sweep_counts", "Sparsity over window lengths, by site", "Mean L0: activations per token.",
+     lc_sweep_counts},
     {"comparison_definitions", "Side by side",
      "Results of one job and choice of features, each beside the first of its kind: by which definitions, and what comes "
      "out.",

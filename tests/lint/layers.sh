@@ -14,7 +14,7 @@ format   | json tensor                           | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts estimate exact positions profiles samples spread top_contexts |
+stats    | bootstrap counts estimate exact positions profiles samples spread sweep top_contexts |
 parallel | checkpoint comm handout                          | mpi.h
 results  | results                               | hdf5.h
 published | published export                     | jansson.h utf8proc.h
