@@ -73,6 +73,8 @@ same readout_all_positions "$ranks_to_try" "$demo/influence.yaml" --set windows.
 same top_activations "$ranks_to_try" "$demo/top_activations.yaml" --set corpus.tokens=4010 --set windows.length=20 \
     --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set "readout={top_activations: 2, from: $WORK/contexts.h5}" \
     --set token_vector='[residual, reconstruction]' --set windows.bos=each
+same top_activations_sweep "3" "$demo/top_activations.yaml" --set corpus.tokens=4010 --set 'windows={length: [4, 20], align: end}' \
+    --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set "readout={top_activations: 2, from: $WORK/contexts.h5}"
 
 # cmp finds a difference where there is one
 if cmp -s "$WORK/sparsity.h5" "$WORK/bos.h5"; then
