@@ -14,7 +14,7 @@ format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts exact positions profiles rank_frequency samples spread sweep |
+stats    | bootstrap counts estimate exact positions profiles rank_frequency samples spread sweep top_contexts |
 parallel | checkpoint comm handout                          | mpi.h
 results  | influence_tables results sparsity_tables              | hdf5.h
 published | published export                     | jansson.h utf8proc.h
