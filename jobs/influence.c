@@ -56,7 +56,7 @@ struct work {
 
 static struct lc_needs needs(const struct lc_config *config)
 {
-    return (struct lc_needs){.decoder = config->token_reconstruction, .selection = 1};
+    return (struct lc_needs){.decoder = config->token_reconstruction, .selection = 1, .readouts = 1};
 }
 
 /* A product with the encoder reads all its weights, so one should serve several windows where there are many. */
@@ -72,9 +72,9 @@ static int64_t readout_count(const struct lc_study *study)
 {
     const struct lc_config *config = &study->config;
 
-    return config->readout == LC_READOUT_LAST  ? 1
-           : config->readout == LC_READOUT_ALL ? config->windows.length
-                                               : config->readout_positions.count;
+    return config->readout == LC_READOUT_ALL         ? config->windows.length
+           : config->readout == LC_READOUT_POSITIONS ? config->readout_positions.count
+                                                     : 1;
 }
 
 static int list_readouts(struct lc_readouts *out, const struct lc_study *study, struct lc_err *err)
@@ -87,9 +87,9 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
     if (LC_ALLOC(&out->position, out->count, "readouts", err) != LC_OK)
         return err->code;
     for (int64_t i = 0; i < out->count; i++) {
-        int64_t p = config->readout == LC_READOUT_LAST  ? length - 1
-                    : config->readout == LC_READOUT_ALL ? i
-                                                        : listed->value[i];
+        int64_t p = config->readout == LC_READOUT_ALL         ? i
+                    : config->readout == LC_READOUT_POSITIONS ? listed->value[i]
+                                                              : length - 1;
         out->position[i] = p + bos;
     }
     return LC_OK;
@@ -238,23 +238,38 @@ static int push_seed(struct work *w, const struct lc_seed *seed, const struct pu
     return LC_OK;
 }
 
+/* Whether feature f shall be read out in the present window; *next runs over the window's list as f ascends. */
+static int is_wanted(const struct lc_wanted *wanted, int64_t window, int64_t f, int64_t *next)
+{
+    if (!wanted->indptr)
+        return 1;
+    while (*next < wanted->indptr[window + 1] && wanted->feature[*next] < f)
+        ++*next;
+    return *next < wanted->indptr[window + 1] && wanted->feature[*next] == f;
+}
+
 /* Seeds of one site at one readout: the encoder rows of its features, then the unit vectors. */
 static int push_site(struct work *w, int64_t i, int64_t row, struct lc_err *err)
 {
     const struct lc_site *site = &w->sums->study->site[i];
     const struct lc_active *a = &w->active[i];
-    int64_t d = w->sums->study->model.shape.width;
+    const struct lc_wanted *wanted = &site->wanted;
+    int64_t d = w->sums->study->model.shape.width, window = w->now.window;
+    int64_t next = wanted->indptr ? wanted->indptr[window] : 0, found = 0;
 
     for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++) {
         int64_t f = a->feature[k];
         struct purpose why = {.site = i, .feature = f, .activation = a->activation[k]};
         struct lc_seed seed = {.layer = site->layer, .value = site->sae.encoder + f * d};
-        why.measured = a->above[k] && (!site->selected || site->selected[f]);
+        why.measured = a->above[k] && (!site->selected || site->selected[f]) && is_wanted(wanted, window, f, &next);
+        found += why.measured;
         if (!why.measured && !w->sums->study->config.token_reconstruction)
             continue;
         if (push_seed(w, &seed, &why, err) != LC_OK)
             return err->code;
     }
+    if (wanted->indptr)
+        w->sums->site[i].inactive += wanted->indptr[window + 1] - wanted->indptr[window] - found;
     for (int64_t mu = 0; w->unit_seed && mu < d; mu++) {
         struct purpose why = {.site = i, .feature = -1};
         struct lc_seed seed = {.layer = site->layer, .value = w->unit_seed + mu * d};
@@ -443,6 +458,7 @@ static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
     int rc = LC_OK;
 
     for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_bytes_add(out, &s->site[i].inactive, sizeof s->site[i].inactive, err));
         LC_TRY(rc, lc_samples_save(&s->site[i].samples, out, err));
         LC_TRY(rc, lc_profiles_save(&s->site[i].profiles, out, err));
         for (int v = 0; v < LC_VECTORS; v++)
@@ -455,9 +471,12 @@ done:
 static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
 {
     struct sums *s = arg;
+    int64_t inactive = 0;
     int rc = LC_OK;
 
     for (int64_t i = 0; i < s->study->sites; i++) {
+        LC_TRY(rc, lc_reader_take(in, &inactive, sizeof inactive, err));
+        s->site[i].inactive += inactive;
         LC_TRY(rc, lc_samples_merge(&s->site[i].samples, in, err));
         LC_TRY(rc, lc_profiles_merge(&s->site[i].profiles, in, err));
         for (int v = 0; v < LC_VECTORS; v++)

@@ -11,6 +11,7 @@ enum lc_vector { LC_VECTOR_RESIDUAL, LC_VECTOR_RECONSTRUCTION, LC_VECTORS };
 /* Everything one site adds up. A token vector's log holds one "sample" a readout, with its profile. */
 struct lc_site_influence {
     struct lc_samples samples;
+    int64_t inactive; /* features that were to be read out and are not active, of a readout of strongest activations */
     struct lc_profiles profiles;
     struct lc_samples vector[LC_VECTORS];
 };

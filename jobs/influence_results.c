@@ -279,6 +279,7 @@ done:
     return rc;
 }
 
+/* Attributes NAME, NAME_sd, NAME_low, NAME_high and NAME_n; a ratio of sums has no sd. */
 static void put_summary(const struct sink *to, const char *name, const struct lc_summary *x)
 {
     const char *group = "sites/SITE/influence", *suffix[] = {"", "_sd", "_low", "_high"};
@@ -287,69 +288,217 @@ static void put_summary(const struct sink *to, const char *name, const struct lc
 
     for (int i = 0; i < 4 && to->err->code == LC_OK; i++) {
         snprintf(key, sizeof key, "%s%s", name, suffix[i]);
-        lc_result_put_real(to->r, group, to->site, key, value[i], to->err);
+        if (i != 1 || x->count == 0 || !isnan(x->sd))
+            lc_result_put_real(to->r, group, to->site, key, value[i], to->err);
     }
     snprintf(key, sizeof key, "%s_n", name);
     if (to->err->code == LC_OK)
         lc_result_put_int(to->r, group, to->site, key, x->count, to->err);
 }
 
-static int write_summaries(const struct sink *to, const struct lc_study *study, const struct lc_samples *s,
-                           const unsigned char *keep, int64_t features)
+/* One column of a group, made by `of`. */
+static void put_group(const struct sink *to, const char *folder, const char *name, const struct lc_sample_group *q,
+                      int64_t count, double *scratch, double (*of)(const struct lc_sample_group *))
 {
-    struct lc_summaries sum;
+    char full[96];
 
-    if (lc_samples_summarise(s, keep, features, (uint64_t)study->config.windows.seed, BOOTSTRAP_ROUNDS, &sum,
-                             to->err) != LC_OK)
+    for (int64_t i = 0; i < count; i++)
+        scratch[i] = of(&q[i]);
+    snprintf(full, sizeof full, "sites/SITE/influence/%s/%s", folder, name);
+    put(to, full, &count, scratch);
+}
+
+static double mean_of(const struct lc_sample_group *q)
+{
+    return q->entropy.mean;
+}
+
+static double sd_of(const struct lc_sample_group *q)
+{
+    return q->entropy.sd;
+}
+
+static double low_of(const struct lc_sample_group *q)
+{
+    return q->entropy.low;
+}
+
+static double high_of(const struct lc_sample_group *q)
+{
+    return q->entropy.high;
+}
+
+/* The columns that classes of activation and readout positions share. */
+static int write_group(const struct sink *to, const char *folder, const struct lc_sample_group *q, int64_t count)
+{
+    int64_t *samples = NULL;
+    double *scratch = NULL;
+    char name[96];
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&samples, count, "groups of samples", to->err));
+    LC_TRY(rc, LC_ALLOC(&scratch, count, "groups of samples", to->err));
+    for (int64_t i = 0; i < count; i++)
+        samples[i] = q[i].entropy.count;
+    snprintf(name, sizeof name, "sites/SITE/influence/%s/samples", folder);
+    put(to, name, &count, samples);
+    put_group(to, folder, "entropy_mean", q, count, scratch, mean_of);
+    put_group(to, folder, "entropy_sd", q, count, scratch, sd_of);
+    put_group(to, folder, "entropy_low", q, count, scratch, low_of);
+    put_group(to, folder, "entropy_high", q, count, scratch, high_of);
+    rc = to->err->code;
+done:
+    free(samples);
+    free(scratch);
+    return rc;
+}
+
+static int write_strengths(const struct sink *to, const struct lc_sample_group *q, int64_t count)
+{
+    float *bound = NULL;
+
+    if (LC_ALLOC(&bound, count, "classes of activation", to->err) != LC_OK)
         return to->err->code;
+    for (int64_t i = 0; i < count; i++)
+        bound[i] = (float)q[i].least;
+    put(to, "sites/SITE/influence/by_activation/least", &count, bound);
+    for (int64_t i = 0; i < count; i++)
+        bound[i] = (float)q[i].greatest;
+    put(to, "sites/SITE/influence/by_activation/greatest", &count, bound);
+    free(bound);
+    return write_group(to, "by_activation", q, count);
+}
+
+static int write_positions(const struct sink *to, const struct lc_sample_group *q, int64_t count)
+{
+    int64_t *position = NULL;
+
+    if (LC_ALLOC(&position, count, "readout positions", to->err) != LC_OK)
+        return to->err->code;
+    for (int64_t i = 0; i < count; i++)
+        position[i] = q[i].position;
+    put(to, "sites/SITE/influence/by_position/position", &count, position);
+    free(position);
+    return write_group(to, "by_position", q, count);
+}
+
+static int write_summaries(const struct sink *to, const struct lc_study *study, const struct lc_samples *s,
+                           const struct lc_summary_rule *rule)
+{
+    const char *group = "sites/SITE/influence";
+    struct lc_summaries sum;
+    int rc = lc_samples_summarise(s, rule, &sum, to->err);
+
+    if (rc != LC_OK)
+        return rc;
     put_summary(to, "pooled", &sum.pooled);
     put_summary(to, "window_mean", &sum.window_mean);
     put_summary(to, "feature_mean", &sum.feature_mean);
-    if (to->err->code == LC_OK)
-        lc_result_put_int(to->r, "sites/SITE/influence", to->site, "degenerate", sum.degenerate, to->err);
-    if (to->err->code == LC_OK)
-        lc_result_put_real(to->r, "sites/SITE/influence", to->site, "threshold", study->config.threshold, to->err);
+    put_summary(to, "participation_pooled", &sum.participation_pooled);
+    put_summary(to, "participation_feature_mean", &sum.participation_feature_mean);
+    put_summary(to, "renyi2_pooled", &sum.renyi2_pooled);
+    put_summary(to, "renyi2_feature_mean", &sum.renyi2_feature_mean);
+    LC_TRY(rc, to->err->code);
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "degenerate", sum.degenerate, to->err));
+    LC_TRY(rc, lc_result_put_real(to->r, group, to->site, "threshold", study->config.threshold, to->err));
+    LC_TRY(rc, write_strengths(to, sum.strength, sum.strengths));
+    LC_TRY(rc, write_positions(to, sum.readout, sum.readouts));
+done:
+    lc_summaries_release(&sum);
+    return rc;
+}
+
+/* Attributes of the token vectors, as far as they were measured. */
+static int write_vector_summaries(const struct sink *to, const struct lc_study *study, const struct lc_samples *vector)
+{
+    const struct lc_config *c = &study->config;
+    struct lc_vector_summaries sum;
+    int rc = lc_vectors_summarise(&vector[LC_VECTOR_RESIDUAL], &vector[LC_VECTOR_RECONSTRUCTION], study->bos >= 0,
+                                  (uint64_t)c->windows.seed, BOOTSTRAP_ROUNDS, &sum, to->err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (c->token_residual)
+        put_summary(to, "residual_entropy", &sum.residual_entropy);
+    if (c->token_reconstruction)
+        put_summary(to, "reconstruction_entropy", &sum.reconstruction_entropy);
+    if (c->token_residual && c->token_reconstruction) {
+        put_summary(to, "share_explained", &sum.share);
+        put_summary(to, "share_explained_of_sums", &sum.share_of_sums);
+        put_summary(to, "profile_overlap", &sum.overlap);
+    }
     return to->err->code;
 }
 
-static int write_site(const struct sink *to, const struct lc_study *study, const struct lc_site *which,
-                      struct lc_site_influence *site)
+/* Of a readout of strongest activations: how many were to be read out, how many of them were, and why not the rest. */
+static int write_wanted(const struct sink *to, const struct lc_study *study, const struct lc_wanted *wanted,
+                        int64_t inactive)
 {
-    int64_t features = which->sae.shape.features;
+    const char *group = "sites/SITE/influence";
+    int rc;
+
+    if (!wanted->indptr)
+        return LC_OK;
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "contexts", wanted->indptr[study->windows.count], to->err));
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "inactive", inactive, to->err));
+    LC_TRY(rc, lc_result_put_int(to->r, group, to->site, "left_out", wanted->left_out, to->err));
+done:
+    return rc;
+}
+
+static int write_vectors(const struct sink *to, const struct lc_study *study, struct lc_samples *vector)
+{
+    int rc = LC_OK;
+
+    for (int v = 0; v < LC_VECTORS && rc == LC_OK; v++) {
+        if (v == LC_VECTOR_RESIDUAL ? !study->config.token_residual : !study->config.token_reconstruction)
+            continue;
+        lc_samples_sort(&vector[v]);
+        rc = write_vector(to, vector_names[v], &vector[v]);
+    }
+    return rc == LC_OK ? write_vector_summaries(to, study, vector) : rc;
+}
+
+/* position[readouts]: of the readouts in the window. */
+static int write_site(const struct sink *to, const struct lc_study *study, const struct lc_site *which,
+                      const int64_t *position, int64_t readouts, struct lc_site_influence *site)
+{
+    struct lc_summary_rule rule = {.features = which->sae.shape.features,
+                                   .position = position,
+                                   .positions = readouts,
+                                   .seed = (uint64_t)study->config.windows.seed,
+                                   .rounds = BOOTSTRAP_ROUNDS};
     struct feature_table t;
     int rc;
 
     lc_samples_sort(&site->samples);
-    rc = feature_table_make(&t, site, features, lc_study_longest_run(study), study->config.features.min_samples,
+    rc = feature_table_make(&t, site, rule.features, lc_study_longest_run(study), study->config.features.min_samples,
                             to->err);
     if (rc != LC_OK)
         return rc;
+    rule.kept = t.keep;
     LC_TRY(rc, write_samples(to, &site->samples));
     write_features(to, &t);
     LC_TRY(rc, write_windows(to, &site->samples, t.keep, study->windows.count));
-    LC_TRY(rc, write_summaries(to, study, &site->samples, t.keep, features));
-    for (int v = 0; v < LC_VECTORS; v++) {
-        if (v == LC_VECTOR_RESIDUAL ? !study->config.token_residual : !study->config.token_reconstruction)
-            continue;
-        lc_samples_sort(&site->vector[v]);
-        LC_TRY(rc, write_vector(to, vector_names[v], &site->vector[v]));
-    }
+    LC_TRY(rc, write_summaries(to, study, &site->samples, &rule));
+    LC_TRY(rc, write_wanted(to, study, &which->wanted, site->inactive));
+    LC_TRY(rc, write_vectors(to, study, site->vector));
 done:
     feature_table_release(&t);
     return rc;
 }
 
-static int write_readouts(const struct lc_study *study, const struct lc_readouts *readouts, struct lc_result *r,
+static int write_readouts(const struct lc_study *study, const int64_t *at, int64_t each, struct lc_result *r,
                           struct lc_err *err)
 {
-    int64_t count = readouts->count * study->windows.count, *window = NULL, *position = NULL;
+    int64_t count = each * study->windows.count, *window = NULL, *position = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&window, count, "readouts", err));
     LC_TRY(rc, LC_ALLOC(&position, count, "readouts", err));
     for (int64_t k = 0; k < count; k++) {
-        window[k] = k / readouts->count;
-        position[k] = readouts->position[k % readouts->count] - (study->bos >= 0);
+        window[k] = k / each;
+        position[k] = at[k % each];
     }
     LC_TRY(rc, lc_result_put(r, "readouts/window", NULL, &count, window, err));
     LC_TRY(rc, lc_result_put(r, "readouts/position", NULL, &count, position, err));
@@ -362,12 +511,19 @@ done:
 int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
                        struct lc_site_influence *site, struct lc_result *r, struct lc_err *err)
 {
-    int rc = write_readouts(study, readouts, r, err);
+    int64_t *position = NULL; /* in the window: a BOS is before position 0 */
+    int rc;
 
-    for (int64_t i = 0; i < study->sites && rc == LC_OK; i++) {
+    LC_TRY(rc, LC_ALLOC(&position, readouts->count, "readouts", err));
+    for (int64_t i = 0; i < readouts->count; i++)
+        position[i] = readouts->position[i] - (study->bos >= 0);
+    LC_TRY(rc, write_readouts(study, position, readouts->count, r, err));
+    for (int64_t i = 0; i < study->sites; i++) {
         struct sink to = {.r = r, .site = study->site[i].name, .err = err};
-        rc = write_site(&to, study, &study->site[i], &site[i]);
+        LC_TRY(rc, write_site(&to, study, &study->site[i], position, readouts->count, &site[i]));
     }
+done:
+    free(position);
     return rc;
 }
 

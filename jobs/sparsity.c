@@ -7,8 +7,12 @@
 #include "lightcone/job.h"
 #include "lightcone/passes.h"
 #include "lightcone/positions.h"
+#include "lightcone/rank_frequency.h"
+#include "lightcone/sparsity_tables.h"
 
 extern const struct lc_job lc_job_sparsity;
+
+#define GROUP "sites/SITE/sparsity"
 
 enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
 
@@ -265,83 +269,44 @@ static int write_tokens(const struct site_counts *site, struct lc_result *r, con
 
     if (rc != LC_OK)
         return rc;
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/unique_tokens", name, &features, t.unique, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/vocab_entropy", name, &features, t.entropy, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_indptr", name, &ends, t.indptr, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_id", name, &nnz, t.id, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_count", name, &nnz, t.count, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_first", name, &nnz, t.first, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/unique_tokens", name, &features, t.unique, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/vocab_entropy", name, &features, t.entropy, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_indptr", name, &ends, t.indptr, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_id", name, &nnz, t.id, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_count", name, &nnz, t.count, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_first", name, &nnz, t.first, err));
 done:
     token_table_release(&t);
     return rc;
 }
 
-/* Counts and positions of one site, feature by feature. */
-struct position_table {
-    int64_t *count, *histogram, *corpus_histogram;           /* [F], [F, bins] */
-    double *frequency, *mean, *sd, *corpus_mean, *corpus_sd; /* [F] */
-};
-
-static void position_table_release(struct position_table *t)
+static int write_counts(const struct sums *s, const struct site_counts *site, struct lc_result *r, const char *name,
+                        struct lc_err *err)
 {
-    free(t->count);
-    free(t->histogram);
-    free(t->corpus_histogram);
-    free(t->frequency);
-    free(t->mean);
-    free(t->sd);
-    free(t->corpus_mean);
-    free(t->corpus_sd);
-}
-
-static int position_table_make(struct position_table *t, const struct lc_positions *p, int64_t n_tokens,
-                               struct lc_err *err)
-{
-    double **column[] = {&t->frequency, &t->mean, &t->sd, &t->corpus_mean, &t->corpus_sd};
+    const struct lc_positions *p = &site->positions;
+    int64_t *count = NULL;
+    double *frequency = NULL, *sorted = NULL;
+    struct lc_rank_fit fit;
     int rc;
 
-    *t = (struct position_table){0};
-    LC_TRY(rc, LC_ALLOC(&t->count, p->features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&t->histogram, p->features * p->bins, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&t->corpus_histogram, p->features * p->corpus_bins, "positions", err));
-    for (int i = 0; i < 5; i++)
-        LC_TRY(rc, LC_ALLOC(column[i], p->features, "positions", err));
+    LC_TRY(rc, LC_ALLOC(&count, p->features, "counts", err));
+    LC_TRY(rc, LC_ALLOC(&frequency, p->features, "counts", err));
+    LC_TRY(rc, LC_ALLOC(&sorted, p->features, "counts", err));
     for (int64_t f = 0; f < p->features; f++) {
-        lc_positions_moments(p, f, &t->mean[f], &t->sd[f], &t->corpus_mean[f], &t->corpus_sd[f]);
-        t->count[f] = p->item[f] ? p->item[f]->count : 0;
-        t->frequency[f] = (double)t->count[f] / (double)n_tokens;
-        for (int64_t b = 0; p->item[f] && b < p->bins; b++)
-            t->histogram[f * p->bins + b] = p->item[f]->bin[b];
-        for (int64_t b = 0; p->item[f] && b < p->corpus_bins; b++)
-            t->corpus_histogram[f * p->corpus_bins + b] = p->item[f]->corpus_bin[b];
+        count[f] = p->item[f] ? p->item[f]->count : 0;
+        frequency[f] = (double)count[f] / (double)s->n_tokens;
     }
+    LC_TRY(rc, lc_result_put(r, GROUP "/count", name, &p->features, count, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/frequency", name, &p->features, frequency, err));
+    lc_rank_frequency(frequency, p->features, sorted, &fit);
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_slope", fit.slope, err));
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_intercept", fit.intercept, err));
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_r2", fit.r2, err));
+    LC_TRY(rc, lc_result_put_int(r, GROUP, name, "rank_n", fit.n, err));
 done:
-    if (rc != LC_OK)
-        position_table_release(t);
-    return rc;
-}
-
-static int write_positions(const struct sums *s, const struct site_counts *site, struct lc_result *r, const char *name,
-                           struct lc_err *err)
-{
-    int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
-    int64_t corpus_dim[] = {features, site->positions.corpus_bins};
-    struct position_table t;
-    int rc = position_table_make(&t, &site->positions, s->n_tokens, err);
-
-    if (rc != LC_OK)
-        return rc;
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/count", name, &features, t.count, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", name, &features, t.frequency, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/mean", name, &features, t.mean, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/sd", name, &features, t.sd, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_mean", name, &features, t.corpus_mean, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_sd", name, &features, t.corpus_sd, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/histogram", name, dim, t.histogram, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_histogram", name, corpus_dim, t.corpus_histogram,
-                             err));
-done:
-    position_table_release(&t);
+    free(count);
+    free(frequency);
+    free(sorted);
     return rc;
 }
 
@@ -352,11 +317,12 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 
     for (int64_t i = 0; i < s->study->sites; i++) {
         const struct lc_site *site = &s->study->site[i];
-        LC_TRY(rc, write_positions(s, &s->site[i], r, site->name, err));
+        LC_TRY(rc, write_counts(s, &s->site[i], r, site->name, err));
+        LC_TRY(rc, lc_sparsity_put_positions(r, site->name, &s->site[i].positions, err));
         LC_TRY(rc, write_tokens(&s->site[i], r, site->name, site->sae.shape.features, err));
-        LC_TRY(rc, lc_result_put_int(r, "sites/SITE/sparsity", site->name, "n_tokens", s->n_tokens, err));
+        LC_TRY(rc, lc_result_put_int(r, GROUP, site->name, "n_tokens", s->n_tokens, err));
         LC_TRY(rc,
-               lc_result_put_real(r, "sites/SITE/sparsity", site->name, "threshold", s->study->config.threshold, err));
+               lc_result_put_real(r, GROUP, site->name, "threshold", s->study->config.threshold, err));
     }
 done:
     return rc;

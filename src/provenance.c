@@ -86,7 +86,8 @@ done:
     return rc;
 }
 
-int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const char *path, struct lc_err *err)
+static int match(const struct lc_bytes *ours, const char *theirs, const char *key, const char *path,
+                 struct lc_err *err)
 {
     const char *line = (const char *)ours->data, *end = line + ours->size;
 
@@ -99,9 +100,27 @@ int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const c
         if (!strstr(theirs, text))
             return LC_FAIL(
                 err, LC_E_CONFIG,
-                "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s",
-                path, (int)(newline - line), line);
+                "%s: %s must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s", path, key,
+                (int)(newline - line), line);
         line = newline + 1;
     }
     return LC_OK;
+}
+
+int lc_provenance_check(const struct lc_result *from, const struct lc_study *study, const char *key, const char *path,
+                        struct lc_err *err)
+{
+    struct lc_array files = {0};
+    char *text = NULL;
+    int rc;
+
+    LC_TRY(rc, lc_result_get(from, "provenance/files", NULL, &files, err));
+    LC_TRY(rc, LC_ALLOC(&text, files.count + 1, "provenance", err));
+    if (files.count > 0)
+        memcpy(text, files.data, (size_t)files.count);
+    rc = match(&study->provenance, text, key, path, err);
+done:
+    free(text);
+    lc_array_release(&files);
+    return rc;
 }

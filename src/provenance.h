@@ -5,14 +5,16 @@
 #include "lightcone/corpus.h"
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
+#include "lightcone/results.h"
 #include "lightcone/study.h"
 
 /* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. */
 int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
                         struct lc_err *err);
 
-/* Every line of `ours` must be among `theirs` (the text of the result at `path`); LC_E_CONFIG names the first file
- * that differs. */
-int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const char *path, struct lc_err *err);
+/* The result `from` at `path`, which the key `key` names, must be of the same inputs: every line of the study's must be
+ * among its own; LC_E_CONFIG names the first file that differs. */
+int lc_provenance_check(const struct lc_result *from, const struct lc_study *study, const char *key, const char *path,
+                        struct lc_err *err);
 
 #endif

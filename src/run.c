@@ -266,7 +266,8 @@ done:
 /* Attributes that say by which definitions the numbers hold. */
 static int put_definitions(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
 {
-    static const char *const bias[] = {"own", "subtract", "ignore"}, *const readout[] = {"last", "all", "positions"};
+    static const char *const bias[] = {"own", "subtract", "ignore"};
+    static const char *const readout[] = {"last", "all", "positions", "top_activations"};
     static const char *const features[] = {"active", "list", "select"};
     const struct lc_config *c = &study->config;
     int rc;

@@ -44,24 +44,6 @@ done:
     return rc;
 }
 
-static int check_inputs(const struct lc_result *from, const struct lc_study *study, const char *path,
-                        struct lc_err *err)
-{
-    struct lc_array files = {0};
-    char *text = NULL;
-    int rc;
-
-    LC_TRY(rc, lc_result_get(from, "provenance/files", NULL, &files, err));
-    LC_TRY(rc, LC_ALLOC(&text, files.count + 1, "provenance", err));
-    if (files.count > 0)
-        memcpy(text, files.data, (size_t)files.count);
-    rc = lc_provenance_match(&study->provenance, text, path, err);
-done:
-    free(text);
-    lc_array_release(&files);
-    return rc;
-}
-
 static int select_by_result(struct lc_study *study, struct lc_err *err)
 {
     const char *path = study->config.features.from;
@@ -69,7 +51,7 @@ static int select_by_result(struct lc_study *study, struct lc_err *err)
     int rc;
 
     LC_TRY(rc, lc_result_open(&from, path, err));
-    LC_TRY(rc, check_inputs(from, study, path, err));
+    LC_TRY(rc, lc_provenance_check(from, study, "features.from", path, err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, select_site(from, path, &study->config.features, &study->site[i], err));
 done:

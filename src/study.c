@@ -10,6 +10,7 @@
 #include "lightcone/file.h"
 #include "provenance.h"
 #include "selection.h"
+#include "top_readouts.h"
 
 /* What rank 0 finds out before anything large is read. Plain data, sent as bytes with its sites behind it. */
 struct site_outline {
@@ -226,7 +227,7 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
     struct lc_corpus corpus = {0};
     struct outline *o = NULL;
     int64_t size = 0;
-    int rc;
+    int top, rc;
 
     *s = (struct lc_study){.config = *config, .bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
     *config = (struct lc_config){0};
@@ -234,7 +235,8 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
         make_outline(s, &corpus, needs, &o, &size, warn, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
-    if (lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err) != LC_OK)
+    top = needs->readouts && s->config.readout == LC_READOUT_TOP;
+    if (!top && lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err) != LC_OK)
         lc_err_prefix(err, s->config.source);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, bind(s, par, o, err));
@@ -245,6 +247,8 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
     lc_shared_publish(&s->stream, par);
     if (needs->selection)
         LC_TRY(rc, lc_selection_make(s, par, err));
+    if (top)
+        LC_TRY(rc, lc_top_readouts_make(s, par, err));
     make_points(s, err);
     rc = lc_comm_agree(par, err);
 done:
@@ -260,8 +264,11 @@ void lc_study_close(struct lc_study *s)
     for (int64_t k = 0; k < s->points; k++)
         lc_windows_release(&s->point[k].windows);
     free(s->point);
-    for (int64_t i = 0; i < s->sites; i++)
+    for (int64_t i = 0; i < s->sites; i++) {
         free(s->site[i].selected);
+        free(s->site[i].wanted.indptr);
+        free(s->site[i].wanted.feature);
+    }
     free(s->site);
     lc_model_release(&s->model);
     lc_shared_release(&s->weights);

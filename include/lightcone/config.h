@@ -13,7 +13,7 @@ enum lc_bias_rule { LC_BIAS_OWN, LC_BIAS_SUBTRACT, LC_BIAS_IGNORE };
 enum lc_window_choice { LC_CHOICE_SEQUENTIAL, LC_CHOICE_RANDOM, LC_CHOICE_STARTS };
 enum lc_window_align { LC_ALIGN_START, LC_ALIGN_END };
 enum lc_bos_rule { LC_BOS_NONE, LC_BOS_EACH };
-enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS };
+enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS, LC_READOUT_TOP };
 enum lc_spectrum_rule { LC_SPECTRUM_NONE, LC_SPECTRUM_VALUES, LC_SPECTRUM_VECTORS };
 enum lc_feature_rule { LC_FEATURES_ACTIVE, LC_FEATURES_LIST, LC_FEATURES_SELECT };
 
@@ -60,6 +60,9 @@ struct lc_config {
     struct lc_feature_config features;
     enum lc_readout_rule readout;
     struct lc_int_list readout_positions;
+    int64_t readout_top;            /* readout top: windows end on so many strongest activations of a feature */
+    char readout_from[LC_PATH_MAX]; /* readout top: result of a contexts job; resolved */
+    int64_t contexts_top;           /* contexts job: windows kept for every feature */
     int token_residual, token_reconstruction; /* token_vector: [...] */
     int keep_profiles;
     int64_t top_pairs;              /* correlation.top_pairs: of each measure */

@@ -32,18 +32,55 @@ int lc_samples_add(struct lc_samples *s, const struct lc_sample *sample, const d
                    struct lc_err *err);
 /* Order by (window, position, feature); keys are unique. */
 void lc_samples_sort(struct lc_samples *s);
-int lc_samples_save(const struct lc_samples *s, struct lc_bytes *out, struct lc_err *err);
+/* In key order (sorts): the same bytes in whatever order the samples came. */
+int lc_samples_save(struct lc_samples *s, struct lc_bytes *out, struct lc_err *err);
 int lc_samples_merge(struct lc_samples *s, struct lc_reader *in, struct lc_err *err);
 
-/* The three means of entropy over sorted samples, degenerate ones left out: pooled (samples), window_mean (window
- * means), feature_mean (feature means). All NaN and count 0 when there is no sample. `kept[feature]`: take part in all;
- * NULL: every feature. The intervals: spread of the means over `rounds` seeded
- * resamplings of the windows that have samples, centred on the estimate. */
-struct lc_summaries {
-    struct lc_summary pooled, window_mean, feature_mean;
-    int64_t degenerate;
+enum { LC_STRENGTHS = 10 }; /* classes of activation */
+
+/* What takes part in the summaries of a log, and how often it is resampled. */
+struct lc_summary_rule {
+    const unsigned char *kept; /* [features] 1: the feature takes part; NULL: every feature */
+    int64_t features;
+    const int64_t *position; /* [positions] every readout position of the log, ascending; none: no groups of them */
+    int64_t positions;
+    uint64_t seed;
+    int64_t rounds;
 };
-int lc_samples_summarise(const struct lc_samples *s, const unsigned char *kept, int64_t features, uint64_t seed,
-                         int64_t rounds, struct lc_summaries *out, struct lc_err *err);
+
+/* Samples of one class of activation, or of one readout position. */
+struct lc_sample_group {
+    double least, greatest; /* activations; of a class */
+    int64_t position;       /* of a readout position */
+    struct lc_summary entropy;
+};
+
+/* Means of entropy over sorted samples, degenerate ones left out: pooled (samples), window_mean (window means),
+ * feature_mean (feature means); of participation ratio and Renyi-2 entropy the first and the last. `strength`: samples by
+ * ascending activation (ties in the order of the log), cut into LC_STRENGTHS classes, rank r of n into class
+ * floor(r LC_STRENGTHS / n): sizes differ by one at most; with fewer samples than classes a class each. `readout`: samples
+ * by position. All intervals are over the same seeded resamplings of the windows that have samples. */
+struct lc_summaries {
+    struct lc_summary pooled, window_mean, feature_mean;                  /* bits */
+    struct lc_summary participation_pooled, participation_feature_mean;   /* tokens */
+    struct lc_summary renyi2_pooled, renyi2_feature_mean;                 /* bits */
+    int64_t degenerate;
+    struct lc_sample_group *strength, *readout; /* owned */
+    int64_t strengths, readouts;
+};
+/* On success release with lc_summaries_release(). */
+int lc_samples_summarise(const struct lc_samples *s, const struct lc_summary_rule *rule, struct lc_summaries *out,
+                         struct lc_err *err);
+void lc_summaries_release(struct lc_summaries *s);
+
+/* Over readouts: entropies of both token vectors; the share explained, sum R_reconstruction / sum R_residual, as mean of
+ * every readout's ratio and as one ratio of sums (its sd is NaN); the overlap of the two profiles, sum_t' min(P, P'). */
+struct lc_vector_summaries {
+    struct lc_summary residual_entropy, reconstruction_entropy, share, share_of_sums, overlap;
+};
+/* Of sorted logs of the same readouts with their profiles; either may be empty (count 0 in what needs it).
+ * `before`: places of a profile before position 0, 1 with a BOS. */
+int lc_vectors_summarise(const struct lc_samples *residual, const struct lc_samples *reconstruction, int64_t before,
+                         uint64_t seed, int64_t rounds, struct lc_vector_summaries *out, struct lc_err *err);
 
 #endif

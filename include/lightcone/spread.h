@@ -10,10 +10,13 @@ struct lc_spread {
     double entropy;       /* H = -sum P log2 P, bits; P = (J + e) / (sum J + e) renormalised, e = 1e-12 */
     double participation; /* 1 / sum P^2 */
     double renyi2;        /* -log2 sum P^2, bits */
-    int degenerate;       /* sum J is 0 or not finite: the other fields are NaN and the sample is only counted */
+    int64_t degenerate;   /* sum J is 0 or not finite: the other fields are NaN and the sample is only counted */
 };
 
 /* J[n], each >= 0. */
 struct lc_spread lc_spread_of(const double *j, int64_t n);
+
+/* Overlap of two profiles, sum_t' min(P, P') with P as above, from 0 to 1; NaN when either is degenerate. a[n], b[n] >= 0. */
+double lc_overlap_of(const float *a, const float *b, int64_t n);
 
 #endif

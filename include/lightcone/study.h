@@ -11,11 +11,20 @@
 #include "lightcone/tokenizer.h"
 #include "lightcone/windows.h"
 
+/* What a readout of strongest activations reads out: at the end of window n the features feature[indptr[n] ..
+ * indptr[n + 1]), ascending. */
+struct lc_wanted {
+    int64_t *indptr;  /* [N + 1] owned; NULL: every active feature at every readout */
+    int32_t *feature; /* owned */
+    int64_t left_out; /* rank 0: contexts with fewer than T tokens up to them */
+};
+
 struct lc_site {
     char name[32]; /* resid_out_layerN */
     int64_t layer;
     struct lc_sae sae;
     unsigned char *selected; /* [F] 1 where the features rule takes the feature; NULL: all. Owned */
+    struct lc_wanted wanted;
 };
 
 struct lc_study {
@@ -43,6 +52,7 @@ struct lc_needs {
     int keep_short; /* a last window shorter than T takes part */
     int decoder;    /* decoder rows are loaded */
     int selection;  /* the features rule applies */
+    int readouts;   /* the readout rule applies, and makes the windows where it says so */
 };
 
 /* Load everything that a parsed configuration names: rank 0 reads, the others get copies, weights stand once per node.

@@ -39,6 +39,34 @@ static int windows_check(const struct lc_window_config *w, const struct lc_tree 
     return LC_OK;
 }
 
+/* A readout of strongest activations makes the windows itself. */
+static int readout_check(const struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)
+{
+    int line = lc_tree_line(tree, "readout");
+
+    if (c->readout != LC_READOUT_TOP)
+        return LC_OK;
+    if (c->readout_top == 0)
+        return lc_tree_fail(tree, line, err, "key 'readout.top_activations' is missing; a map of 'readout' needs it");
+    if (!c->readout_from[0])
+        return lc_tree_fail(tree, line, err,
+                            "key 'readout.from' is missing; 'readout.top_activations' needs the result of a contexts job");
+    if (c->windows.choice != LC_CHOICE_SEQUENTIAL)
+        return lc_tree_fail(tree, lc_tree_line(tree, "windows.choice"), err,
+                            "key 'windows.choice' does not go with 'readout.top_activations', which makes the windows; "
+                            "allowed: leave it out");
+    if (c->windows.count > 0)
+        return lc_tree_fail(tree, lc_tree_line(tree, "windows.count"), err,
+                            "key 'windows.count' is %" PRId64 "; 'readout.top_activations' makes the windows; allowed: "
+                            "leave it out",
+                            c->windows.count);
+    if (c->windows.lengths.count > 0 && c->windows.align != LC_ALIGN_END)
+        return lc_tree_fail(tree, lc_tree_line(tree, "windows.length"), err,
+                            "key 'windows.align' is 'start'; of several lengths with 'readout.top_activations' all end "
+                            "on the activation; allowed: end");
+    return LC_OK;
+}
+
 /* Rules that join several keys. */
 static int config_check(const struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)
 {
@@ -56,7 +84,7 @@ static int config_check(const struct lc_config *c, const struct lc_tree *tree, s
     if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0] && strcmp(c->job, "correlation") != 0)
         return lc_tree_fail(tree, lc_tree_line(tree, "features"), err,
                             "key 'features.from' is missing; a selection needs the result of a sparsity job");
-    return LC_OK;
+    return readout_check(c, tree, err);
 }
 
 static int cache_default(struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)

@@ -7,7 +7,7 @@
 
 #include "lightcone/config.h"
 
-enum { MAX_LENGTH = 1 << 20, MAX_LAYER = 4095, NAME_ROOM = 64 };
+enum { MAX_LENGTH = 1 << 20, MAX_LAYER = 4095, MAX_TOP = 1000, NAME_ROOM = 64 };
 
 #define AT(member) offsetof(struct lc_config, member)
 
@@ -64,12 +64,18 @@ const struct lc_key lc_keys[] = {
      .high = INT64_MAX, .fallback = "0", .meaning = "features with fewer samples are left out of the summaries"},
     {.name = "features.from", .kind = LC_KEY_PATH, .at = AT(features.from), .unset = "required for a selection; correlation has its own counts",
      .meaning = "result of a sparsity job"},
-    {.name = "readout", .kind = LC_KEY_WORD, .flags = LC_KEY_OR_LIST, .at = AT(readout), .words = {"last", "all"},
+    {.name = "readout", .kind = LC_KEY_WORD, .flags = LC_KEY_OR_LIST | LC_KEY_OR_MAP, .at = AT(readout), .words = {"last", "all"},
      .list_at = AT(readout_positions), .list_word = LC_READOUT_POSITIONS, .low = 0, .high = MAX_LENGTH - 1,
-     .fallback = "last", .meaning = "positions at which features are read"},
+     .map_word = LC_READOUT_TOP, .fallback = "last", .meaning = "positions at which features are read"},
+    {.name = "readout.top_activations", .kind = LC_KEY_INT, .at = AT(readout_top), .low = 1, .high = MAX_TOP,
+     .unset = "required for a map", .meaning = "windows that end on so many strongest activations of a feature"},
+    {.name = "readout.from", .kind = LC_KEY_PATH, .at = AT(readout_from), .unset = "required for a map",
+     .meaning = "result of a contexts job"},
     {.name = "token_vector", .kind = LC_KEY_FLAGS, .words = {"residual", "reconstruction"},
      .flag_at = {AT(token_residual), AT(token_reconstruction)}, .fallback = "[reconstruction]",
      .meaning = "influence on the whole token vector"},
+    {.name = "contexts.top", .kind = LC_KEY_INT, .at = AT(contexts_top), .low = 1, .high = MAX_TOP,
+     .fallback = "10", .meaning = "contexts job: so many windows for every feature"},
     {.name = "keep.profiles", .kind = LC_KEY_BOOL, .at = AT(keep_profiles), .fallback = "false",
      .meaning = "store the influence profile of every sample"},
     {.name = "correlation.top_pairs", .kind = LC_KEY_INT, .at = AT(top_pairs), .low = 0, .high = 1000000,

@@ -6,6 +6,7 @@
 #include "lightcone/counts.h"
 #include "lightcone/memory.h"
 #include "lightcone/positions.h"
+#include "lightcone/sparsity_tables.h"
 #include "source.h"
 
 #define GROUP    "sites/SITE/sparsity"
@@ -285,90 +286,25 @@ done:
     return err->code;
 }
 
-/* Statistics of positions, feature by feature. */
-struct columns {
-    double *mean, *sd, *corpus_mean, *corpus_sd;   /* [F] */
-    int64_t *histogram, *corpus_histogram, *count; /* [F,B], [F,LC_POSITION_BINS], [F] */
-};
-
-static void columns_release(struct columns *c)
-{
-    free(c->mean);
-    free(c->sd);
-    free(c->corpus_mean);
-    free(c->corpus_sd);
-    free(c->histogram);
-    free(c->corpus_histogram);
-    free(c->count);
-}
-
-static int columns_alloc(struct columns *c, int64_t features, int64_t bins, struct lc_err *err)
-{
-    int rc;
-
-    *c = (struct columns){0};
-    LC_TRY(rc, LC_ALLOC(&c->mean, features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->sd, features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->corpus_mean, features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->corpus_sd, features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->histogram, features * bins, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->corpus_histogram, features * LC_POSITION_BINS, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&c->count, features, "positions", err));
-done:
-    if (rc != LC_OK)
-        columns_release(c);
-    return rc;
-}
-
-static int columns_fill(struct columns *c, const struct table *t, const struct records *x, struct lc_positions *p,
-                        struct lc_err *err)
-{
-    for (int64_t f = 0; f < t->features; f++) {
-        for (int64_t k = x->begin[f]; k < x->begin[f + 1]; k++) {
-            if (lc_positions_add(p, (int32_t)f, x->place[k], x->stream[k], err) != LC_OK)
-                return err->code;
-            c->corpus_histogram[f * LC_POSITION_BINS + x->stream[k] * LC_POSITION_BINS / t->n_tokens]++;
-        }
-        lc_positions_moments(p, f, &c->mean[f], &c->sd[f], &c->corpus_mean[f], &c->corpus_sd[f]);
-        c->count[f] = x->begin[f + 1] - x->begin[f];
-        for (int64_t b = 0; p->item[f] && b < p->bins; b++)
-            c->histogram[f * p->bins + b] = p->item[f]->bin[b];
-    }
-    return LC_OK;
-}
-
-static int columns_put(struct lc_imported *to, const struct columns *c, int64_t features, int64_t bins,
-                       const struct lc_source *s, struct lc_err *err)
-{
-    int64_t dim[] = {features, bins}, corpus[] = {features, LC_POSITION_BINS};
-    int rc;
-
-    LC_TRY(rc, lc_result_put(to->r, POSITION "mean", s->site, &features, c->mean, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "sd", s->site, &features, c->sd, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "corpus_mean", s->site, &features, c->corpus_mean, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "corpus_sd", s->site, &features, c->corpus_sd, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "histogram", s->site, dim, c->histogram, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "corpus_histogram", s->site, corpus, c->corpus_histogram, err));
-    LC_TRY(rc, lc_result_put(to->r, POSITION "records", s->site, &features, c->count, err));
-done:
-    return rc;
-}
-
 static int put_positions(struct lc_imported *to, const struct table *t, const struct records *x,
                          const struct lc_source *s, struct lc_err *err)
 {
     struct lc_positions p = {0};
-    struct columns c;
-    int rc = columns_alloc(&c, t->features, x->length < LC_POSITION_BINS ? x->length : LC_POSITION_BINS, err);
+    int64_t *count = NULL;
+    int rc;
 
-    if (rc != LC_OK)
-        return rc;
-    LC_TRY(rc, lc_positions_init(&p, t->features, x->length, err));
-    LC_TRY(rc, columns_fill(&c, t, x, &p, err));
-    rc = columns_put(to, &c, t->features, p.bins, s, err);
+    LC_TRY(rc, LC_ALLOC(&count, t->features, "positions", err));
+    LC_TRY(rc, lc_positions_init(&p, t->features, x->length, 0, t->n_tokens, err));
+    for (int64_t f = 0; f < t->features; f++) {
+        count[f] = x->begin[f + 1] - x->begin[f];
+        for (int64_t k = x->begin[f]; k < x->begin[f + 1]; k++)
+            LC_TRY(rc, lc_positions_add(&p, (int32_t)f, x->place[k], x->stream[k], err));
+    }
+    LC_TRY(rc, lc_sparsity_put_positions(to->r, s->site, &p, err));
+    LC_TRY(rc, lc_result_put(to->r, GROUP "/position/records", s->site, &t->features, count, err));
 done:
     lc_positions_release(&p);
-    columns_release(&c);
+    free(count);
     return rc;
 }
 

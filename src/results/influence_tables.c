@@ -342,18 +342,21 @@ int lc_influence_put_summaries(struct lc_result *r, const char *site, const stru
 {
     const struct sink to = {r, site, err};
     int known = s->count == 0 || s->item[0].window >= 0;
+    const struct lc_summary_rule rule = {
+        .features = t->count, .seed = seed, .rounds = known ? LC_BOOTSTRAP_ROUNDS : 1};
     struct lc_summaries sum;
     struct lc_samples own;
     int rc = by_row(s, t, &own, err);
 
     if (rc != LC_OK)
         return rc;
-    LC_TRY(rc, lc_samples_summarise(&own, NULL, t->count, seed, known ? LC_BOOTSTRAP_ROUNDS : 1, &sum, err));
+    LC_TRY(rc, lc_samples_summarise(&own, &rule, &sum, err));
     put_summary(&to, "pooled", &sum.pooled, known ? 4 : 2);
     if (known)
         put_summary(&to, "window_mean", &sum.window_mean, 4);
     put_summary(&to, "feature_mean", &sum.feature_mean, known ? 4 : 2);
     rc = err->code == LC_OK ? lc_result_put_int(r, INFLUENCE, site, "degenerate", sum.degenerate, err) : err->code;
+    lc_summaries_release(&sum);
 done:
     lc_samples_release(&own);
     return rc;

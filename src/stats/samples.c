@@ -61,13 +61,16 @@ void lc_samples_sort(struct lc_samples *s)
         qsort(s->item, (size_t)s->count, sizeof *s->item, by_key);
 }
 
-int lc_samples_save(const struct lc_samples *s, struct lc_bytes *out, struct lc_err *err)
+int lc_samples_save(struct lc_samples *s, struct lc_bytes *out, struct lc_err *err)
 {
     int rc;
 
+    lc_samples_sort(s);
     LC_TRY(rc, lc_bytes_add(out, &s->count, sizeof s->count, err));
     for (int64_t i = 0; i < s->count; i++) {
-        LC_TRY(rc, lc_bytes_add(out, &s->item[i], sizeof s->item[i], err));
+        struct lc_sample item = s->item[i];
+        item.profile = -1; /* whoever merges it numbers it anew */
+        LC_TRY(rc, lc_bytes_add(out, &item, sizeof item, err));
         LC_TRY(rc, lc_bytes_add(out, s->profile_length ? s->profile + s->item[i].profile * s->profile_length : NULL,
                                 (size_t)s->profile_length * sizeof *s->profile, err));
     }

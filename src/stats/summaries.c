@@ -1,154 +1,219 @@
-/* summaries.c - the three means of an influence run and their bootstrap intervals over windows. */
+/* summaries.c - what is derived from a complete, sorted log of samples: means and their bootstrap intervals. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lightcone/bootstrap.h"
-#include "lightcone/random.h"
+#include "lightcone/estimate.h"
 #include "lightcone/samples.h"
 
-/* Sorted samples as sums: `window` of a run index over windows that have samples. */
-struct table {
-    int64_t count;             /* samples that take part */
-    int32_t *run, *feature;    /* [count] window (as an index among those with samples) and feature of each */
-    double *entropy;           /* [count] */
-    int64_t runs, features;    /* windows, features that have samples */
-    int32_t *place;            /* [all features] index among those, from 1; 0: none yet */
-    double *sum;               /* [features] scratch */
-    double *weight;            /* [features] scratch */
-    int64_t *times;            /* [runs] how often a resampling drew the window */
+/* All that is estimated from one site's samples. */
+enum {
+    POOLED,
+    WINDOW_MEAN,
+    FEATURE_MEAN,
+    PARTICIPATION_POOLED,
+    PARTICIPATION_FEATURE_MEAN,
+    RENYI2_POOLED,
+    RENYI2_FEATURE_MEAN,
+    STRENGTH,
+    READOUT,
+    ESTIMATES
 };
 
-static void table_release(struct table *t)
+/* The samples that take part. */
+struct roll {
+    const struct lc_sample **sample; /* [count] */
+    int64_t count, windows, features;
+    int32_t *place;         /* [all features] which of those that take part, from 1 in order of appearance; 0: none */
+    unsigned char *strength; /* [count] class of the activation */
+};
+
+static void roll_release(struct roll *r)
 {
-    free(t->run);
-    free(t->feature);
-    free(t->place);
-    free(t->entropy);
-    free(t->sum);
-    free(t->weight);
-    free(t->times);
+    free(r->sample);
+    free(r->place);
+    free(r->strength);
 }
 
-static int table_fill(struct table *t, const struct lc_samples *s, const unsigned char *kept, int64_t features,
-                      int64_t *degenerate, struct lc_err *err)
+static int roll_make(struct roll *r, const struct lc_samples *s, const struct lc_summary_rule *rule,
+                     int64_t *degenerate, struct lc_err *err)
 {
-    int64_t last = -1;
     int rc;
 
-    *t = (struct table){0};
+    *r = (struct roll){0};
     *degenerate = 0;
-    LC_TRY(rc, LC_ALLOC(&t->run, s->count, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->feature, s->count, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->entropy, s->count, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->place, features, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&r->sample, s->count, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&r->place, rule->features, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&r->strength, s->count, "summaries", err));
     for (int64_t i = 0; i < s->count; i++) {
         const struct lc_sample *x = &s->item[i];
         *degenerate += x->spread.degenerate;
-        if (x->spread.degenerate || (kept && !kept[x->feature]))
+        if (x->spread.degenerate || (rule->kept && !rule->kept[x->feature]))
             continue;
-        if (x->window != last) {
-            last = x->window;
-            t->runs++;
-        }
-        if (t->place[x->feature] == 0)
-            t->place[x->feature] = (int32_t)++t->features;
-        t->run[t->count] = (int32_t)(t->runs - 1);
-        t->feature[t->count] = t->place[x->feature] - 1;
-        t->entropy[t->count++] = x->spread.entropy;
+        r->windows += r->count == 0 || r->sample[r->count - 1]->window != x->window;
+        if (r->place[x->feature] == 0)
+            r->place[x->feature] = (int32_t)++r->features;
+        r->sample[r->count++] = x;
     }
-    LC_TRY(rc, LC_ALLOC(&t->times, t->runs, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->sum, t->features, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&t->weight, t->features, "summaries", err));
 done:
     if (rc != LC_OK)
-        table_release(t);
+        roll_release(r);
     return rc;
 }
 
-/* Means (and population sds when sd is not NULL) with window r counted times[r] times. */
-static void means(struct table *t, double mean[3], double sd[3], int64_t count[3])
-{
-    double total[3] = {0}, squares[3] = {0}, n[3] = {0};
+struct ranked {
+    double activation;
+    int64_t index;
+};
 
-    memset(t->sum, 0, (size_t)t->features * sizeof *t->sum);
-    memset(t->weight, 0, (size_t)t->features * sizeof *t->weight);
-    for (int64_t i = 0; i < t->count;) {
-        int32_t run = t->run[i];
-        double times = (double)t->times[run], sum = 0.0;
-        int64_t begin = i;
-        for (; i < t->count && t->run[i] == run; i++) {
-            sum += t->entropy[i];
-            squares[0] += times * t->entropy[i] * t->entropy[i];
-            t->sum[t->feature[i]] += times * t->entropy[i];
-            t->weight[t->feature[i]] += times;
-        }
-        total[0] += times * sum;
-        n[0] += times * (double)(i - begin);
-        sum /= (double)(i - begin);
-        total[1] += times * sum;
-        squares[1] += times * sum * sum;
-        n[1] += times;
-    }
-    for (int64_t f = 0; f < t->features; f++) {
-        double m = t->weight[f] > 0.0 ? t->sum[f] / t->weight[f] : 0.0;
-        total[2] += m;
-        squares[2] += m * m;
-        n[2] += t->weight[f] > 0.0;
-    }
-    for (int k = 0; k < 3; k++) {
-        mean[k] = total[k] / n[k];
-        if (sd)
-            sd[k] = sqrt(fmax(0.0, squares[k] / n[k] - mean[k] * mean[k]));
-        if (count)
-            count[k] = (int64_t)n[k];
-    }
+static int by_activation(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->activation != y->activation)
+        return x->activation < y->activation ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
 }
 
-static int bootstrap(struct table *t, uint64_t seed, int64_t rounds, struct lc_summary *out[3], struct lc_err *err)
+/* Class of every sample: rank r of n goes to class floor(r Q / n). */
+static int classify(struct roll *r, struct lc_summaries *out, struct lc_err *err)
 {
-    double *value[3] = {NULL}, mean[3];
+    struct ranked *list = NULL;
+    int rc;
+
+    out->strengths = r->count < LC_STRENGTHS ? r->count : LC_STRENGTHS;
+    LC_TRY(rc, LC_ALLOC(&out->strength, out->strengths, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&list, r->count, "summaries", err));
+    for (int64_t i = 0; i < r->count; i++)
+        list[i] = (struct ranked){r->sample[i]->activation, i};
+    qsort(list, (size_t)r->count, sizeof *list, by_activation);
+    for (int64_t i = 0; i < r->count; i++) {
+        int64_t class = i * out->strengths / r->count;
+        if (i == 0 || class != (i - 1) * out->strengths / r->count)
+            out->strength[class].least = list[i].activation;
+        out->strength[class].greatest = list[i].activation;
+        r->strength[list[i].index] = (unsigned char)class;
+    }
+done:
+    free(list);
+    return rc;
+}
+
+/* Index of a readout position in the ascending list. */
+static int64_t find_position(const struct lc_summary_rule *rule, int64_t position)
+{
+    int64_t low = 0, high = rule->positions - 1;
+
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (rule->position[middle] < position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* One sample into every estimate but that of the window means. */
+static int enter(struct lc_estimate *e, const struct roll *r, int64_t i, int64_t window,
+                 const struct lc_summary_rule *rule, struct lc_err *err)
+{
+    const struct lc_spread *x = &r->sample[i]->spread;
+    int64_t feature = r->place[r->sample[i]->feature] - 1;
+    int rc;
+
+    LC_TRY(rc, lc_estimate_add(&e[POOLED], window, 0, x->entropy, err));
+    LC_TRY(rc, lc_estimate_add(&e[FEATURE_MEAN], window, feature, x->entropy, err));
+    LC_TRY(rc, lc_estimate_add(&e[PARTICIPATION_POOLED], window, 0, x->participation, err));
+    LC_TRY(rc, lc_estimate_add(&e[PARTICIPATION_FEATURE_MEAN], window, feature, x->participation, err));
+    LC_TRY(rc, lc_estimate_add(&e[RENYI2_POOLED], window, 0, x->renyi2, err));
+    LC_TRY(rc, lc_estimate_add(&e[RENYI2_FEATURE_MEAN], window, feature, x->renyi2, err));
+    LC_TRY(rc, lc_estimate_add(&e[STRENGTH], window, r->strength[i], x->entropy, err));
+    if (rule->positions > 0)
+        rc = lc_estimate_add(&e[READOUT], window, find_position(rule, r->sample[i]->position), x->entropy, err);
+done:
+    return rc;
+}
+
+static int fill(struct lc_estimate *e, const struct roll *r, const struct lc_summary_rule *rule, struct lc_err *err)
+{
+    int64_t window = 0;
     int rc = LC_OK;
 
-    for (int k = 0; k < 3; k++)
-        LC_TRY(rc, LC_ALLOC(&value[k], rounds, "bootstrap", err));
-    for (int64_t round = 0; round < rounds; round++) {
-        memset(t->times, 0, (size_t)t->runs * sizeof *t->times);
-        for (int64_t i = 0; i < t->runs; i++)
-            t->times[lc_random_below(seed, (uint64_t)round + 1, (uint64_t)i, (uint64_t)t->runs)]++;
-        means(t, mean, NULL, NULL);
-        for (int k = 0; k < 3; k++)
-            value[k][round] = mean[k];
+    for (int64_t i = 0; i < r->count; window++) {
+        int64_t first = i;
+        double sum = 0.0;
+        for (; i < r->count && r->sample[i]->window == r->sample[first]->window; i++) {
+            sum += r->sample[i]->spread.entropy;
+            LC_TRY(rc, enter(e, r, i, window, rule, err));
+        }
+        LC_TRY(rc, lc_estimate_add(&e[WINDOW_MEAN], window, 0, sum / (double)(i - first), err));
     }
-    for (int k = 0; k < 3; k++)
-        lc_bootstrap_interval(value[k], rounds, out[k]->mean, &out[k]->low, &out[k]->high);
 done:
-    for (int k = 0; k < 3; k++)
-        free(value[k]);
     return rc;
 }
 
-int lc_samples_summarise(const struct lc_samples *s, const unsigned char *kept, int64_t features, uint64_t seed,
-                         int64_t rounds, struct lc_summaries *out, struct lc_err *err)
+static int init_all(struct lc_estimate *e, const struct roll *r, const struct lc_summary_rule *rule,
+                    const struct lc_summaries *out, struct lc_err *err)
 {
-    struct lc_summary *part[3] = {&out->pooled, &out->window_mean, &out->feature_mean};
-    double mean[3], sd[3];
-    int64_t count[3];
-    struct table t;
-    int rc = table_fill(&t, s, kept, features, &out->degenerate, err);
+    int rc = LC_OK;
 
+    for (int k = 0; k < ESTIMATES; k++) {
+        int average = k == FEATURE_MEAN || k == PARTICIPATION_FEATURE_MEAN || k == RENYI2_FEATURE_MEAN;
+        int64_t groups = average ? r->features : k == STRENGTH ? out->strengths : k == READOUT ? rule->positions : 1;
+        LC_TRY(rc, lc_estimate_init(&e[k], groups, average, err));
+    }
+done:
+    return rc;
+}
+
+static int take(const struct lc_estimate *e, const struct lc_summary_rule *rule, struct lc_summaries *out,
+                struct lc_err *err)
+{
+    struct lc_summary *const one[STRENGTH] = {
+        &out->pooled,        &out->window_mean,         &out->feature_mean, &out->participation_pooled,
+        &out->participation_feature_mean, &out->renyi2_pooled, &out->renyi2_feature_mean};
+
+    for (int k = 0; k < STRENGTH; k++)
+        *one[k] = e[k].out[0];
+    for (int64_t q = 0; q < out->strengths; q++)
+        out->strength[q].entropy = e[STRENGTH].out[q];
+    out->readouts = rule->positions;
+    if (LC_ALLOC(&out->readout, rule->positions, "summaries", err) != LC_OK)
+        return err->code;
+    for (int64_t q = 0; q < rule->positions; q++)
+        out->readout[q] = (struct lc_sample_group){.position = rule->position[q], .entropy = e[READOUT].out[q]};
+    return LC_OK;
+}
+
+int lc_samples_summarise(const struct lc_samples *s, const struct lc_summary_rule *rule, struct lc_summaries *out,
+                         struct lc_err *err)
+{
+    struct lc_estimate e[ESTIMATES] = {{0}};
+    struct roll r;
+    int rc;
+
+    *out = (struct lc_summaries){0};
+    rc = roll_make(&r, s, rule, &out->degenerate, err);
     if (rc != LC_OK)
         return rc;
-    for (int k = 0; k < 3; k++)
-        *part[k] = (struct lc_summary){.mean = NAN, .sd = NAN, .low = NAN, .high = NAN};
-    if (t.runs > 0) {
-        for (int64_t r = 0; r < t.runs; r++)
-            t.times[r] = 1;
-        means(&t, mean, sd, count);
-        for (int k = 0; k < 3; k++)
-            *part[k] = (struct lc_summary){.mean = mean[k], .sd = sd[k], .count = count[k]};
-        rc = bootstrap(&t, seed, rounds, part, err);
-    }
-    table_release(&t);
+    LC_TRY(rc, classify(&r, out, err));
+    LC_TRY(rc, init_all(e, &r, rule, out, err));
+    LC_TRY(rc, fill(e, &r, rule, err));
+    LC_TRY(rc, lc_estimates_finish(e, ESTIMATES, r.windows, rule->seed, rule->rounds, err));
+    LC_TRY(rc, take(e, rule, out, err));
+done:
+    for (int k = 0; k < ESTIMATES; k++)
+        lc_estimate_release(&e[k]);
+    roll_release(&r);
+    if (rc != LC_OK)
+        lc_summaries_release(out);
     return rc;
+}
+
+void lc_summaries_release(struct lc_summaries *s)
+{
+    free(s->strength);
+    free(s->readout);
+    *s = (struct lc_summaries){0};
 }

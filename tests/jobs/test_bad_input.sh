@@ -57,6 +57,13 @@ sparsity() {
     shift
     "$LIGHTCONE" run "$config" --set job=sparsity --set "output=$folder/from.h5" "$@" 2>/dev/null
 }
+# contexts [ARGUMENT]... - a contexts result of these inputs, from.h5
+contexts() {
+    "$LIGHTCONE" run "$config" --set job=contexts --set output=from.h5 --set 'windows={length: 16}' \
+        --set corpus.tokens=400 "$@" 2>/dev/null
+}
+# top K - read out the K strongest activations of from.h5
+top() { key 'windows={length: 16}' "readout={top_activations: $1, from: from.h5}"; }
 # export_of RESULT FOLDER [ARGUMENT]... - the command exports this result
 export_of() {
     command=export config=$1

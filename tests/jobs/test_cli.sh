@@ -49,7 +49,7 @@ status 'help config' 0 "$LIGHTCONE" help config
 says stdout windows.length windows.choice.starts sae.bias token_vector 'absent: every layer with an SAE' 'default 64'
 status 'help fetch' 0 "$LIGHTCONE" help fetch
 says stdout git_blob attempts 'inside the zip archive'
-for job in sparsity influence; do
+for job in sparsity influence contexts; do
     status "help $job" 0 "$LIGHTCONE" help "$job"
     says stdout "job: $job" corpus.path
 done

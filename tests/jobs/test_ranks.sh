@@ -76,6 +76,17 @@ same sweep_selected "4" "$demo/context_sweep.yaml" --set windows.count=5 --set w
     --set corpus.tokens=8000 --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set 'sites.layers=[4]' \
     --set unit.windows=2 --set unit.features=16
 
+same contexts "$ranks_to_try" "$demo/contexts.yaml" --set corpus.tokens=4010 --set 'sites.layers=[1, 3, 5]'
+same contexts_bos "3" "$demo/contexts.yaml" --set corpus.tokens=3000 --set windows.bos=each --set contexts.top=2 --set threshold=0 \
+    --set "features={top: 200, from: $WORK/sparsity.h5}"
+same readout_all_positions "$ranks_to_try" "$demo/influence.yaml" --set windows.count=5 --set windows.length=10 --set readout=all \
+    --set 'sites.layers=[1, 4]'
+same top_activations "$ranks_to_try" "$demo/top_activations.yaml" --set corpus.tokens=4010 --set windows.length=20 \
+    --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set "readout={top_activations: 2, from: $WORK/contexts.h5}" \
+    --set token_vector='[residual, reconstruction]' --set windows.bos=each
+same top_activations_sweep "3" "$demo/top_activations.yaml" --set corpus.tokens=4010 --set 'windows={length: [4, 20], align: end}' \
+    --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set "readout={top_activations: 2, from: $WORK/contexts.h5}"
+
 # cmp finds a difference where there is one
 if cmp -s "$WORK/sparsity.h5" "$WORK/bos.h5"; then
     echo "two different jobs gave the same bytes"

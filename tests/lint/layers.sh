@@ -14,9 +14,9 @@ format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts exact joint leading pairs positions profiles rank_frequency samples spread sweep |
+stats    | bootstrap counts estimate exact joint leading pairs positions profiles rank_frequency samples spread sweep top_contexts |
 parallel | blockcyclic checkpoint comm eigen exchange handout | mpi.h
-results  | influence_tables results              | hdf5.h
+results  | influence_tables results sparsity_tables | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h

@@ -162,7 +162,21 @@ static const struct bad_case bad_cases[] = {
     {.more = "features: all\n",
      .want = {"'features' is 'all'", "active | a list of distinct integers", "{min_frequency,"}},
     {.more = "readout: first\n", .want = {"last | all | a list"}},
-    {.more = "readout: {top_activations: 3}\n", .want = {"'readout' is a map"}},
+    {.more = "readout: first\n", .want = {"{top_activations, from}"}},
+    {.more = "readout: {top_activations: 3}\n",
+     .want = {"runs/a.yaml:6: key 'readout.from' is missing", "contexts job"}},
+    {.more = "readout: {from: c.h5}\n", .want = {"'readout.top_activations' is missing"}},
+    {.more = "readout: {top_activations: 0, from: c.h5}\n", .want = {"'readout.top_activations'", "from 1 to 1000"}},
+    {.more = "readout: {top: 3, from: c.h5}\n",
+     .want = {"'readout.top' is unknown", "under 'readout': top_activations, from"}},
+    {.more = "readout: {top_activations: 3, from: c.h5}\nwindows: {choice: random, count: 3}\n",
+     .want = {"runs/a.yaml:7: key 'windows.choice'", "'readout.top_activations'", "leave it out"}},
+    {.more = "readout: {top_activations: 3, from: c.h5}\nwindows: {choice: {starts: [1]}}\n",
+     .want = {"runs/a.yaml:7: key 'windows.choice'"}},
+    {.more = "readout: {top_activations: 3, from: c.h5}\nwindows: {count: 4}\n",
+     .want = {"runs/a.yaml:7: key 'windows.count' is 4", "leave it out"}},
+    {.more = "contexts: {top: 0}\n", .want = {"runs/a.yaml:6: key 'contexts.top' is '0'", "from 1 to 1000"}},
+    {.more = "contexts: {top: 1001}\n", .want = {"'1001'", "from 1 to 1000"}},
     {.set = "sae.bias=none",
      .want = {"--set sae.bias=none: key 'sae.bias' is 'none'", "own | subtract | ignore"}},
     /* lists */
@@ -325,6 +339,9 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(c.readout, LC_READOUT_LAST);
     assert_int_equal(c.token_residual, 0);
     assert_int_equal(c.token_reconstruction, 1);
+    assert_int_equal(c.readout_top, 0);
+    assert_string_equal(c.readout_from, "");
+    assert_int_equal(c.contexts_top, 10);
     assert_int_equal(c.keep_profiles, 0);
     assert_int_equal(c.top_pairs, 100);
     assert_int_equal(c.spectrum, LC_SPECTRUM_VALUES);
@@ -359,6 +376,7 @@ static const char full[] =
     "  from: ../out/sparsity.h5\n"
     "readout: [127, 0]\n"
     "token_vector: [reconstruction, residual]\n"
+    "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
     "correlation: {top_pairs: 0, spectrum: vectors}\n"
     "unit: {windows: 4, features: 256}\n"
@@ -400,6 +418,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.readout_positions.value[0], 0);
     assert_int_equal(c.readout_positions.value[1], 127);
     assert_int_equal(c.token_residual + c.token_reconstruction, 2);
+    assert_int_equal(c.contexts_top, 3);
     assert_int_equal(c.keep_profiles, 1);
     assert_int_equal(c.top_pairs, 0);
     assert_int_equal(c.spectrum, LC_SPECTRUM_VECTORS);
@@ -461,7 +480,7 @@ static const struct good_case good_cases[] = {
          "job: influence\nmodel:\n  path: model\nsae:\n  path: 'resid_out_layer{layer}'\n  bias: own\n"
          "corpus:\n  path: corpus.txt\nwindows:\n  length: 64\n  choice: sequential\n  seed: 1\n  bos: none\n"
          "threshold: 0.2\nfeatures: active\nreadout: last\ntoken_vector: [reconstruction]\n"
-         "keep:\n  profiles: false\n"},
+         "contexts:\n  top: 10\nkeep:\n  profiles: false\n"},
     {.more = "windows: {length: 1}", .canonical = "length: 1\n"},
     {.more = "windows: {length: +1048576}", .canonical = "length: 1048576\n"},
     {.more = "windows: {length: [4, 16, 64]}", .canonical = "  length: [4, 16, 64]\n  align: start\n  choice: sequential\n"},
@@ -490,6 +509,11 @@ static const struct good_case good_cases[] = {
      .canonical = "features:\n  min_frequency: 0\n  top: 1\n  min_unique: 0\n  min_samples: 0\n"},
     {.more = "readout: all", .canonical = "readout: all\n"},
     {.more = "readout: [63, 2]", .canonical = "readout: [2, 63]\n"},
+    {.more = "readout: {top_activations: 3, from: x/c.h5}",
+     .canonical = "readout:\n  top_activations: 3\n  from: c.h5\ntoken_vector"},
+    {.more = "readout: all", .set = "readout={top_activations: 1000, from: c.h5}",
+     .canonical = "top_activations: 1000\n"},
+    {.more = "contexts: {top: 1000}", .canonical = "contexts:\n  top: 1000\n"},
     {.more = "token_vector: []", .canonical = "token_vector: []\n"},
     {.more = "token_vector: [residual]", .canonical = "token_vector: [residual]\n"},
     {.more = "memory_per_rank: 4096", .canonical = "memory_per_rank: 4096\n"},
@@ -571,7 +595,7 @@ static void canonical_of_every_key(void **state)
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
         "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
-        "keep:\n  profiles: true\ncorrelation:\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
+        "contexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);
     lc_config_release(&config);

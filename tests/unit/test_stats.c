@@ -540,6 +540,8 @@ static void samples_and_profiles_merge_in_any_order(void **state)
         assert_same_samples(&log, &another);
         check(lc_profiles_save(&one, &a, &err), &err);
         check(lc_profiles_save(&other, &b, &err), &err);
+        check(lc_samples_save(&log, &a, &err), &err);
+        check(lc_samples_save(&another, &b, &err), &err);
         assert_same_bytes(&a, &b);
         lc_bytes_release(&a);
         lc_bytes_release(&b);
@@ -550,23 +552,31 @@ static void samples_and_profiles_merge_in_any_order(void **state)
     lc_profiles_release(&one);
 }
 
+static int64_t sample_by_key(const struct lc_samples *log, const struct lc_sample *s)
+{
+    for (int64_t i = 0; i < log->count; i++)
+        if (log->item[i].window == s->window && log->item[i].position == s->position &&
+            log->item[i].feature == s->feature && log->item[i].activation == s->activation)
+            return i;
+    fail_msg("a sample is lost");
+    return -1;
+}
+
 static void profiles_are_padded_and_found(void **state)
 {
     double j[LENGTH];
     struct lc_profiles profiles;
     struct lc_samples log;
-    int64_t n, order[SAMPLES], next = 0;
+    int64_t n;
 
     (void)state;
     gather(&profiles, &log, 3, 8);
-    shuffle(order, SAMPLES, 8);
-    for (int64_t p = 2; p >= 0; p--) /* the order in which gather() merged */
-        for (int64_t i = p; i < SAMPLES; i += 3) {
-            struct lc_sample s = sample_at(order[i], j, &n), *found = &log.item[next++];
-            assert_int_equal(found->feature, s.feature);
-            for (int64_t t = 0; t < LENGTH; t++)
-                assert_true(log.profile[found->profile * LENGTH + t] == (t < n ? (float)j[t] : 0.0f));
-        }
+    assert_int_equal(log.count, SAMPLES);
+    for (int64_t i = 0; i < SAMPLES; i++) {
+        struct lc_sample s = sample_at(i, j, &n), *found = &log.item[sample_by_key(&log, &s)];
+        for (int64_t t = 0; t < LENGTH; t++)
+            assert_true(log.profile[found->profile * LENGTH + t] == (t < n ? (float)j[t] : 0.0f));
+    }
     lc_samples_release(&log);
     lc_profiles_release(&profiles);
 }
@@ -640,15 +650,21 @@ static void summaries_match_brute_force(void **state)
     lc_samples_sort(&log);
     for (int round = 0; round < 2; round++) {
         const unsigned char *keep = round ? kept : NULL;
-        check(lc_samples_summarise(&log, keep, SAMPLED, 1, 1000, &sum, &err), &err);
-        check(lc_samples_summarise(&log, keep, SAMPLED, 1, 1000, &again, &err), &err);
-        check(lc_samples_summarise(&log, keep, SAMPLED, 2, 1000, &reseeded, &err), &err);
+        struct lc_summary_rule rule = {.kept = keep, .features = SAMPLED, .seed = 1, .rounds = 1000};
+        check(lc_samples_summarise(&log, &rule, &sum, &err), &err);
+        check(lc_samples_summarise(&log, &rule, &again, &err), &err);
+        rule.seed = 2;
+        check(lc_samples_summarise(&log, &rule, &reseeded, &err), &err);
         check_summary(&sum.pooled, &log, keep, -1);
         check_summary(&sum.window_mean, &log, keep, 0);
         check_summary(&sum.feature_mean, &log, keep, 1);
-        assert_memory_equal(&sum, &again, sizeof sum);
+        assert_memory_equal(&sum, &again, offsetof(struct lc_summaries, strength));
+        assert_memory_equal(sum.strength, again.strength, (size_t)sum.strengths * sizeof *sum.strength);
         assert_true(sum.pooled.low != reseeded.pooled.low && sum.pooled.mean == reseeded.pooled.mean);
         assert_int_equal(sum.degenerate, (SAMPLES + 95) / 101);
+        lc_summaries_release(&sum);
+        lc_summaries_release(&again);
+        lc_summaries_release(&reseeded);
     }
     lc_samples_release(&log);
     lc_profiles_release(&profiles);
@@ -669,13 +685,15 @@ static void bootstrap_interval_has_the_right_width(void **state)
             .window = 3 * i, .feature = 0, .spread = {.total = 1, .entropy = uniform(30, i)}};
         check(lc_samples_add(&log, &s, NULL, 0, &err), &err);
     }
-    check(lc_samples_summarise(&log, NULL, 1, 1, 4000, &sum, &err), &err);
+    check(lc_samples_summarise(&log, &(struct lc_summary_rule){.features = 1, .seed = 1, .rounds = 4000}, &sum, &err),
+          &err);
     width = 1.96 * sum.pooled.sd / sqrt((double)N);
     near(sum.pooled.high - sum.pooled.mean, width, 0.1 * width);
     near(sum.pooled.mean - sum.pooled.low, width, 0.1 * width);
     near(sum.window_mean.low, sum.pooled.low, 1e-13);
     assert_int_equal(sum.feature_mean.count, 1);
     near(sum.feature_mean.high, sum.pooled.high, 1e-13);
+    lc_summaries_release(&sum);
     lc_samples_release(&log);
 }
 
@@ -684,15 +702,18 @@ static void nothing_to_summarise(void **state)
     struct lc_err err = LC_ERR_INIT;
     struct lc_samples log = {0};
     struct lc_sample s = {.spread = {.total = 0, .entropy = NAN, .degenerate = 1}};
+    const struct lc_summary_rule rule = {.features = 3, .seed = 1, .rounds = 100};
     struct lc_summaries sum;
 
     (void)state;
-    check(lc_samples_summarise(&log, NULL, 3, 1, 100, &sum, &err), &err);
+    check(lc_samples_summarise(&log, &rule, &sum, &err), &err);
     assert_true(isnan(sum.pooled.mean) && isnan(sum.feature_mean.low) && sum.window_mean.count == 0 &&
-                sum.degenerate == 0);
+                sum.degenerate == 0 && sum.strengths == 0);
+    lc_summaries_release(&sum);
     check(lc_samples_add(&log, &s, NULL, 0, &err), &err);
-    check(lc_samples_summarise(&log, NULL, 3, 1, 100, &sum, &err), &err);
+    check(lc_samples_summarise(&log, &rule, &sum, &err), &err);
     assert_true(isnan(sum.pooled.mean) && sum.pooled.count == 0 && sum.degenerate == 1);
+    lc_summaries_release(&sum);
     lc_samples_release(&log);
 }
 
