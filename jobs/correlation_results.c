@@ -18,6 +18,9 @@ static const char *const measure_name[] = {[LC_CONDITIONAL] = "conditional", [LC
                                            [LC_PEARSON] = "pearson", [LC_JACCARD] = "jaccard",
                                            [JOINT] = "joint_count"};
 
+static const enum lc_measure by_config[] = {[LC_COVARIANCE_CONDITIONAL] = LC_CONDITIONAL,
+                                            [LC_COVARIANCE_COACTIVATION] = LC_COACTIVATION};
+
 /* "sites/SITE/correlation/NAME" */
 static void name_matrix(char out[64], int which)
 {
@@ -91,6 +94,7 @@ static int write_attributes(const struct lc_correlation *s, const struct lc_site
     LC_TRY(rc, lc_result_put_real(r, GROUP, name, "threshold", s->study->config.threshold, err));
     LC_TRY(rc, describe_rule(&s->study->config.features, &rule, err));
     LC_TRY(rc, lc_result_put_text(r, GROUP, name, "feature_rule", (const char *)rule.data, err));
+    LC_TRY(rc, lc_result_put_text(r, GROUP, name, "definition", measure_name[by_config[s->study->config.covariance]], err));
     LC_TRY(rc, lc_result_put_int(r, GROUP, name, "degenerate", site->degenerate, err));
     LC_TRY(rc, lc_result_put_real(r, GROUP, name, "participation_ratio", site->participation, err));
     LC_TRY(rc, lc_result_put_int(r, GROUP, name, "participation_ratio_n", site->features - site->degenerate, err));

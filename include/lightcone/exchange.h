@@ -35,7 +35,7 @@ struct lc_rows {
 /* Share rows first ... first + count - 1 among the ranks; `first` and `count` the same on all of them. */
 void lc_rows_init(struct lc_rows *w, const struct lc_comm *par, const struct lc_layout *layout, int64_t first,
                   int64_t count);
-/* data[local, layout->cols] of every rank becomes out[mine, n]; scratch[mine, n]. count * n < 2^31. `word` has room for
+/* data[local, layout->cols] of every rank becomes out[mine, n]; scratch[mine, n]; each of them below 2^31 numbers. `word` has room for
  * 4 * size integers. Collective. */
 void lc_rows_exchange(const struct lc_rows *w, const struct lc_comm *par, const void *data, void *out, void *scratch,
                       int *word);

@@ -343,6 +343,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_string_equal(c.readout_from, "");
     assert_int_equal(c.contexts_top, 10);
     assert_int_equal(c.keep_profiles, 0);
+    assert_int_equal(c.covariance, LC_COVARIANCE_CONDITIONAL);
     assert_int_equal(c.top_pairs, 100);
     assert_int_equal(c.spectrum, LC_SPECTRUM_VALUES);
     assert_int_equal(c.unit_windows, 0);
@@ -378,7 +379,7 @@ static const char full[] =
     "token_vector: [reconstruction, residual]\n"
     "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
-    "correlation: {top_pairs: 0, spectrum: vectors}\n"
+    "correlation: {definition: coactivation, top_pairs: 0, spectrum: vectors}\n"
     "unit: {windows: 4, features: 256}\n"
     "memory_per_rank: 3GiB\n"
     "cache: /tmp/c\n"
@@ -420,6 +421,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.token_residual + c.token_reconstruction, 2);
     assert_int_equal(c.contexts_top, 3);
     assert_int_equal(c.keep_profiles, 1);
+    assert_int_equal(c.covariance, LC_COVARIANCE_COACTIVATION);
     assert_int_equal(c.top_pairs, 0);
     assert_int_equal(c.spectrum, LC_SPECTRUM_VECTORS);
     assert_int_equal(c.unit_windows, 4);
@@ -595,7 +597,7 @@ static void canonical_of_every_key(void **state)
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
         "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
-        "contexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
+        "contexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);
     lc_config_release(&config);
