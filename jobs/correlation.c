@@ -1,5 +1,5 @@
-/* correlation - which features are active together. Every rank keeps the short lists of active features of the positions
- * it saw; then the lists go round, and each rank counts in them the pairs of its part of the matrices. */
+/* correlation - which features are active together. Every rank keeps the short lists of active features of the
+ * positions it saw; then the lists go round, and each rank counts in them the pairs of its part of the matrices. */
 #include <inttypes.h>
 #include <stdlib.h>
 

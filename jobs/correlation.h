@@ -16,10 +16,10 @@ struct lc_site_pairs {
     struct lc_lists positions; /* active features of every position that has any */
     int64_t active;            /* entries of these lists */
     /* the leading features, the same on all ranks */
-    int64_t features;     /* M */
-    int32_t *feature;     /* [M] ascending */
-    int64_t *count;       /* [M] N_i */
-    int64_t degenerate;   /* of them, p is 0 or 1 */
+    int64_t features;   /* M */
+    int32_t *feature;   /* [M] ascending */
+    int64_t *count;     /* [M] N_i */
+    int64_t degenerate; /* of them, p is 0 or 1 */
     /* this rank's part of the matrices */
     struct lc_layout layout;
     uint32_t *joint; /* [rows, cols] M_ij */

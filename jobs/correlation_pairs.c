@@ -9,7 +9,7 @@
 #include "lightcone/exchange.h"
 #include "lightcone/leading.h"
 
-/* --- N(i,a), each token's at one rank ---------------------------------------------- */
+/* --- N(i,a), each token's at one rank --- */
 
 /* cut[r]: where the tokens of rank r begin in a tally, so that all ranks have about equally many positions. */
 static void cut_tally(const struct lc_correlation *s, const struct lc_comm *par, const struct lc_lists *tally,
@@ -63,7 +63,7 @@ static void count_features(const struct lc_lists *tally, int64_t features, int64
         }
 }
 
-/* --- the leading features -------------------------------------------------------------------------------------------- */
+/* --- the leading features --- */
 
 static int select_own(const struct lc_correlation *s, int64_t features, const int64_t *sum, unsigned char *selected,
                       struct lc_err *err)
@@ -111,7 +111,7 @@ done:
     return rc;
 }
 
-/* --- the matrices ------------------------------------------------------------------------------------------------------ */
+/* --- the matrices --- */
 
 /* Lists that go round, and what this rank adds from each piece. */
 struct round {
@@ -146,9 +146,10 @@ static int go_round(struct round *r, const struct lc_comm *par, struct lc_err *e
     return lc_exchange_round(par, &way, err);
 }
 
-/* place[M]: index of a leading feature in the matrix of `layout`, or -1; NULL: its own. row_of[M], col_of[M] = those that
- * this rank owns. */
-static void map_tile(const struct lc_layout *l, int64_t features, const int32_t *place, int32_t *row_of, int32_t *col_of)
+/* place[M]: index of a leading feature in the matrix of `layout`, or -1; NULL: its own. row_of[M], col_of[M] = those
+ * that this rank owns. */
+static void map_tile(const struct lc_layout *l, int64_t features, const int32_t *place, int32_t *row_of,
+                     int32_t *col_of)
 {
     for (int64_t m = 0; m < features; m++) {
         int64_t k = place ? place[m] : m;
@@ -198,7 +199,7 @@ struct lc_pair lc_site_pair(const struct lc_correlation *s, const struct lc_site
                             .shared = site->shared[at]};
 }
 
-/* --- what all pairs give together ---------------------------------------------------------------------------------- */
+/* --- what all pairs give together --- */
 
 /* Pairs i < j of this rank: the greatest of each measure, and the sum of r^2. */
 static void survey_pairs(const struct lc_correlation *s, struct lc_site_pairs *site, struct lc_exact *squares)
@@ -226,7 +227,8 @@ static int join_top(struct lc_top *top, const struct lc_comm *par, struct lc_err
     struct lc_top_pair *all = NULL;
     int64_t bytes;
 
-    if (lc_exchange_gather(par, top->pair, top->count * (int64_t)sizeof *top->pair, (void **)&all, &bytes, err) != LC_OK)
+    if (lc_exchange_gather(par, top->pair, top->count * (int64_t)sizeof *top->pair, (void **)&all, &bytes, err) !=
+        LC_OK)
         return err->code;
     if (par->rank == 0) {
         top->count = 0;
@@ -273,7 +275,7 @@ done:
     return rc;
 }
 
-/* --- the spectrum ------------------------------------------------------------------------------------------------------ */
+/* --- the spectrum --- */
 
 /* Counts of the features that are not degenerate, and place[M] of each among them, or -1. */
 static void leave_out(const struct lc_correlation *s, const struct lc_site_pairs *site, int64_t *count, int32_t *place)
@@ -333,7 +335,7 @@ done:
     return rc;
 }
 
-/* --- one site after the other ------------------------------------------------------------------------------------------ */
+/* --- one site after the other --- */
 
 static int check_memory(const struct lc_correlation *s, int64_t features, const struct lc_comm *par, int64_t active,
                         struct lc_err *err)

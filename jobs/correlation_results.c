@@ -9,17 +9,19 @@
 #include "lightcone/file.h"
 #include "lightcone/job.h"
 
-#define GROUP "sites/SITE/correlation"
+#define GROUP    "sites/SITE/correlation"
 #define SPECTRUM "sites/SITE/spectrum"
 
 enum { STRIPE_BYTES = 1 << 23, JOINT = LC_MEASURES }; /* bytes that a rank writes at a time */
 
-static const char *const measure_name[] = {[LC_CONDITIONAL] = "conditional", [LC_COACTIVATION] = "coactivation",
-                                           [LC_PEARSON] = "pearson", [LC_JACCARD] = "jaccard",
+static const char *const measure_name[] = {[LC_CONDITIONAL] = "conditional",
+                                           [LC_COACTIVATION] = "coactivation",
+                                           [LC_PEARSON] = "pearson",
+                                           [LC_JACCARD] = "jaccard",
                                            [JOINT] = "joint_count"};
 
-static const enum lc_measure by_config[] = {[LC_COVARIANCE_CONDITIONAL] = LC_CONDITIONAL,
-                                            [LC_COVARIANCE_COACTIVATION] = LC_COACTIVATION};
+static const enum lc_measure by_config[] = {
+    [LC_COVARIANCE_CONDITIONAL] = LC_CONDITIONAL, [LC_COVARIANCE_COACTIVATION] = LC_COACTIVATION};
 
 /* "sites/SITE/correlation/NAME" */
 static void name_matrix(char out[64], int which)
@@ -27,7 +29,7 @@ static void name_matrix(char out[64], int which)
     snprintf(out, 64, GROUP "/%s", measure_name[which]);
 }
 
-/* --- rank 0 ---------------------------------------------------------------------------------------------------------- */
+/* --- rank 0 --- */
 
 static int write_column(const char *measure, const char *column, const char *site, int64_t count, const void *data,
                         struct lc_result *r, struct lc_err *err)
@@ -79,7 +81,8 @@ static int describe_rule(const struct lc_feature_config *rule, struct lc_bytes *
         LC_TRY(rc, lc_bytes_printf(out, err, ", unique tokens > %" PRId64, rule->min_unique));
     if (rule->top > 0)
         LC_TRY(rc, lc_bytes_printf(out, err, ", the %" PRId64 " most frequent", rule->top));
-    LC_TRY(rc, lc_bytes_printf(out, err, "; by the counts of %s", rule->from[0] ? lc_path_name(rule->from) : "this job"));
+    LC_TRY(rc,
+           lc_bytes_printf(out, err, "; by the counts of %s", rule->from[0] ? lc_path_name(rule->from) : "this job"));
 done:
     return rc;
 }
@@ -94,7 +97,8 @@ static int write_attributes(const struct lc_correlation *s, const struct lc_site
     LC_TRY(rc, lc_result_put_real(r, GROUP, name, "threshold", s->study->config.threshold, err));
     LC_TRY(rc, describe_rule(&s->study->config.features, &rule, err));
     LC_TRY(rc, lc_result_put_text(r, GROUP, name, "feature_rule", (const char *)rule.data, err));
-    LC_TRY(rc, lc_result_put_text(r, GROUP, name, "definition", measure_name[by_config[s->study->config.covariance]], err));
+    LC_TRY(rc,
+           lc_result_put_text(r, GROUP, name, "definition", measure_name[by_config[s->study->config.covariance]], err));
     LC_TRY(rc, lc_result_put_int(r, GROUP, name, "degenerate", site->degenerate, err));
     LC_TRY(rc, lc_result_put_real(r, GROUP, name, "participation_ratio", site->participation, err));
     LC_TRY(rc, lc_result_put_int(r, GROUP, name, "participation_ratio_n", site->features - site->degenerate, err));
@@ -133,7 +137,7 @@ int lc_correlation_finish(void *arg, struct lc_result *r, struct lc_err *err)
     return rc;
 }
 
-/* --- all ranks --------------------------------------------------------------------------------------------------------- */
+/* --- all ranks --- */
 
 /* Matrices go to the file by stripes of rows: computed in blocks, exchanged, written as whole rows. */
 struct writer {
@@ -242,7 +246,7 @@ int lc_correlation_fill(void *arg, const struct lc_comm *par, struct lc_result *
     return rc;
 }
 
-/* --- RESULT.spectrum.h5 ----------------------------------------------------------------------------------------------- */
+/* --- RESULT.spectrum.h5 --- */
 
 static int is_wanted(const struct lc_study *study)
 {

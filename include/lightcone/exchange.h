@@ -28,15 +28,15 @@ int lc_exchange_round(const struct lc_comm *par, const struct lc_round *r, struc
 /* From a matrix of 8-byte numbers in blocks to whole rows, some rows at a time, and without any memory of its own. */
 struct lc_rows {
     const struct lc_layout *layout;
-    int64_t first, count;         /* rows of the whole matrix; first: where a block of process row 0 begins */
-    int64_t mine_first, mine;     /* the consecutive rows of these that this rank gets */
-    int64_t local_first, local;   /* the local rows, by the layout, that this rank gives */
+    int64_t first, count;       /* rows of the whole matrix; first: where a block of process row 0 begins */
+    int64_t mine_first, mine;   /* the consecutive rows of these that this rank gets */
+    int64_t local_first, local; /* the local rows, by the layout, that this rank gives */
 };
 /* Share rows first ... first + count - 1 among the ranks; `first` and `count` the same on all of them. */
 void lc_rows_init(struct lc_rows *w, const struct lc_comm *par, const struct lc_layout *layout, int64_t first,
                   int64_t count);
-/* data[local, layout->cols] of every rank becomes out[mine, n]; scratch[mine, n]; each of them below 2^31 numbers. `word` has room for
- * 4 * size integers. Collective. */
+/* data[local, layout->cols] of every rank becomes out[mine, n]; scratch[mine, n]; each of them below 2^31 numbers.
+ * `word` has room for 4 * size integers. Collective. */
 void lc_rows_exchange(const struct lc_rows *w, const struct lc_comm *par, const void *data, void *out, void *scratch,
                       int *word);
 

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/config.h"
 #include "lightcone/err.h"
 
 /* Records of 32-bit words, one after the other: token id, number n of entries, n entries of `width` words. Width 1: the
@@ -19,7 +20,8 @@ struct lc_lists {
 void lc_lists_release(struct lc_lists *l);
 /* Append one record; entry[n * width]. On failure the list is unchanged. */
 int lc_lists_add(struct lc_lists *l, int32_t token, const int32_t *entry, int64_t n, struct lc_err *err);
-/* End of the last record of a piece that begins at word `at` and holds at most `most` words, but one record at least. */
+/* End of the last record of a piece that begins at word `at` and holds at most `most` words, but one record at least.
+ */
 int64_t lc_lists_cut(const struct lc_lists *l, int64_t at, int64_t most);
 
 /* out (zeroed) = the tally of `in` (width 1 or 2, records in any order): ascending tokens, ascending features, every
@@ -51,7 +53,7 @@ struct lc_joint_size {
     int64_t features; /* M, the leading ones of one site; of several sites: see below */
     int64_t sites, ranks, tokens;
     double mean_active; /* active features at a position, before the selection */
-    int spectrum;       /* enum lc_spectrum_rule of config.h */
+    enum lc_spectrum_rule spectrum;
 };
 /* Bytes of one rank, the forward pass and the result's small parts aside:
  *   lists    sites * tokens / ranks * 4 (2 + mean_active) * 3/2      as they grow; of one site once more in the tally

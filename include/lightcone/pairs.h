@@ -1,5 +1,5 @@
-/* pairs.h - what joint counts say of a pair of features, and the pairs that stand out. Definitions: SAE features i and j
- * among N positions, p_i = N_i / N. */
+/* pairs.h - what joint counts say of a pair of features, and the pairs that stand out. Definitions: SAE features i and
+ * j among N positions, p_i = N_i / N. */
 #ifndef LC_PAIRS_H
 #define LC_PAIRS_H
 

@@ -19,7 +19,8 @@ struct solver {
     int info; /* of the last call */
 };
 
-/* Eigenvalues alone by the QL method on the tridiagonal form, with vectors by divide and conquer, which has no other way. */
+/* Eigenvalues alone by the QL method on the tridiagonal form, with vectors by divide and conquer, which has no other
+ * way. */
 static void call(struct solver *s)
 {
     const int one = 1;
@@ -28,8 +29,8 @@ static void call(struct solver *s)
         pdsyevd_("V", "U", &s->n, s->a, &one, &one, s->desc, s->value, s->vector, &one, &one, s->desc, s->work,
                  &s->work_size, s->integer, &s->integer_size, &s->info);
     else
-        pdsyev_("N", "U", &s->n, s->a, &one, &one, s->desc, s->value, NULL, &one, &one, s->desc, s->work,
-                &s->work_size, &s->info);
+        pdsyev_("N", "U", &s->n, s->a, &one, &one, s->desc, s->value, NULL, &one, &one, s->desc, s->work, &s->work_size,
+                &s->info);
 }
 
 static int check_info(const struct solver *s, const char *what, struct lc_err *err)
@@ -66,8 +67,8 @@ static int prepare(struct solver *s, struct lc_err *err)
     LC_TRY(rc, check_info(s, "the question for work space", err));
     work[0] += missing_work(s->layout);
     if (!(work[0] >= 0.0 && work[0] < (double)INT_MAX))
-        LC_TRY(rc, LC_FAIL(err, LC_E_MEMORY, "ScaLAPACK needs %g words of work space; allowed: below 2^31; use more ranks",
-                           work[0]));
+        LC_TRY(rc, LC_FAIL(err, LC_E_MEMORY,
+                           "ScaLAPACK needs %g words of work space; allowed: below 2^31; use more ranks", work[0]));
     s->work_size = (int)work[0] + 1;
     s->integer_size = integer[0] > 0 ? integer[0] : 1;
     LC_TRY(rc, LC_ALLOC(&s->work, s->work_size, "ScaLAPACK", err));

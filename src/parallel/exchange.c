@@ -70,7 +70,8 @@ static int64_t largest_piece(const struct lc_round *r)
 }
 
 /* One rank's words to all. A rank that has failed still takes its part. */
-static void pass_round(const struct lc_comm *par, const struct lc_round *r, int root, int32_t *buffer, struct lc_err *err)
+static void pass_round(const struct lc_comm *par, const struct lc_round *r, int root, int32_t *buffer,
+                       struct lc_err *err)
 {
     int64_t at = 0, words;
 
@@ -166,7 +167,8 @@ void lc_rows_exchange(const struct lc_rows *w, const struct lc_comm *par, const 
         his.mine = r % col->procs;
         t.out_at[r] = (int)(from * w->layout->cols);
         t.out_count[r] = (int)(rows * w->layout->cols);
-        rows = owned_below(row, w->mine_first + w->mine, r / col->procs) - owned_below(row, w->mine_first, r / col->procs);
+        rows =
+            owned_below(row, w->mine_first + w->mine, r / col->procs) - owned_below(row, w->mine_first, r / col->procs);
         t.in_at[r] = (int)in;
         t.in_count[r] = (int)(rows * lc_deal_count(&his));
         in += t.in_count[r];

@@ -20,8 +20,7 @@ static int place_one(const struct lc_result *r, hid_t file, const char *path, st
     hid_t set = H5Dopen2(file, path, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : H5I_INVALID_HID;
     hid_t single = H5Screate_simple(1, one, NULL), type = set >= 0 ? H5Dget_type(set) : H5I_INVALID_HID;
 
-    if (space < 0 || single < 0 || type < 0 ||
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL) < 0 ||
+    if (space < 0 || single < 0 || type < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL) < 0 ||
         H5Dwrite(set, type, single, space, H5P_DEFAULT, zero) < 0)
         lc_hdf5_fail(r, path, "cannot be given its place", err);
     if (type >= 0)

@@ -192,9 +192,9 @@ void lc_lists_restrict(struct lc_lists *l, const int32_t *place)
     }
 }
 
-/* A piece of a list as the tile sees it. For row r: the records hit[from[r] .. from[r + 1]) that hold its feature, and how
- * often; for record k: the columns col[begin[k] .. begin[k + 1]). One row of the tile then stays in the cache while all
- * that belongs to it is added. */
+/* A piece of a list as the tile sees it. For row r: the records hit[from[r] .. from[r + 1]) that hold its feature, and
+ * how often; for record k: the columns col[begin[k] .. begin[k + 1]). One row of the tile then stays in the cache while
+ * all that belongs to it is added. */
 struct view {
     int64_t *from, *begin;
     int32_t *hit, *hit_count, *col, *col_count; /* counts are NULL at width 1 */

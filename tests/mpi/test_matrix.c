@@ -196,7 +196,7 @@ static void spectrum_against_lapack(void **state)
     spectrum_of(97, 3, 0);
 }
 
-/* --- a matrix that all ranks write ---------------------------------------------------------------------------------- */
+/* --- a matrix that all ranks write --- */
 
 struct filling {
     struct lc_layout layout;
@@ -323,9 +323,9 @@ static void failure_while_filling(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(words_change_hands),      cmocka_unit_test(words_go_round),
-    cmocka_unit_test(sums_and_gathering),      cmocka_unit_test(spectrum_against_lapack),
-    cmocka_unit_test(matrix_written_by_all),   cmocka_unit_test(failure_while_filling),
+    cmocka_unit_test(words_change_hands),    cmocka_unit_test(words_go_round),
+    cmocka_unit_test(sums_and_gathering),    cmocka_unit_test(spectrum_against_lapack),
+    cmocka_unit_test(matrix_written_by_all), cmocka_unit_test(failure_while_filling),
 };
 
 MPI_TEST_MAIN(tests)

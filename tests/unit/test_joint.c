@@ -381,7 +381,11 @@ static void layouts_cover_the_matrix(void **state)
 
 static void bytes_fall_with_ranks(void **state)
 {
-    struct lc_joint_size s = {.features = 32768, .sites = 1, .ranks = 1, .tokens = 1000000, .mean_active = 50,
+    struct lc_joint_size s = {.features = 32768,
+                              .sites = 1,
+                              .ranks = 1,
+                              .tokens = 1000000,
+                              .mean_active = 50,
                               .spectrum = LC_SPECTRUM_VALUES};
     int64_t one = lc_joint_bytes(&s), many;
 
@@ -397,11 +401,16 @@ static void bytes_fall_with_ranks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tally_counts_tokens),       cmocka_unit_test(pieces_end_with_records),
-        cmocka_unit_test(restricting_drops_and_renumbers), cmocka_unit_test(pairs_against_brute_force),
-        cmocka_unit_test(measures_by_hand),          cmocka_unit_test(top_pairs_in_any_order),
-        cmocka_unit_test(leading_features),          cmocka_unit_test(deals),
-        cmocka_unit_test(layouts_cover_the_matrix),  cmocka_unit_test(bytes_fall_with_ranks),
+        cmocka_unit_test(tally_counts_tokens),
+        cmocka_unit_test(pieces_end_with_records),
+        cmocka_unit_test(restricting_drops_and_renumbers),
+        cmocka_unit_test(pairs_against_brute_force),
+        cmocka_unit_test(measures_by_hand),
+        cmocka_unit_test(top_pairs_in_any_order),
+        cmocka_unit_test(leading_features),
+        cmocka_unit_test(deals),
+        cmocka_unit_test(layouts_cover_the_matrix),
+        cmocka_unit_test(bytes_fall_with_ranks),
     };
 
     return cmocka_run_group_tests(tests, make_corpus, NULL);

@@ -160,7 +160,8 @@ static void measures_follow_from_counts(void **state)
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < m; j++) {
                 int64_t k = i * m + j;
-                double pi = (double)((const int64_t *)count.data)[i] / n, pj = (double)((const int64_t *)count.data)[j] / n;
+                double pi = (double)((const int64_t *)count.data)[i] / n,
+                       pj = (double)((const int64_t *)count.data)[j] / n;
                 double both = (double)((const int64_t *)joint.data)[k] / n, rij = ((const double *)r.data)[k];
                 assert_true(fabs(((const double *)c.data)[k] - (both - pi * pj)) < 1e-15);
                 assert_true(fabs(rij - (both - pi * pj) / sqrt(pi * (1 - pi) * pj * (1 - pj))) < 1e-12);
@@ -205,7 +206,8 @@ static void top_pairs_of(const char *measure, int site)
     value = get(pairs, name, site);
     assert_int_equal(value.count, m * (m - 1) / 2 < 100 ? m * (m - 1) / 2 : 100);
     for (int64_t k = 0; k < value.count; k++) {
-        int64_t i = place_of(&feature, ((const int32_t *)a.data)[k]), j = place_of(&feature, ((const int32_t *)b.data)[k]);
+        int64_t i = place_of(&feature, ((const int32_t *)a.data)[k]),
+                j = place_of(&feature, ((const int32_t *)b.data)[k]);
         assert_true(i < j && ((const double *)value.data)[k] == ((const double *)matrix.data)[i * m + j]);
         assert_true(k == 0 || ((const double *)value.data)[k] <= ((const double *)value.data)[k - 1]);
     }
@@ -238,7 +240,8 @@ static void spectrum_of_pearson(void **state)
     (void)state;
     for (int site = 0; site < SITES; site++) {
         struct lc_array l = get(spectrum, "sites/SITE/spectrum/eigenvalue", site);
-        struct lc_array v = get(spectrum, "sites/SITE/spectrum/eigenvector", site), r = get(pairs, PAIRS "pearson", site);
+        struct lc_array v = get(spectrum, "sites/SITE/spectrum/eigenvector", site),
+                        r = get(pairs, PAIRS "pearson", site);
         const double *value = l.data, *vector = v.data, *matrix = r.data;
         int64_t m = l.count;
         double sum = 0.0, squares = 0.0, worst = 0.0;
