@@ -11,7 +11,7 @@ run() { # ranks, output, --set ...
     n=$1 out=$2
     shift 2
     timeout 300 $MPIRUN -n "$n" "$LIGHTCONE" run "$demo/correlation.yaml" --set "cache=$WORK/cache" --set "output=$out" \
-        --set corpus.tokens=4000 --set 'sites.layers=[1]' "$@" 2>"$WORK/log" || {
+        --set corpus.tokens=4000 --set features=active --set 'sites.layers=[1]' "$@" 2>"$WORK/log" || {
         fail "$n ranks: $*"
         cat "$WORK/log"
     }
@@ -34,7 +34,7 @@ cmp -s "$WORK/s1.h5" "$WORK/s3.h5" || fail 'two numbers of ranks, two results'
 checks=$((checks + 1))
 rm -f "$WORK/none.h5"
 $MPIRUN -n 2 "$LIGHTCONE" run "$demo/correlation.yaml" --set "cache=$WORK/cache" --set "output=$WORK/killed.h5" \
-    --set corpus.tokens=8000 --set correlation.spectrum=none 2>"$WORK/log" &
+    --set corpus.tokens=8000 --set features=active --set correlation.spectrum=none 2>"$WORK/log" &
 launcher=$!
 caught=0 waited=0
 while kill -0 "$launcher" 2>/dev/null && [ "$waited" -lt 3000 ]; do
