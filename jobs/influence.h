@@ -25,4 +25,8 @@ struct lc_readouts {
 int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
                        struct lc_site_influence *site, struct lc_result *r, struct lc_err *err);
 
+/* Add the datasets of one site to a cost: so many samples of so many distinct features, so many readouts. */
+void lc_influence_cost(const struct lc_study *study, double samples, double features, double readouts,
+                       struct lc_cost *out);
+
 #endif

@@ -39,23 +39,18 @@ static struct lc_needs needs(const struct lc_config *config)
 
 static int64_t unit_windows(const struct lc_study *study)
 {
-    int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
-    int64_t length = lc_study_longest_run(study);
+    int64_t windows = UNIT_TOKENS / study->config.windows.length;
 
-    while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
-        windows--;
     return windows > 0 ? windows : 1;
 }
 
-static int check_memory(const struct lc_study *study, int64_t rows, int64_t length, struct lc_err *err)
+static int64_t buffers(const struct lc_study *study, int64_t windows, int least)
 {
-    int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
+    int64_t length = lc_study_longest_run(study), rows = windows * length;
 
-    if (limit > 0 && bytes > limit)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
-                       study->config.source, (long long)limit, (long long)rows, (long long)bytes);
-    return LC_OK;
+    (void)least; /* a unit goes through as a whole */
+    return lc_forward_bytes(&study->model, rows, length, 0) + lc_active_bytes(rows, study->model.shape.width) +
+           rows * (int64_t)sizeof(int32_t);
 }
 
 static void close(void *arg)
@@ -74,7 +69,6 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     struct work *w = NULL;
     int rc;
 
-    LC_TRY(rc, check_memory(study, windows * length, length, err));
     LC_TRY(rc, LC_ALLOC(&w, 1, "sparsity", err));
     LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "sparsity", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 0, err));
@@ -353,11 +347,58 @@ static double flop(const void *arg)
     return ((const struct work *)arg)->flop;
 }
 
+/* Bytes of the accumulators of one site after so many tokens. */
+static double site_bytes(double pairs, double seen, int64_t features)
+{
+    double slots = pairs > 512.0 ? exp2(ceil(log2(2.0 * pairs))) : 1024.0;
+
+    return slots * (double)sizeof(struct lc_count) + seen * (double)sizeof(struct lc_position_count) +
+           (double)features * (double)sizeof(struct lc_position_count *);
+}
+
+static void cost_site(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens,
+                      double ranks, struct lc_cost *out)
+{
+    int64_t length = lc_study_longest_run(study), bins = length < LC_POSITION_BINS ? length : LC_POSITION_BINS;
+    int64_t features = study->site[i].sae.shape.features;
+    double pairs = lc_assumed_pairs(assumed, i, tokens, features, study->vocab), f = (double)features;
+    double share = lc_assumed_pairs(assumed, i, tokens / ranks, features, study->vocab);
+
+    out->updates += 2.0 * tokens * assumed->site[i].active;
+    out->rank_bytes += site_bytes(share, lc_assumed_features(assumed, i, tokens / ranks), features);
+    out->merged_bytes += site_bytes(pairs, lc_assumed_features(assumed, i, tokens), features);
+    for (int column = 0; column < 8; column++) /* count, frequency, four moments, unique_tokens, vocab_entropy */
+        lc_cost_dataset(out, f, 8.0);
+    lc_cost_dataset(out, f * (double)bins, 8.0);
+    lc_cost_dataset(out, f + 1.0, 8.0);
+    lc_cost_dataset(out, pairs, 4.0);
+    lc_cost_dataset(out, pairs, 8.0);
+    lc_cost_dataset(out, pairs, 8.0);
+}
+
+static void cost(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out)
+{
+    double tokens = 0.0, rows = 0.0;
+
+    for (int64_t w = 0; w < study->windows.count; w++) {
+        int64_t length = lc_study_run_length(study, w);
+        tokens += (double)study->windows.length[w];
+        rows += (double)length;
+        out->flop[LC_PART_FORWARD] += lc_forward_flop(&study->model, length, length);
+    }
+    for (int64_t i = 0; i < study->sites; i++) {
+        const struct lc_sae_shape *sae = &study->site[i].sae.shape;
+        out->flop[LC_PART_ENCODER] += 2.0 * rows * (double)sae->features * (double)sae->width;
+        cost_site(study, assumed, i, tokens, (double)ranks, out);
+    }
+}
+
 const struct lc_job lc_job_sparsity = {
     .name = "sparsity",
     .summary = "how often each feature is active, on which tokens and where in the window",
     .needs = needs,
     .unit_windows = unit_windows,
+    .buffers = buffers,
     .open = open,
     .close = close,
     .begin = begin,
@@ -367,4 +408,5 @@ const struct lc_job lc_job_sparsity = {
     .merge = merge,
     .finish = finish,
     .flop = flop,
+    .cost = cost,
 };

@@ -12,6 +12,7 @@
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
 #include "lightcone/report.h"
+#include "plan.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
@@ -21,21 +22,26 @@ enum { MAX_ARGUMENTS = 1024 };
 struct arguments {
     const char *positional[MAX_ARGUMENTS], *set[MAX_ARGUMENTS];
     int64_t positional_count, set_count;
-    const char *output, *site, *feature, *top, *by;
+    const char *output, *site, *feature, *top, *by, *ranks, *gflops, *like, *json;
 };
 
 struct option {
     const char *flag;
     size_t offset; /* of a `const char *` in struct arguments; 0 with --set, which may repeat */
+    int bare;      /* takes no value */
 };
 
 static const struct option options[] = {
-    {"--set", 0},
-    {"-o", offsetof(struct arguments, output)},
-    {"--site", offsetof(struct arguments, site)},
-    {"--feature", offsetof(struct arguments, feature)},
-    {"--top", offsetof(struct arguments, top)},
-    {"--by", offsetof(struct arguments, by)},
+    {"--set", 0, 0},
+    {"-o", offsetof(struct arguments, output), 0},
+    {"--site", offsetof(struct arguments, site), 0},
+    {"--feature", offsetof(struct arguments, feature), 0},
+    {"--top", offsetof(struct arguments, top), 0},
+    {"--by", offsetof(struct arguments, by), 0},
+    {"-n", offsetof(struct arguments, ranks), 0},
+    {"--gflops", offsetof(struct arguments, gflops), 0},
+    {"--like", offsetof(struct arguments, like), 0},
+    {"--json", offsetof(struct arguments, json), 1},
 };
 
 struct command {
@@ -73,6 +79,27 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
     return LC_OK;
 }
 
+static int positive_number(const char *flag, const char *text, double *out, struct lc_err *err)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    if (*end || end == text || !(*out > 0.0) || *out > 1e9)
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a number above 0", flag, text);
+    return LC_OK;
+}
+
+static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+
+    if (a->ranks && whole_number("-n", a->ranks, 1, &how.ranks, err) != LC_OK)
+        return err->code;
+    if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
+        return err->code;
+    return lc_plan(par, a->positional[0], a->set, a->set_count, &how, stdout, err);
+}
+
 static int act_show(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     struct lc_show what = {.site = a->site, .feature = -1, .top = 20, .by = a->by};
@@ -96,6 +123,9 @@ static int act_help(const struct lc_comm *par, const struct arguments *a, struct
 static const struct command commands[] = {
     {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1,
      act_run},
+    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
+     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
+     act_plan},
     {"report", "report RESULT.h5... -o FOLDER", "figures (SVG), tables (CSV) and one self-contained page", "-o", 1,
      MAX_ARGUMENTS, 0, act_report},
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
@@ -163,12 +193,14 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
         const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
         if (!o && argv[i][0] == '-' && argv[i][1])
             return LC_FAIL(err, LC_E_USAGE, "'%s' takes no option %s; usage: lightcone %s", c->name, argv[i], c->usage);
-        if (o && i + 1 >= argc)
+        if (o && !o->bare && i + 1 >= argc)
             return LC_FAIL(err, LC_E_USAGE, "%s needs a value; usage: lightcone %s", argv[i], c->usage);
         if (a->positional_count == MAX_ARGUMENTS || a->set_count == MAX_ARGUMENTS)
             return LC_FAIL(err, LC_E_USAGE, "more than %d arguments", MAX_ARGUMENTS);
         if (!o)
             a->positional[a->positional_count++] = argv[i];
+        else if (o->bare)
+            *(const char **)(void *)((char *)a + o->offset) = argv[i];
         else if (o->offset == 0)
             a->set[a->set_count++] = argv[++i];
         else

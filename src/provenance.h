@@ -7,8 +7,9 @@
 #include "lightcone/memory.h"
 #include "lightcone/study.h"
 
-/* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. */
-int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
+/* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. hashes 0: model and
+ * SAEs are not read, their hashes left empty; such lines still match those of the same sizes and names. */
+int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus, int hashes,
                         struct lc_err *err);
 
 /* Every line of `ours` must be among `theirs` (the text of the result at `path`); LC_E_CONFIG names the first file

@@ -9,38 +9,15 @@
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
 #include "record.h"
-
-/* Units cut the windows into runs of `each`; windows of another length than T (a short last one) make their own. */
-struct cut {
-    int64_t each, full, units; /* windows a unit; windows of length T; units in all */
-};
-
-static struct cut cut_units(const struct lc_study *study, int64_t each)
-{
-    struct cut c = {.each = each, .full = study->windows.count};
-    int64_t last = c.full - 1;
-
-    if (study->windows.length[last] != study->config.windows.length)
-        c.full--;
-    c.units = (c.full + each - 1) / each + (study->windows.count - c.full);
-    return c;
-}
-
-static struct lc_unit unit_at(const struct cut *c, const struct lc_study *study, int64_t index)
-{
-    int64_t first = index * c->each;
-
-    if (first >= c->full) /* the short window */
-        return (struct lc_unit){.first = c->full, .count = study->windows.count - c->full};
-    return (struct lc_unit){.first = first, .count = c->full - first < c->each ? c->full - first : c->each};
-}
+#include "run.h"
+#include "units.h"
 
 struct run {
     const struct lc_comm *par;
     const struct lc_job *job;
     struct lc_study study;
     void *work, *sums; /* the job's buffers and accumulators */
-    struct cut cut;
+    struct lc_cut cut;
     struct lc_run_record record;
     double started, printed; /* of the units; of the last line of progress */
 };
@@ -48,7 +25,7 @@ struct run {
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
-    struct lc_unit unit = unit_at(&run->cut, &run->study, index);
+    struct lc_unit unit = lc_cut_unit(&run->cut, &run->study, index);
     double start = lc_seconds();
 
     unit.breathe = breathe;
@@ -94,7 +71,7 @@ static void progress(void *arg, int64_t done, int64_t units)
                 (double)done / spent, left);
 }
 
-static void warn(const char *text)
+void lc_run_warn(const char *text)
 {
     fprintf(stderr, "lightcone: warning: %s\n", text);
 }
@@ -302,11 +279,10 @@ done:
 
 static int run_study(struct run *run, struct lc_err *err)
 {
-    int64_t each = run->study.config.unit_windows;
     int rc, opened, begun;
 
-    run->cut = cut_units(&run->study, each > 0 ? each : run->job->unit_windows(&run->study));
-    opened = run->job->open(&run->work, &run->study, run->cut.each, err) == LC_OK;
+    opened = lc_cut_make(&run->cut, run->job, &run->study, err) == LC_OK &&
+             run->job->open(&run->work, &run->study, run->cut.each, err) == LC_OK;
     begun = opened && run->job->begin(&run->sums, &run->study, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, compute(run, err));
@@ -316,6 +292,21 @@ done:
         run->job->end(run->sums);
     if (opened)
         run->job->close(run->work);
+    return rc;
+}
+
+int lc_run_prepare(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
+                   struct lc_config *config, const struct lc_job **job, struct lc_err *err)
+{
+    int rc = read_config(par, path, overrides, override_count, config, err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (find_job(config, job, err) == LC_OK && par->rank == 0)
+        check_output(config->output, err);
+    rc = lc_comm_agree(par, err);
+    if (rc != LC_OK)
+        lc_config_release(config);
     return rc;
 }
 
@@ -330,15 +321,9 @@ int lc_run(const struct lc_comm *par, const char *config_path, const char *const
 
     lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
-    LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
-    if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)
-        check_output(config.output, err);
-    if ((rc = lc_comm_agree(par, err)) != LC_OK) {
-        lc_config_release(&config);
-        return rc;
-    }
+    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &run.job, err));
     needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, warn, err));
+    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
     run.record.load_seconds = lc_seconds() - start;
     rc = run_study(&run, err);
     lc_study_close(&run.study);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/cost.h"
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 #include "lightcone/results.h"
@@ -23,6 +24,9 @@ struct lc_job {
     struct lc_needs (*needs)(const struct lc_config *config);
     /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. */
     int64_t (*unit_windows)(const struct lc_study *study);
+    /* Bytes that open() takes for units of so many windows, as it likes best; least: as little as it can do with. The
+     * driver cuts units with it so that they fit memory_per_rank. Needs no more of the study than its outline. */
+    int64_t (*buffers)(const struct lc_study *study, int64_t unit_windows, int least);
     /* This rank's buffers for units of at most `unit_windows` windows of the study's length or shorter. close() follows
      * exactly when it succeeds. */
     int (*open)(void **work, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
@@ -39,6 +43,8 @@ struct lc_job {
     int (*finish)(void *sums, struct lc_result *result, struct lc_err *err);
     /* Useful FLOP of all that was observed on this rank, for the run record. */
     double (*flop)(const void *work);
+    /* What all windows cost on so many ranks, added to the zeroed *out, from the outline of a study alone. */
+    void (*cost)(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out);
 };
 
 extern const struct lc_job *const lc_jobs[]; /* the table; NULL at its end */

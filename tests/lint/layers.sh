@@ -18,7 +18,7 @@ stats    | counts exact positions profiles samples spread |
 parallel | comm handout                          | mpi.h
 results  | results                               | hdf5.h
 report   | report                                |
-top      | job study                             | jansson.h
+top      | cost job study                        | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
