@@ -23,75 +23,53 @@ static void assume_constants(struct lc_site_assumed *a, const struct lc_study *s
     a->cells = (double)selected_features(site);
     a->active = fmin(LC_ASSUMED_ACTIVE, features);
     a->selected = a->active * a->cells / features;
+    a->pairs_scale = LC_PAIRS_SCALE;
     a->positive = study->config.threshold > 0.0 ? fmin(LC_ASSUMED_POSITIVE * a->active, features) : a->active;
 }
 
-/* Growth of the distinct pairs between half of the tokens and all of them, by when each pair was first seen. */
-static int read_pairs(struct lc_site_assumed *a, const struct lc_result *from, const char *site, double tokens,
-                      struct lc_err *err)
-{
-    struct lc_array first = {0};
-    const int64_t *at;
-    int64_t least = INT64_MAX, half = 0;
-
-    if (!lc_result_has(from, "sites/SITE/sparsity/token_first", site))
-        return LC_OK;
-    if (lc_result_get(from, "sites/SITE/sparsity/token_first", site, &first, err) != LC_OK)
-        return err->code;
-    at = first.data;
-    for (int64_t k = 0; k < first.count; k++)
-        least = at[k] < least ? at[k] : least;
-    for (int64_t k = 0; k < first.count; k++)
-        half += (double)(at[k] - least) < tokens / 2.0;
-    a->pairs = (double)first.count;
-    a->pairs_tokens = tokens;
-    a->pairs_growth = half > 0 ? fmin(1.0, log2((double)first.count / (double)half)) : 1.0;
-    lc_array_release(&first);
-    return LC_OK;
-}
-
-static int keep_frequency(struct lc_site_assumed *a, const struct lc_site *site, const double *measured, double floor,
+static int keep_frequency(struct lc_site_assumed *a, const struct lc_site *site, const double *measured,
                           struct lc_err *err)
 {
-    double all = 0.0;
-
     if (LC_ALLOC(&a->frequency, site->sae.shape.features, "frequencies", err) != LC_OK)
         return err->code;
-    a->selected = 0.0;
+    a->cells = (double)site->sae.shape.features;
+    a->active = a->selected = 0.0;
     for (int64_t f = 0; f < site->sae.shape.features; f++) {
-        double p = isfinite(measured[f]) && measured[f] > 0.0 ? measured[f] : 0.0;
-        all += p;
+        double p = isfinite(measured[f]) && measured[f] > 0.0 ? fmin(measured[f], 1.0) : 0.0;
+        a->active += p;
         a->frequency[f] = !site->selected || site->selected[f] ? p : 0.0;
         a->selected += a->frequency[f];
     }
-    a->cells = (double)site->sae.shape.features;
-    a->active = all;
-    a->positive = fmax(floor * all, all);
     return LC_OK;
 }
 
 static int read_site(struct lc_site_assumed *a, const struct lc_study *study, const struct lc_site *site,
                      const struct lc_result *from, const char *path, struct lc_err *err)
 {
-    struct lc_array frequency = {0};
-    int64_t tokens = 0;
-    double threshold = 0.0;
+    struct lc_array frequency = {0}, unique = {0};
+    int64_t features = site->sae.shape.features, tokens = 0;
+    double threshold = 0.0, pairs = 0.0;
     int found = 0, rc;
 
     if (!lc_result_has(from, "sites/SITE/sparsity/frequency", site->name))
         return LC_FAIL(err, LC_E_CONFIG, "%s: has no sparsity of site %s", path, site->name);
     LC_TRY(rc, lc_result_get(from, "sites/SITE/sparsity/frequency", site->name, &frequency, err));
-    if (frequency.count != site->sae.shape.features)
+    LC_TRY(rc, lc_result_get(from, "sites/SITE/sparsity/unique_tokens", site->name, &unique, err));
+    if (frequency.count != features || unique.count != features)
         LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s: has %" PRId64 " features at %s, the SAE has %" PRId64, path,
-                           frequency.count, site->name, site->sae.shape.features));
+                           frequency.count, site->name, features));
     LC_TRY(rc, lc_result_get_real(from, "sites/SITE/sparsity", site->name, "threshold", &threshold, &found, err));
     LC_TRY(rc, lc_result_get_int(from, "sites/SITE/sparsity", site->name, "n_tokens", &tokens, &found, err));
-    LC_TRY(rc, keep_frequency(a, site, frequency.data,
-                              study->config.threshold > 0.0 && threshold > 0.0 ? LC_ASSUMED_POSITIVE : 1.0, err));
-    if (found && tokens > 0)
-        rc = read_pairs(a, from, site->name, (double)tokens, err);
+    LC_TRY(rc, keep_frequency(a, site, frequency.data, err));
+    for (int64_t f = 0; f < features; f++)
+        pairs += (double)((const int64_t *)unique.data)[f];
+    a->pairs_scale = lc_pairs_scale((double)tokens * a->active, pairs);
+    a->positive = threshold > 0.0 && study->config.threshold > 0.0
+                      ? fmin(LC_ASSUMED_POSITIVE * a->active, (double)features)
+                      : a->active;
 done:
     lc_array_release(&frequency);
+    lc_array_release(&unique);
     return rc;
 }
 

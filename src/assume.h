@@ -9,7 +9,7 @@
 /* Of a trained SAE at a threshold near 0.2, where nothing is measured: features above the threshold a token and site,
  * and how many times as many are above 0. */
 #define LC_ASSUMED_ACTIVE   30.0
-#define LC_ASSUMED_POSITIVE 1.5
+#define LC_ASSUMED_POSITIVE 1.4
 
 /* For all sites of a study (an outline will do). `like`: path of a sparsity result that has them; NULL: features.from
  * where the configuration names it, else the constants. *source becomes the path that was used, borrowed, or NULL.

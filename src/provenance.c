@@ -106,15 +106,18 @@ int lc_provenance_match(const struct lc_bytes *ours, const char *theirs, const c
 
     while (line < end) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const char *name = line + strcspn(line, " ");
         char text[512];
         if (!newline)
             break;
+        name += strspn(name, " ");
         snprintf(text, sizeof text, "%.*s", (int)(newline - line + 1), line);
         if (!strstr(theirs, text))
             return LC_FAIL(
                 err, LC_E_CONFIG,
-                "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s",
-                path, (int)(newline - line), line);
+                "%s: features.from must be of the same model, tokenizer, SAEs and corpus; not among its inputs, by size "
+                "and SHA-256: %.*s",
+                path, (int)(newline - name), name);
         line = newline + 1;
     }
     return LC_OK;

@@ -13,14 +13,18 @@ struct lc_site_assumed {
     double cells;       /* features that the rule may take */
     double *frequency;  /* [F] of activity above the threshold as measured, 0 where the rule does not take it; NULL: not
                          * measured. Owned */
-    double pairs, pairs_tokens, pairs_growth; /* measured: distinct (feature, token) pairs after so many tokens, and the
-                                               * exponent of their growth; 0: not measured */
+    double pairs_scale; /* activations at which half are of a (feature, token) pair seen before */
 };
 
 struct lc_assumed {
     struct lc_site_assumed *site; /* [sites of the study], owned */
 };
 
+/* Where nothing is measured. */
+#define LC_PAIRS_SCALE 150e3
+
+/* The scale with which so many activations are of so many distinct pairs. */
+double lc_pairs_scale(double activations, double pairs);
 /* Distinct selected features among those active at `rows` tokens of site `i`. */
 double lc_assumed_features(const struct lc_assumed *a, int64_t i, double rows);
 /* Distinct pairs of a feature and a token id of `vocab` after `tokens` tokens of site `i`, `features` features. */
