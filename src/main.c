@@ -84,8 +84,8 @@ static int positive_number(const char *flag, const char *text, double *out, stru
     char *end;
 
     *out = strtod(text, &end);
-    if (*end || end == text || !(*out > 0.0) || *out > 1e9)
-        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a number above 0", flag, text);
+    if (*end || end == text || !(*out >= 1e-3 && *out <= 1e9))
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a number from 0.001 to 1e9", flag, text);
     return LC_OK;
 }
 

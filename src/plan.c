@@ -22,6 +22,17 @@ static double flop_of(const struct lc_cost *c)
     return sum;
 }
 
+/* On one core. */
+static double seconds_of(const struct lc_cost *c, double width, double gflops)
+{
+    double seconds = c->updates * LC_PLAN_UPDATE_SECONDS;
+
+    for (int i = 0; i < LC_PARTS; i++)
+        seconds += c->flop[i] * 1e-9 / gflops /
+                   (i < LC_PART_FEATURES ? LC_PLAN_FORWARD_SHARE(width) : LC_PLAN_BACKWARD_SHARE(width));
+    return seconds;
+}
+
 /* The datasets that every job's result has of a study's windows. */
 static void cost_windows(const struct lc_study *s, struct lc_cost *out)
 {
@@ -61,7 +72,6 @@ static int cost_common(const struct lc_study *s, struct lc_cost *out, struct lc_
 static int plan_point(struct lc_plan *plan, struct lc_plan_point *p, const struct lc_study *study, struct lc_err *err)
 {
     double limit = (double)study->config.memory_per_rank;
-    double rate = plan->gflops * 1e9 * LC_PLAN_EFFICIENCY((double)study->model.shape.width);
 
     p->study = study;
     if (lc_cut_make(&p->cut, plan->job, study, err) != LC_OK)
@@ -73,7 +83,7 @@ static int plan_point(struct lc_plan *plan, struct lc_plan_point *p, const struc
     p->buffers = (double)plan->job->buffers(study, p->cut.each, 0);
     if (limit > 0.0 && p->buffers > limit)
         p->buffers = limit;
-    p->seconds = flop_of(&p->cost) / rate + p->cost.updates * LC_PLAN_UPDATE_SECONDS;
+    p->seconds = seconds_of(&p->cost, (double)study->model.shape.width, plan->gflops);
     p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)study->windows.count);
     return LC_OK;
 }
@@ -161,6 +171,7 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
                 struct lc_err *err)
 {
     struct lc_cost common = {0};
+    double flop = 0.0, seconds = 0.0;
     int rc;
 
     plan->points = 1;
@@ -173,7 +184,10 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     for (int64_t k = 0; k < plan->points; k++) {
         LC_TRY(rc, plan_point(plan, &plan->point[k], &plan->study, err));
         plan->result_bytes += plan->point[k].cost.result_bytes;
+        flop += flop_of(&plan->point[k].cost);
+        seconds += plan->point[k].seconds;
     }
+    plan->reached = seconds > 0.0 ? flop * 1e-9 / seconds / plan->gflops : 0.0;
     plan->file_bytes = input_bytes(&plan->study.provenance);
     add_memory(plan, needs);
     time_points(plan, 1, &plan->one);

@@ -16,12 +16,14 @@ struct lc_plan_options {
     const char *like; /* a sparsity result that tells how many features are active; NULL: none */
 };
 
-/* A unit takes flop / (rate x efficiency) + updates x UPDATE_SECONDS. Found on the demo's width and on 512. */
-#define LC_PLAN_EFFICIENCY(width) ((width) / ((width) + 64.0))
-#define LC_PLAN_UPDATE_SECONDS    50e-9
+/* Seconds of one core: FLOP / (its sgemm rate x the share of it that a part reaches) + updates x LC_PLAN_UPDATE_SECONDS.
+ * Shares as measured at widths 128 and 512: narrow rows leave more to norms, scans and sums beside the products. */
+#define LC_PLAN_FORWARD_SHARE(width)  ((width) / ((width) + 64.0))
+#define LC_PLAN_BACKWARD_SHARE(width) (0.9 * (width) / ((width) + 16.0))
+#define LC_PLAN_UPDATE_SECONDS        50e-9
 /* Bytes a second: of inputs read and checked, of accumulators merged, of a result made and written; and what a rank
  * takes before its work. */
-#define LC_PLAN_LOAD_RATE         0.4e9
+#define LC_PLAN_LOAD_RATE         0.45e9
 #define LC_PLAN_MERGE_RATE        0.25e9
 #define LC_PLAN_WRITE_RATE        0.12e9
 #define LC_PLAN_PROGRAM_BYTES     40e6
@@ -49,7 +51,7 @@ struct lc_plan {
     struct lc_plan_point *point;
     int64_t points;
     int64_t ranks;
-    double gflops;
+    double gflops, reached; /* of a core in sgemm; the share of it that the points reach */
     int measured; /* gflops were, here */
     double file_bytes, result_bytes;
     double rank_bytes, root_bytes;       /* of one rank at work; of rank 0 at the end */

@@ -114,9 +114,8 @@ void lc_plan_print(const struct lc_plan *plan, FILE *out)
         print_point(&plan->point[k], out);
     fprintf(out, "  result             about %sB, %s\n", amount(plan->result_bytes).text, c->output);
     print_memory(plan, out);
-    fprintf(out, "  speed of a core    %.1f GFLOP/s %s, %.0f %% of it reached at width %" PRId64 "; a unit takes %s\n",
-            plan->gflops, plan->measured ? "in sgemm, measured here" : "in sgemm, as given",
-            100.0 * LC_PLAN_EFFICIENCY((double)plan->study.model.shape.width), plan->study.model.shape.width,
+    fprintf(out, "  speed of a core    %.1f GFLOP/s %s, of which %.0f %% are reached; a unit takes %s\n", plan->gflops,
+            plan->measured ? "in sgemm, measured here" : "in sgemm, as given", 100.0 * plan->reached,
             duration(plan->point[plan->points - 1].unit_seconds).text);
     fprintf(out, "  time on ranks\n");
     print_time(&plan->one, out);
@@ -164,7 +163,6 @@ static json_t *json_time(const struct lc_plan_time *t)
 static json_t *describe(const struct lc_plan *plan)
 {
     json_t *sites = json_array(), *points = json_array();
-    double width = (double)plan->study.model.shape.width;
 
     for (int64_t i = 0; i < plan->study.sites; i++)
         json_array_append_new(sites, json_site(&plan->study.site[i], &plan->assumed.site[i]));
@@ -177,7 +175,7 @@ static json_t *describe(const struct lc_plan *plan)
                      plan->file_bytes, "rank_bytes", plan->rank_bytes, "root_bytes", plan->root_bytes, "weight_bytes",
                      plan->weight_bytes, "token_bytes", plan->token_bytes, "node_ranks", (json_int_t)plan->node_ranks,
                      "node_bytes", plan->node_bytes, "machine_bytes", plan->machine_bytes, "core_gflops", plan->gflops,
-                     "core_gflops_from", plan->measured ? "measured" : "given", "efficiency", LC_PLAN_EFFICIENCY(width),
+                     "core_gflops_from", plan->measured ? "measured" : "given", "efficiency", plan->reached,
                      "times", json_time(&plan->one), json_time(&plan->asked));
 }
 

@@ -75,8 +75,8 @@ plan|usage: lightcone plan CONFIG [-n RANKS]
 plan c.yaml -n|-n needs a value
 plan c.yaml -n 0|-n is '0'; allowed: a whole number from 1 on
 plan c.yaml -n 2.5|-n is '2.5'
-plan c.yaml --gflops -3|--gflops is '-3'; allowed: a number above 0
-plan c.yaml --gflops fast|--gflops is 'fast'; allowed: a number above 0
+plan c.yaml --gflops -3|--gflops is '-3'; allowed: a number from 0.001 to 1e9
+plan c.yaml --gflops fast|--gflops is 'fast'; allowed: a number from 0.001
 plan c.yaml --json --top 3|'plan' takes no option --top
 run c.yaml --json|'run' takes no option --json
 info|usage: lightcone info PATH
