@@ -37,6 +37,7 @@ struct sums {
 struct work {
     struct lc_forward forward;
     struct lc_backward backward;
+    int64_t fixed;                  /* bytes of all but the backward pass */
     struct lc_active *active;       /* [sites] at the unit's readouts */
     int64_t sites;
     int32_t *token;
@@ -120,11 +121,10 @@ static int64_t buffers(const struct lc_study *study, int64_t windows, int least)
            lc_backward_bytes(&study->model, least ? 1 : usual_seeds(study), lc_study_longest_run(study));
 }
 
-/* No more seeds than memory_per_rank has room for. */
-static int64_t chunk_seeds(const struct lc_study *study, int64_t windows)
+/* No more seeds than memory_per_rank has room for beside the `fixed` bytes. */
+static int64_t chunk_seeds(const struct lc_study *study, int64_t fixed)
 {
-    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank;
-    int64_t fixed = fixed_bytes(study, windows), chunk = usual_seeds(study);
+    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank, chunk = usual_seeds(study);
 
     while (limit > 0 && chunk > 1 && fixed + lc_backward_bytes(&study->model, chunk, length) > limit)
         chunk--;
@@ -151,6 +151,19 @@ static void close(void *arg)
     free(w);
 }
 
+/* The backward pass for windows of the study's length: what goes down together, and so the last digits, are those of a
+ * run of this length alone. */
+static int fit_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
+{
+    int64_t length = lc_study_longest_run(study);
+
+    if (w->backward.context == length)
+        return LC_OK;
+    lc_backward_release(&w->backward);
+    return lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err);
+}
+
+/* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
 static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study), d = study->model.shape.width;
@@ -160,6 +173,7 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
 
     LC_TRY(rc, LC_ALLOC(&w, 1, "influence", err));
     w->sites = study->sites;
+    w->fixed = fixed_bytes(study, windows);
     LC_TRY(rc, LC_ALLOC(&w->active, study->sites, "influence", err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, lc_active_init(&w->active[i], rows, d, err));
@@ -168,7 +182,7 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     LC_TRY(rc, LC_ALLOC(&w->j, length, "influence", err));
     LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
-    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk_seeds(study, windows), length, err));
+    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err));
     if (study->config.token_residual) {
         LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
         for (int64_t i = 0; i < d; i++)
@@ -424,6 +438,7 @@ static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc
     int rc;
 
     w->sums = sums;
+    LC_TRY(rc, fit_backward(w, study, err));
     lc_study_tokens(study, unit->first, unit->count, w->token);
     LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
     w->flop += lc_forward_flop(&study->model, unit->count * length, length);
@@ -470,6 +485,26 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
     struct sums *s = arg;
 
     return lc_influence_write(s->study, &s->readouts, s->site, r, err);
+}
+
+static int sweep(void *const *sums, int64_t points, struct lc_result *r, struct lc_err *err)
+{
+    const struct lc_study **study = NULL;
+    struct lc_site_influence **site = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&study, points, "sweep", err));
+    LC_TRY(rc, LC_ALLOC(&site, points, "sweep", err));
+    for (int64_t k = 0; k < points; k++) {
+        const struct sums *s = sums[k];
+        study[k] = s->study;
+        site[k] = s->site;
+    }
+    rc = lc_influence_write_sweep(study, site, points, r, err);
+done:
+    free(study);
+    free(site);
+    return rc;
 }
 
 static double flop(const void *arg)
@@ -544,6 +579,7 @@ const struct lc_job lc_job_influence = {
     .save = save,
     .merge = merge,
     .finish = finish,
+    .sweep = sweep,
     .flop = flop,
     .cost = cost,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "influence.h"
+#include "lightcone/sweep.h"
 
 enum { HISTOGRAM_BINS = 32, BOOTSTRAP_ROUNDS = 1000 };
 
@@ -12,6 +13,7 @@ static const char *const vector_names[LC_VECTORS] = {"residual", "reconstruction
 
 #define SAMPLES  "sites/SITE/influence/samples/"
 #define FEATURES "sites/SITE/influence/features/"
+#define SWEEP    "sites/SITE/sweep"
 
 /* Where the result goes: the same for every dataset of a site. */
 struct sink {
@@ -392,4 +394,64 @@ void lc_influence_cost(const struct lc_study *study, double samples, double feat
         lc_cost_dataset(out, readouts, 8.0);
         lc_cost_dataset(out, readouts * length, 4.0);
     }
+}
+
+static void write_sweep(const struct sink *to, const struct lc_sweep *s)
+{
+    int64_t grid[] = {s->count, s->points};
+
+    put(to, SWEEP "/feature", &s->count, s->feature);
+    put(to, SWEEP "/samples", grid, s->samples);
+    put(to, SWEEP "/entropy_mean", grid, s->mean);
+    put(to, SWEEP "/entropy_se", grid, s->se);
+    put(to, SWEEP "/saturation_length", &s->count, s->saturation_length);
+}
+
+static void write_saturation(const struct sink *to, const struct lc_sweep *s)
+{
+    const struct {
+        const char *key;
+        double value;
+    } real[] = {
+        {"saturation_share", LC_SATURATION_SHARE},
+        {"saturation_length_mean", s->saturation_mean},
+        {"saturation_length_median", s->saturation_median},
+        {"saturation_length_site", s->saturation_site},
+    };
+
+    for (size_t i = 0; i < sizeof real / sizeof real[0] && to->err->code == LC_OK; i++)
+        lc_result_put_real(to->r, SWEEP, to->site, real[i].key, real[i].value, to->err);
+    if (to->err->code == LC_OK)
+        lc_result_put_int(to->r, SWEEP, to->site, "saturation_length_n", s->saturated, to->err);
+    if (to->err->code == LC_OK)
+        lc_result_put_int(to->r, SWEEP, to->site, "saturation_length_site_n", s->complete, to->err);
+}
+
+int lc_influence_write_sweep(const struct lc_study *const *study, struct lc_site_influence *const *site, int64_t points,
+                             struct lc_result *r, struct lc_err *err)
+{
+    const struct lc_samples **log = NULL;
+    int64_t *length = NULL;
+    struct lc_sweep sweep;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&log, points, "sweep", err));
+    LC_TRY(rc, LC_ALLOC(&length, points, "sweep", err));
+    for (int64_t i = 0; i < study[0]->sites; i++) {
+        struct sink to = {.r = r, .site = study[0]->site[i].name, .err = err};
+        for (int64_t k = 0; k < points; k++) {
+            log[k] = &site[k][i].samples;
+            length[k] = study[k]->config.windows.length;
+        }
+        LC_TRY(rc, lc_sweep_init(&sweep, log, length, points, study[0]->site[i].sae.shape.features,
+                                 study[0]->config.features.min_samples, err));
+        write_sweep(&to, &sweep);
+        write_saturation(&to, &sweep);
+        lc_sweep_release(&sweep);
+        LC_TRY(rc, err->code);
+    }
+done:
+    free(log);
+    free(length);
+    return rc;
 }

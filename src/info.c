@@ -98,6 +98,32 @@ static int info_tokenizer(const char *path, FILE *out, struct lc_err *err)
     return print_file(path, out, err);
 }
 
+static int print_points(struct lc_result *r, FILE *out, struct lc_err *err)
+{
+    int64_t points = lc_result_points(r);
+    struct lc_array length = {0};
+    char *align = NULL;
+    int rc = LC_OK;
+
+    if (points == 0)
+        return LC_OK;
+    fprintf(out, "  points           %" PRId64, points);
+    LC_TRY(rc, lc_result_get_text(r, NULL, NULL, "window_align", &align, err));
+    if (lc_result_has(r, "points/window_length", NULL)) {
+        LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &length, err));
+        if (length.count > 0)
+            fprintf(out, ": windows of %" PRId64 " to %" PRId64 " tokens", ((const int64_t *)length.data)[0],
+                    ((const int64_t *)length.data)[length.count - 1]);
+    }
+    if (align)
+        fprintf(out, " that %s on the same token", strcmp(align, "end") == 0 ? "end" : "start");
+done:
+    fprintf(out, "\n");
+    lc_array_release(&length);
+    free(align);
+    return rc;
+}
+
 static int info_result(const char *path, FILE *out, struct lc_err *err)
 {
     struct lc_result *r;
@@ -114,6 +140,7 @@ static int info_result(const char *path, FILE *out, struct lc_err *err)
     for (int64_t i = 0; i < sites; i++)
         fprintf(out, " %s", site[i]);
     fprintf(out, "\n");
+    LC_TRY(rc, print_points(r, out, err));
     rc = print_file(path, out, err);
 done:
     free(job);

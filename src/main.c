@@ -9,6 +9,7 @@
 #include "info.h"
 #include "lightcone/comm.h"
 #include "lightcone/config.h"
+#include "lightcone/export.h"
 #include "lightcone/job.h"
 #include "lightcone/linalg.h"
 #include "lightcone/report.h"
@@ -22,7 +23,7 @@ enum { MAX_ARGUMENTS = 1024 };
 struct arguments {
     const char *positional[MAX_ARGUMENTS], *set[MAX_ARGUMENTS];
     int64_t positional_count, set_count;
-    const char *output, *site, *feature, *top, *by, *ranks, *gflops, *like, *json;
+    const char *output, *site, *feature, *top, *by, *tokenizer, *ranks, *gflops, *like, *json;
 };
 
 struct option {
@@ -38,6 +39,7 @@ static const struct option options[] = {
     {"--feature", offsetof(struct arguments, feature), 0},
     {"--top", offsetof(struct arguments, top), 0},
     {"--by", offsetof(struct arguments, by), 0},
+    {"--tokenizer", offsetof(struct arguments, tokenizer), 0},
     {"-n", offsetof(struct arguments, ranks), 0},
     {"--gflops", offsetof(struct arguments, gflops), 0},
     {"--like", offsetof(struct arguments, like), 0},
@@ -118,6 +120,19 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
     return lc_info(a->positional[0], stdout, err);
 }
 
+static int act_export(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_exported done;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "export needs -o FOLDER");
+    if (lc_export_write(a->positional[0], a->output, a->tokenizer, &done, err) != LC_OK)
+        return err->code;
+    printf("%s: %lld CSV tables, %lld arrays\n", a->output, (long long)done.tables, (long long)done.arrays);
+    return LC_OK;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -131,6 +146,8 @@ static const struct command commands[] = {
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
+     "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
 };
 

@@ -71,18 +71,13 @@ static int cost_common(const struct lc_study *s, struct lc_cost *out, struct lc_
 
 static int plan_point(struct lc_plan *plan, struct lc_plan_point *p, const struct lc_study *study, struct lc_err *err)
 {
-    double limit = (double)study->config.memory_per_rank;
-
     p->study = study;
-    if (lc_cut_make(&p->cut, plan->job, study, err) != LC_OK)
+    if (lc_cut_make(&p->cut, plan->job, &plan->study, study, err) != LC_OK)
         return err->code;
     for (int64_t w = 0; w < study->windows.count; w++)
         p->tokens += study->windows.length[w];
     plan->job->cost(study, &plan->assumed, plan->ranks, &p->cost);
     cost_windows(study, &p->cost);
-    p->buffers = (double)plan->job->buffers(study, p->cut.each, 0);
-    if (limit > 0.0 && p->buffers > limit)
-        p->buffers = limit;
     p->seconds = seconds_of(&p->cost, (double)study->model.shape.width, plan->gflops);
     p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)study->windows.count);
     return LC_OK;
@@ -138,10 +133,9 @@ static double input_bytes(const struct lc_bytes *provenance)
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double buffers = 0.0, merged = 0.0;
+    double buffers = plan->buffer_bytes, merged = 0.0;
 
     for (int64_t k = 0; k < plan->points; k++) {
-        buffers = fmax(buffers, plan->point[k].buffers);
         plan->rank_bytes += plan->point[k].cost.rank_bytes;
         merged += plan->point[k].cost.merged_bytes;
     }
@@ -166,6 +160,20 @@ static void warn_memory(const struct lc_plan *plan)
     lc_run_warn(text);
 }
 
+/* The buffers are made once, for the longest windows; memory_per_rank makes them smaller. */
+static int size_buffers(struct lc_plan *plan, struct lc_err *err)
+{
+    double limit = (double)plan->study.config.memory_per_rank;
+    struct lc_cut cut;
+
+    if (lc_cut_make(&cut, plan->job, &plan->study, &plan->study, err) != LC_OK)
+        return err->code;
+    plan->buffer_bytes = (double)plan->job->buffers(&plan->study, cut.each, 0);
+    if (limit > 0.0 && plan->buffer_bytes > limit)
+        plan->buffer_bytes = limit;
+    return LC_OK;
+}
+
 /* Everything of an outlined study. */
 static int make(struct lc_plan *plan, const struct lc_plan_options *options, const struct lc_needs *needs,
                 struct lc_err *err)
@@ -174,7 +182,8 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     double flop = 0.0, seconds = 0.0;
     int rc;
 
-    plan->points = 1;
+    plan->points = plan->study.points > 0 ? plan->study.points : 1;
+    LC_TRY(rc, size_buffers(plan, err));
     LC_TRY(rc, LC_ALLOC(&plan->point, plan->points, "points", err));
     LC_TRY(rc, lc_assume(&plan->assumed, &plan->study, options->like, &plan->assumed_from, err));
     if (plan->measured)
@@ -182,7 +191,8 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     LC_TRY(rc, cost_common(&plan->study, &common, err));
     plan->result_bytes = common.result_bytes;
     for (int64_t k = 0; k < plan->points; k++) {
-        LC_TRY(rc, plan_point(plan, &plan->point[k], &plan->study, err));
+        const struct lc_study *part = plan->study.points > 0 ? &plan->study.point[k] : &plan->study;
+        LC_TRY(rc, plan_point(plan, &plan->point[k], part, err));
         plan->result_bytes += plan->point[k].cost.result_bytes;
         flop += flop_of(&plan->point[k].cost);
         seconds += plan->point[k].seconds;

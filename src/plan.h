@@ -34,7 +34,6 @@ struct lc_plan_point {
     int64_t tokens;               /* of its windows */
     struct lc_cut cut;
     struct lc_cost cost;
-    double buffers;               /* bytes a rank */
     double seconds, unit_seconds; /* on one core: of all units, of one */
 };
 
@@ -54,6 +53,7 @@ struct lc_plan {
     double gflops, reached; /* of a core in sgemm; the share of it that the points reach */
     int measured; /* gflops were, here */
     double file_bytes, result_bytes;
+    double buffer_bytes;                 /* of a rank, for units of any point */
     double rank_bytes, root_bytes;       /* of one rank at work; of rank 0 at the end */
     double weight_bytes, token_bytes;    /* once per node */
     double node_bytes, machine_bytes;    /* with this machine's cores at work; this machine's memory */

@@ -81,10 +81,8 @@ static void print_point(const struct lc_plan_point *p, FILE *out)
 
 static void print_memory(const struct lc_plan *plan, FILE *out)
 {
-    double buffers = 0.0;
+    double buffers = plan->buffer_bytes;
 
-    for (int64_t k = 0; k < plan->points; k++)
-        buffers = plan->point[k].buffers > buffers ? plan->point[k].buffers : buffers;
     fprintf(out, "  memory of a rank   %sB: buffers %sB, program %sB, accumulators %sB; of rank 0 at the end %sB\n",
             amount(plan->rank_bytes).text, amount(buffers).text, amount(LC_PLAN_PROGRAM_BYTES).text,
             amount(plan->rank_bytes - buffers - LC_PLAN_PROGRAM_BYTES).text, amount(plan->root_bytes).text);
@@ -145,12 +143,12 @@ static json_t *json_flop(const struct lc_cost *c)
 
 static json_t *json_point(const struct lc_plan_point *p)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f}", "window_length",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f}", "window_length",
                      (json_int_t)p->study->config.windows.length, "windows", (json_int_t)p->study->windows.count, "tokens",
                      (json_int_t)p->tokens, "unit_windows", (json_int_t)p->cut.each, "units", (json_int_t)p->cut.units,
                      "unit_seconds", p->unit_seconds, "core_seconds", p->seconds, "flop", json_flop(&p->cost), "updates",
-                     p->cost.updates, "buffer_bytes", p->buffers, "accumulator_bytes", p->cost.rank_bytes, "merged_bytes",
-                     p->cost.merged_bytes, "result_bytes", p->cost.result_bytes);
+                     p->cost.updates, "accumulator_bytes", p->cost.rank_bytes, "merged_bytes",
+                     p->cost.merged_bytes, "dataset_bytes", p->cost.result_bytes);
 }
 
 static json_t *json_time(const struct lc_plan_time *t)
@@ -168,11 +166,11 @@ static json_t *describe(const struct lc_plan *plan)
         json_array_append_new(sites, json_site(&plan->study.site[i], &plan->assumed.site[i]));
     for (int64_t k = 0; k < plan->points; k++)
         json_array_append_new(points, json_point(&plan->point[k]));
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:s, s:f, s:[o, o]}",
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:s, s:f, s:[o, o]}",
                      "job", plan->job->name, "config", plan->study.config.source, "output", plan->study.config.output,
                      "ranks", (json_int_t)plan->ranks, "active_from", plan->assumed_from ? plan->assumed_from : "assumed",
                      "sites", sites, "points", points, "result_bytes", plan->result_bytes, "input_bytes",
-                     plan->file_bytes, "rank_bytes", plan->rank_bytes, "root_bytes", plan->root_bytes, "weight_bytes",
+                     plan->file_bytes, "buffer_bytes", plan->buffer_bytes, "rank_bytes", plan->rank_bytes, "root_bytes", plan->root_bytes, "weight_bytes",
                      plan->weight_bytes, "token_bytes", plan->token_bytes, "node_ranks", (json_int_t)plan->node_ranks,
                      "node_bytes", plan->node_bytes, "machine_bytes", plan->machine_bytes, "core_gflops", plan->gflops,
                      "core_gflops_from", plan->measured ? "measured" : "given", "efficiency", plan->reached,

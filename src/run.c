@@ -12,25 +12,44 @@
 #include "run.h"
 #include "units.h"
 
+/* One point of a sweep, or all there is. */
+struct part {
+    const struct lc_study *study;
+    void *sums; /* the job's accumulators; NULL: none yet */
+    struct lc_cut cut;
+};
+
 struct run {
     const struct lc_comm *par;
     const struct lc_job *job;
     struct lc_study study;
-    void *work, *sums; /* the job's buffers and accumulators */
-    struct lc_cut cut;
+    void *work; /* the job's buffers */
+    struct part *part;
+    int64_t parts;
     struct lc_run_record record;
     double started, printed; /* of the units; of the last line of progress */
 };
 
+/* The part that a unit belongs to; *index becomes its place in it. The longest windows come first: they take longest. */
+static struct part *part_at(const struct run *run, int64_t *index)
+{
+    struct part *part = &run->part[run->parts - 1];
+
+    while (*index >= part->cut.units)
+        *index -= (part--)->cut.units;
+    return part;
+}
+
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
-    struct lc_unit unit = lc_cut_unit(&run->cut, &run->study, index);
+    struct part *part = part_at(run, &index);
+    struct lc_unit unit = lc_cut_unit(&part->cut, part->study, index);
     double start = lc_seconds();
 
     unit.breathe = breathe;
     unit.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, run->sums, &unit, err) != LC_OK)
+    if (run->job->observe(run->work, part->sums, &unit, err) != LC_OK)
         return err->code;
     run->record.mine.units++;
     run->record.mine.busy_seconds += lc_seconds() - start;
@@ -40,15 +59,21 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
     struct run *run = arg;
+    int rc = LC_OK;
 
-    return run->job->save(run->sums, out, err);
+    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
+        rc = run->job->save(run->part[k].sums, out, err);
+    return rc;
 }
 
 static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
 {
     struct run *run = arg;
+    int rc = LC_OK;
 
-    return run->job->merge(run->sums, in, err);
+    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
+        rc = run->job->merge(run->part[k].sums, in, err);
+    return rc;
 }
 
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
@@ -83,10 +108,18 @@ static int find_job(const struct lc_config *config, const struct lc_job **out, s
 
     *out = lc_job_find(config->job);
     if (*out)
-        return LC_OK;
+        return lc_job_check(*out, config, err);
     for (const struct lc_job *const *job = lc_jobs; *job && used < sizeof allowed; job++)
         used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", (*job)->name);
     return LC_FAIL(err, LC_E_CONFIG, "%s: key 'job' is '%s'; allowed: %s", config->source, config->job, allowed);
+}
+
+int lc_job_check(const struct lc_job *job, const struct lc_config *config, struct lc_err *err)
+{
+    if (job->one_length && config->windows.lengths.count > 0)
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'windows.length' is a list; job '%s' takes an integer", config->source,
+                       job->name);
+    return LC_OK;
 }
 
 /* Rank 0, before hours of work: can the result be put where it shall go? */
@@ -193,6 +226,20 @@ done:
     return rc;
 }
 
+/* A sweep has no one length at its root, and its points are of one length each. */
+static int put_length(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
+{
+    static const char *const align[] = {"start", "end"};
+    int rc;
+
+    if (study->points == 0)
+        return lc_result_put_int(r, NULL, NULL, "window_length", study->config.windows.length, err);
+    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "window_align", align[study->config.windows.align], err));
+    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "points", study->points, err));
+done:
+    return rc;
+}
+
 /* Attributes that say by which definitions the numbers hold. */
 static int put_definitions(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
 {
@@ -206,7 +253,7 @@ static int put_definitions(const struct lc_study *study, struct lc_result *r, st
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_bias", bias[c->sae_bias], err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_kind", study->site[0].sae.shape.kind, err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "model_family", study->model.shape.family, err));
-    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "window_length", c->windows.length, err));
+    LC_TRY(rc, put_length(study, r, err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "bos", study->bos >= 0 ? "each" : "none", err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "readout", readout[c->readout], err));
     LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "features", features[c->features.rule], err));
@@ -220,21 +267,56 @@ done:
     return rc;
 }
 
+/* Everything of one point, and then what all say together. */
+static int write_points(struct run *run, struct lc_result *r, struct lc_err *err)
+{
+    const struct lc_int_list *lengths = &run->study.config.windows.lengths;
+    void **sums = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&sums, run->parts, "points", err));
+    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, &lengths->count, lengths->value, err));
+    for (int64_t k = 0; k < run->parts; k++) {
+        lc_result_at(r, k);
+        sums[k] = run->part[k].sums;
+        LC_TRY(rc, put_definitions(run->part[k].study, r, err));
+        LC_TRY(rc, put_windows(run->part[k].study, r, err));
+        LC_TRY(rc, run->job->finish(sums[k], r, err));
+    }
+    lc_result_at(r, -1);
+    if (run->job->sweep)
+        rc = run->job->sweep(sums, run->parts, r, err);
+done:
+    free(sums);
+    return rc;
+}
+
 static int write_result(struct run *run, struct lc_err *err)
 {
     struct lc_result *r = NULL;
-    int rc;
+    int sweep = run->study.points > 0, rc;
 
     LC_TRY(rc, lc_result_create(&r, run->study.config.output, err));
     LC_TRY(rc, put_definitions(&run->study, r, err));
     LC_TRY(rc, put_config(&run->study, r, err));
-    LC_TRY(rc, put_windows(&run->study, r, err));
+    if (!sweep)
+        LC_TRY(rc, put_windows(&run->study, r, err));
     LC_TRY(rc, put_vocabulary(&run->study, r, err));
-    LC_TRY(rc, run->job->finish(run->sums, r, err));
+    LC_TRY(rc, sweep ? write_points(run, r, err) : run->job->finish(run->part[0].sums, r, err));
     return lc_result_commit(r, err);
 done:
     lc_result_abandon(r);
     return rc;
+}
+
+static void print_end(const struct run *run)
+{
+    char lengths[48] = "";
+
+    if (run->study.points > 0)
+        snprintf(lengths, sizeof lengths, " at %" PRId64 " lengths", run->study.points);
+    fprintf(stderr, "%s: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
+            run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, run->study.config.output);
 }
 
 /* From merged accumulators to files: rank 0 writes, all agree. */
@@ -251,22 +333,19 @@ static int conclude(struct run *run, struct lc_err *err)
     if (rc != LC_OK && run->par->rank == 0)
         unlink(run->study.config.output); /* what fails leaves no result */
     if (rc == LC_OK && run->par->rank == 0)
-        fprintf(stderr, "%s: %" PRId64 " windows, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
-                run->study.windows.count, run->study.sites, run->record.compute_seconds, run->study.config.output);
+        print_end(run);
 done:
     return rc;
 }
 
 static int compute(struct run *run, struct lc_err *err)
 {
-    const struct lc_handout handout = {.units = run->cut.units,
-                                       .work = work,
-                                       .arg = run,
-                                       .progress = progress,
-                                       .progress_arg = run};
+    struct lc_handout handout = {.work = work, .arg = run, .progress = progress, .progress_arg = run};
     const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
     int rc;
 
+    for (int64_t k = 0; k < run->parts; k++)
+        handout.units += run->part[k].cut.units;
     run->started = run->printed = lc_seconds();
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
@@ -277,19 +356,44 @@ done:
     return rc;
 }
 
+static int begin_parts(struct run *run, struct lc_err *err)
+{
+    int rc;
+
+    run->parts = run->study.points > 0 ? run->study.points : 1;
+    LC_TRY(rc, LC_ALLOC(&run->part, run->parts, "points", err));
+    for (int64_t k = 0; k < run->parts; k++) {
+        struct part *part = &run->part[k];
+        part->study = run->study.points > 0 ? &run->study.point[k] : &run->study;
+        LC_TRY(rc, lc_cut_make(&part->cut, run->job, &run->study, part->study, err));
+        LC_TRY(rc, run->job->begin(&part->sums, part->study, err));
+    }
+done:
+    return rc;
+}
+
+static void end_parts(struct run *run)
+{
+    for (int64_t k = 0; run->part && k < run->parts; k++)
+        if (run->part[k].sums)
+            run->job->end(run->part[k].sums);
+    free(run->part);
+}
+
 static int run_study(struct run *run, struct lc_err *err)
 {
-    int rc, opened, begun;
+    struct lc_cut cut;
+    int rc, opened;
 
-    opened = lc_cut_make(&run->cut, run->job, &run->study, err) == LC_OK &&
-             run->job->open(&run->work, &run->study, run->cut.each, err) == LC_OK;
-    begun = opened && run->job->begin(&run->sums, &run->study, err) == LC_OK;
+    opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
+             run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
+    if (opened)
+        begin_parts(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
-    if (begun)
-        run->job->end(run->sums);
+    end_parts(run);
     if (opened)
         run->job->close(run->work);
     return rc;

@@ -234,6 +234,32 @@ done:
     return rc;
 }
 
+/* Every rank, when all else is there: a sweep's points. Their lists stay those of the study. */
+static int make_points(struct lc_study *s, struct lc_err *err)
+{
+    const struct lc_window_config *w = &s->config.windows;
+    int rc;
+
+    if (w->lengths.count == 0)
+        return LC_OK;
+    LC_TRY(rc, LC_ALLOC(&s->point, w->lengths.count, "points of the sweep", err));
+    for (int64_t k = 0; k < w->lengths.count; k++) {
+        struct lc_study *point = &s->point[k];
+        struct lc_windows windows;
+        if (lc_windows_shorten(&windows, &s->windows, w->length, w->lengths.value[k], w->align, err) != LC_OK)
+            return lc_err_prefix(err, s->config.source);
+        *point = *s;
+        point->point = NULL;
+        point->points = 0;
+        point->windows = windows;
+        point->config.windows.length = w->lengths.value[k];
+        point->config.windows.lengths = (struct lc_int_list){0};
+        s->points++;
+    }
+done:
+    return rc;
+}
+
 static const struct lc_study unread = {.bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
 
 static void take_over(struct lc_study *s, struct lc_config *config)
@@ -266,6 +292,8 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
     lc_shared_publish(&s->stream, par);
     if (needs->selection)
         LC_TRY(rc, lc_selection_make(s, par, err));
+    make_points(s, err);
+    rc = lc_comm_agree(par, err);
 done:
     free(o);
     lc_corpus_close(&in.corpus);
@@ -289,6 +317,7 @@ int lc_study_outline(struct lc_study *s, struct lc_config *config, const struct 
     LC_TRY(rc, lc_provenance_write(&s->provenance, s, &in.corpus, 0, err));
     if (needs->selection)
         LC_TRY(rc, lc_selection_make(s, &alone, err));
+    rc = make_points(s, err);
 done:
     free(o);
     lc_corpus_close(&in.corpus);
@@ -299,6 +328,9 @@ done:
 
 void lc_study_close(struct lc_study *s)
 {
+    for (int64_t k = 0; k < s->points; k++)
+        lc_windows_release(&s->point[k].windows);
+    free(s->point);
     for (int64_t i = 0; i < s->sites; i++)
         free(s->site[i].selected);
     free(s->site);

@@ -19,16 +19,30 @@ static int fit(int64_t *each, const struct lc_job *job, const struct lc_study *s
     return LC_OK;
 }
 
-int lc_cut_make(struct lc_cut *cut, const struct lc_job *job, const struct lc_study *study, struct lc_err *err)
+/* Windows of a point's units where those of the longest windows have `longest`: fewer as theirs are. */
+static int64_t beside(int64_t longest, const struct lc_job *job, const struct lc_study *study,
+                      const struct lc_study *point)
 {
-    int64_t each = study->config.unit_windows, last = study->windows.count - 1;
+    int64_t each = job->unit_windows(point) * longest / job->unit_windows(study);
+    int64_t most = longest * lc_study_longest_run(study) / lc_study_longest_run(point);
 
-    *cut = (struct lc_cut){.each = each > 0 ? each : job->unit_windows(study), .full = study->windows.count};
+    each = each < most ? each : most;
+    return each > 1 ? each : 1;
+}
+
+int lc_cut_make(struct lc_cut *cut, const struct lc_job *job, const struct lc_study *study, const struct lc_study *point,
+                struct lc_err *err)
+{
+    int64_t set = study->config.unit_windows, last = point->windows.count - 1;
+
+    *cut = (struct lc_cut){.each = set > 0 ? set : job->unit_windows(study), .full = point->windows.count};
     if (fit(&cut->each, job, study, err) != LC_OK)
         return err->code;
-    if (study->windows.length[last] != study->config.windows.length)
+    if (set == 0 && point != study)
+        cut->each = beside(cut->each, job, study, point);
+    if (point->windows.length[last] != point->config.windows.length)
         cut->full--;
-    cut->units = (cut->full + cut->each - 1) / cut->each + (study->windows.count - cut->full);
+    cut->units = (cut->full + cut->each - 1) / cut->each + (point->windows.count - cut->full);
     return LC_OK;
 }
 

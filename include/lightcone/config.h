@@ -11,6 +11,7 @@
 
 enum lc_bias_rule { LC_BIAS_OWN, LC_BIAS_SUBTRACT, LC_BIAS_IGNORE };
 enum lc_window_choice { LC_CHOICE_SEQUENTIAL, LC_CHOICE_RANDOM, LC_CHOICE_STARTS };
+enum lc_window_align { LC_ALIGN_START, LC_ALIGN_END };
 enum lc_bos_rule { LC_BOS_NONE, LC_BOS_EACH };
 enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS };
 enum lc_feature_rule { LC_FEATURES_ACTIVE, LC_FEATURES_LIST, LC_FEATURES_SELECT };
@@ -20,8 +21,12 @@ struct lc_int_list {
     int64_t count;
 };
 
+enum { LC_SWEEP_MAX = 1000 }; /* points of a sweep */
+
 struct lc_window_config {
-    int64_t length; /* T, tokens */
+    int64_t length;             /* T, tokens; of a sweep the longest */
+    struct lc_int_list lengths; /* a sweep's, ascending, at most LC_SWEEP_MAX; count 0: one length */
+    enum lc_window_align align; /* which end windows of several lengths share */
     enum lc_window_choice choice;
     struct lc_int_list starts; /* choice starts */
     int64_t count;             /* 0: all */

@@ -35,4 +35,11 @@ int lc_folder_make(const char *path, struct lc_err *err);
 /* Write `size` bytes to path by way of path.PID.partial, fsync and rename: readers see the old file or the new. */
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err);
 
+/* The same for `count` stretches of memory, one after the other. */
+struct lc_stretch {
+    const void *data;
+    size_t size;
+};
+int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err);
+
 #endif

@@ -21,17 +21,20 @@ struct lc_unit {
 struct lc_job {
     const char *name;    /* `job:` in the YAML */
     const char *summary; /* one line, for help */
+    int one_length;      /* windows.length may not be a list */
     struct lc_needs (*needs)(const struct lc_config *config);
-    /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. */
+    /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. Of a sweep's point
+     * the driver takes as many, or as few as have no more tokens than a unit of the longest windows. */
     int64_t (*unit_windows)(const struct lc_study *study);
     /* Bytes that open() takes for units of so many windows, as it likes best; least: as little as it can do with. The
      * driver cuts units with it so that they fit memory_per_rank. Needs no more of the study than its outline. */
     int64_t (*buffers)(const struct lc_study *study, int64_t unit_windows, int least);
-    /* This rank's buffers for units of at most `unit_windows` windows of the study's length or shorter. close() follows
-     * exactly when it succeeds. */
+    /* This rank's buffers for units of at most `unit_windows` windows of the study's length, and in a sweep for its
+     * points' units, see unit_windows. close() follows exactly when it succeeds. */
     int (*open)(void **work, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
     void (*close)(void *work);
-    /* This rank's empty accumulators. end() follows exactly when it succeeds. */
+    /* This rank's empty accumulators, of a sweep one for each point, with that point's study. end() follows exactly
+     * when it succeeds. */
     int (*begin)(void **sums, const struct lc_study *study, struct lc_err *err);
     void (*end)(void *sums);
     /* Add one unit to the accumulators. */
@@ -41,6 +44,9 @@ struct lc_job {
     int (*merge)(void *sums, struct lc_reader *in, struct lc_err *err);
     /* Rank 0, all merged: write the job's groups. */
     int (*finish)(void *sums, struct lc_result *result, struct lc_err *err);
+    /* Rank 0, after finish() of every point of a sweep: what all sums[points], at ascending lengths, say together. May be
+     * NULL. */
+    int (*sweep)(void *const *sums, int64_t points, struct lc_result *result, struct lc_err *err);
     /* Useful FLOP of all that was observed on this rank, for the run record. */
     double (*flop)(const void *work);
     /* What all windows cost on so many ranks, added to the zeroed *out, from the outline of a study alone. */
@@ -51,6 +57,9 @@ extern const struct lc_job *const lc_jobs[]; /* the table; NULL at its end */
 
 /* NULL when there is none of that name. */
 const struct lc_job *lc_job_find(const char *name);
+
+/* Whether the job can run the configuration; LC_E_CONFIG when not. */
+int lc_job_check(const struct lc_job *job, const struct lc_config *config, struct lc_err *err);
 
 /* Run a configuration from start to RESULT.h5: the whole of `lightcone run`. Collective; agrees on errors. */
 int lc_run(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,

@@ -25,10 +25,12 @@ int lc_result_commit(struct lc_result *r, struct lc_err *err);
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
+enum { LC_RESULT_POINTS_MAX = 10000 };
+
 /* A file of several points, a sweep's or a merge's: what follows is put into or read from point `point`, numbered from 0;
  * -1, as a result begins: the file itself. Attributes of the "file" are then those of the point. */
 void lc_result_at(struct lc_result *r, int64_t point);
-/* Points of a file open for reading; 0 in a file of one configuration. */
+/* Points of a file open for reading, at most LC_RESULT_POINTS_MAX; 0 in a file of one configuration. */
 int64_t lc_result_points(const struct lc_result *r);
 
 /* Write one dataset. `name` is a schema row such as "windows/start" or "sites/SITE/influence/samples/entropy", where
@@ -71,6 +73,34 @@ int lc_result_get_real(const struct lc_result *r, const char *group, const char 
                        double *out, int *found, struct lc_err *err);
 int lc_result_get_int(const struct lc_result *r, const char *group, const char *site, const char *key,
                       int64_t *out, int *found, struct lc_err *err);
+
+/* What lc_result_each() finds: the file or point itself, a group or a dataset of the layout. */
+struct lc_result_item {
+    const char *name; /* as in the schema, for lc_result_get() and the attributes; NULL: the file or point itself */
+    const char *site; /* NULL when name has no SITE */
+    const char *path; /* in the file: SITE replaced, below points/NNNN/; "/" the file */
+    int64_t point;    /* as of lc_result_at() */
+    int dataset, text; /* 0: a group; text: a dataset that is one UTF-8 text */
+};
+typedef int lc_result_visit(void *arg, const struct lc_result_item *item, struct lc_err *err);
+
+/* Call `visit` for everything of the layout that is in a file open for reading: the file, then point by point; in each
+ * what belongs to no site, then site by site, in the order of the schema, a group before what is in it. During a call r
+ * stands at the item's point; afterwards where it stood before. Ends at the first error. */
+int lc_result_each(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err);
+
+/* One attribute of a group or dataset; `key` and `text` live as long as the call. */
+struct lc_attribute {
+    const char *key, *text; /* text NULL: a number */
+    int real;               /* 1: `value`, 0: `number` */
+    double value;
+    int64_t number;
+};
+typedef int lc_attribute_visit(void *arg, const struct lc_attribute *attribute, struct lc_err *err);
+
+/* Call `visit` for every attribute of an item, by ascending key; LC_E_FORMAT when one is neither a text nor a number. */
+int lc_result_attributes(const struct lc_result *r, const struct lc_result_item *item, lc_attribute_visit *visit,
+                         void *arg, struct lc_err *err);
 
 /* Names of the sites in the file and in its points, by ascending layer; owned by r. */
 int64_t lc_result_sites(const struct lc_result *r, const char *const **names);

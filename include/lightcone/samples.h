@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/bootstrap.h"
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 #include "lightcone/spread.h"
@@ -33,12 +34,6 @@ int lc_samples_add(struct lc_samples *s, const struct lc_sample *sample, const d
 void lc_samples_sort(struct lc_samples *s);
 int lc_samples_save(const struct lc_samples *s, struct lc_bytes *out, struct lc_err *err);
 int lc_samples_merge(struct lc_samples *s, struct lc_reader *in, struct lc_err *err);
-
-/* A mean with its population standard deviation, its count, and a bootstrap 95 % interval over windows. */
-struct lc_summary {
-    double mean, sd, low, high;
-    int64_t count;
-};
 
 /* The three means of entropy over sorted samples, degenerate ones left out: pooled (samples), window_mean (window
  * means), feature_mean (feature means). All NaN and count 0 when there is no sample. `kept[feature]`: take part in all;

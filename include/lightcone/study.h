@@ -28,6 +28,10 @@ struct lc_study {
     struct lc_model model;
     struct lc_site *site; /* ascending layers */
     int64_t sites;
+    /* Of a sweep over windows.length one study for each length, ascending, which shares everything with this one, whose
+     * length and windows are the longest, but its configuration's length and its windows. NULL and 0: one length. */
+    struct lc_study *point;
+    int64_t points;
     /* internal, and of rank 0 alone where so marked */
     struct lc_shared weights, stream;
     struct lc_tokenizer *tokenizer; /* rank 0 */

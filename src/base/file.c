@@ -157,17 +157,18 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
     return LC_OK;
 }
 
-int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
+int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err)
 {
     char partial[LC_PATH_MAX];
-    int fd, rc, n = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
+    int fd, rc = LC_OK, n = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
 
     if (n < 0 || n >= (int)sizeof partial)
         return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
     fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", path, strerror(errno));
-    rc = write_all(fd, partial, data, size, err);
+    for (int i = 0; i < count && rc == LC_OK; i++)
+        rc = write_all(fd, partial, part[i].data, part[i].size, err);
     if (close(fd) != 0 && rc == LC_OK)
         rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
     if (rc == LC_OK)
@@ -175,4 +176,9 @@ int lc_file_write(const char *path, const void *data, size_t size, struct lc_err
     if (rc != LC_OK)
         unlink(partial);
     return rc;
+}
+
+int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)
+{
+    return lc_file_write_parts(path, &(struct lc_stretch){data, size}, 1, err);
 }

@@ -110,6 +110,8 @@ static int value_write(const struct lc_config *config, const struct lc_key *key,
     switch (key->kind) {
     case LC_KEY_INT:
     case LC_KEY_BYTES:
+        if (key->flags & LC_KEY_OR_LIST && ((const struct lc_int_list *)place(config, key->list_at))->count > 0)
+            return ints_write(out, place(config, key->list_at), err);
         return lc_bytes_printf(out, err, " %" PRId64, *(const int64_t *)at);
     case LC_KEY_REAL:
         return lc_bytes_printf(out, err, " %s", real_show(number, *(const double *)at));
@@ -161,6 +163,8 @@ static int is_written(const struct lc_config *config, const struct lc_key *key)
     const struct lc_key *parent = lc_key_parent(key);
 
     if (key->flags & LC_KEY_LOCAL || (parent && !is_map_form(config, parent)))
+        return 0;
+    if (key->flags & LC_KEY_OF_SWEEP && config->windows.lengths.count == 0)
         return 0;
     return !is_map_form(config, key) && !is_absent(config, key);
 }

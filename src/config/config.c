@@ -9,6 +9,7 @@
 
 void lc_config_release(struct lc_config *config)
 {
+    free(config->windows.lengths.value);
     free(config->windows.starts.value);
     free(config->layers.value);
     free(config->features.list.value);
@@ -20,6 +21,10 @@ static int windows_check(const struct lc_window_config *w, const struct lc_tree 
 {
     int choice = lc_tree_line(tree, "windows.choice"), count = lc_tree_line(tree, "windows.count");
 
+    if (w->lengths.count > LC_SWEEP_MAX)
+        return lc_tree_fail(tree, lc_tree_line(tree, "windows.length"), err,
+                            "key 'windows.length' is a list of %" PRId64 "; allowed: at most %d lengths",
+                            w->lengths.count, LC_SWEEP_MAX);
     if (w->choice == LC_CHOICE_RANDOM && w->count == 0)
         return lc_tree_fail(tree, choice, err,
                             "key 'windows.count' is missing; 'windows.choice: random' needs it");
@@ -38,15 +43,16 @@ static int windows_check(const struct lc_window_config *w, const struct lc_tree 
 static int config_check(const struct lc_config *c, const struct lc_tree *tree, struct lc_err *err)
 {
     const struct lc_int_list *positions = &c->readout_positions;
+    int64_t shortest = c->windows.lengths.count ? c->windows.lengths.value[0] : c->windows.length;
     int rc = windows_check(&c->windows, tree, err);
 
     if (rc != LC_OK)
         return rc;
-    if (positions->count && positions->value[positions->count - 1] >= c->windows.length)
+    if (positions->count && positions->value[positions->count - 1] >= shortest)
         return lc_tree_fail(tree, lc_tree_line(tree, "readout"), err,
                             "key 'readout' holds position %" PRId64
                             "; allowed: below 'windows.length', %" PRId64,
-                            positions->value[positions->count - 1], c->windows.length);
+                            positions->value[positions->count - 1], shortest);
     if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0])
         return lc_tree_fail(tree, lc_tree_line(tree, "features"), err,
                             "key 'features.from' is missing; a selection needs the result of a sparsity job");

@@ -74,6 +74,25 @@ static const char *plain_text(const struct lc_node *node)
     return node->kind == LC_NODE_SCALAR && !node->quoted ? node->text : "";
 }
 
+static int ints_fill(const struct filler *f, const struct lc_key *key, size_t at, const struct lc_node *list);
+
+/* An ascending list in place of one integer. */
+static int ascending_fill(const struct filler *f, const struct lc_key *key, const struct lc_node *list)
+{
+    const struct lc_int_list *in = place(f, key->list_at);
+    int rc = ints_fill(f, key, key->list_at, list);
+
+    if (rc != LC_OK)
+        return rc;
+    for (int64_t i = 1; i < in->count; i++)
+        if (in->value[i] < in->value[i - 1])
+            return lc_tree_fail(f->tree, list->line, f->err,
+                                "key '%s' holds %" PRId64 " after %" PRId64 "; allowed: an ascending list", key->name,
+                                in->value[i], in->value[i - 1]);
+    memcpy(place(f, key->at), &in->value[in->count - 1], sizeof in->value[0]);
+    return LC_OK;
+}
+
 static int int_fill(const struct filler *f, const struct lc_key *key, const struct lc_node *node)
 {
     const char *text = plain_text(node);
@@ -81,6 +100,8 @@ static int int_fill(const struct filler *f, const struct lc_key *key, const stru
     enum lc_scalar rc =
         key->kind == LC_KEY_BYTES ? lc_scalar_bytes(text, &value) : lc_scalar_int(text, &value);
 
+    if (node->kind == LC_NODE_LIST && key->flags & LC_KEY_OR_LIST)
+        return ascending_fill(f, key, node);
     if (rc == LC_SCALAR_TOO_LARGE)
         return lc_tree_fail(f->tree, node->line, f->err, "key '%s' is %.40s, beyond 64-bit integers",
                             key->name, text);

@@ -27,8 +27,12 @@ const struct lc_key lc_keys[] = {
      .meaning = "the text"},
     {.name = "corpus.tokens", .kind = LC_KEY_INT, .at = AT(corpus_tokens), .low = 1, .high = INT64_MAX,
      .unset = "all", .meaning = "use the first so many tokens"},
-    {.name = "windows.length", .kind = LC_KEY_INT, .at = AT(windows.length), .low = 1, .high = MAX_LENGTH,
-     .fallback = "64", .meaning = "tokens in a window"},
+    {.name = "windows.length", .kind = LC_KEY_INT, .flags = LC_KEY_OR_LIST | LC_KEY_ORDERED, .at = AT(windows.length),
+     .list_at = AT(windows.lengths), .low = 1, .high = MAX_LENGTH, .fallback = "64",
+     .meaning = "tokens in a window; a list: a sweep, a point a length"},
+    {.name = "windows.align", .kind = LC_KEY_WORD, .flags = LC_KEY_OF_SWEEP, .at = AT(windows.align),
+     .words = {"start", "end"}, .fallback = "start",
+     .meaning = "which token windows of several lengths share, their first or their last"},
     {.name = "windows.choice", .kind = LC_KEY_WORD, .flags = LC_KEY_OR_MAP, .at = AT(windows.choice),
      .words = {"sequential", "random"}, .map_word = LC_CHOICE_STARTS, .fallback = "sequential",
      .meaning = "which windows: in order, drawn among the multiples of the length, or given"},
@@ -191,6 +195,8 @@ const char *lc_key_allowed(char *out, size_t room, const struct lc_key *key)
     case LC_KEY_INT:
         text_put(out, room, "an integer ");
         range_put(out, room, key);
+        if (key->flags & LC_KEY_OR_LIST)
+            text_put(out, room, " | an ascending list of them");
         break;
     case LC_KEY_BYTES:
         text_put(out, room, "bytes as a positive integer, also with K, M or G (KiB, MiB, GiB)");

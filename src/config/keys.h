@@ -22,10 +22,12 @@ enum lc_key_flag {
     LC_KEY_REQUIRED = 1,
     LC_KEY_LOCAL = 2,       /* not in the canonical form */
     LC_KEY_ORDERED = 4,     /* a list keeps its order; otherwise it is a set and is sorted */
-    LC_KEY_OR_LIST = 8,     /* word, or a list of integers at list_at: then the enum is list_word */
+    LC_KEY_OR_LIST = 8,     /* word, or a list of integers at list_at: then the enum is list_word; integer, or an
+                               ascending list at list_at: then the integer is its last */
     LC_KEY_OR_MAP = 16,     /* word, or a map of the keys below: then the enum is map_word */
     LC_KEY_BELOW_HIGH = 32, /* real: high itself is not allowed */
     LC_KEY_PATTERN = 64,    /* path: may hold {layer} and {site} */
+    LC_KEY_OF_SWEEP = 128,  /* without meaning, and not in the canonical form, but with several windows.length */
 };
 
 enum { LC_KEY_WORDS = 4 };

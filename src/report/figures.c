@@ -13,41 +13,58 @@ const struct lc_figure lc_figures[] = {
      "all samples (window, feature); window_mean: mean of the windows' means; feature_mean: mean of the "
      "features' means. Bars: "
      "bootstrap 95 % interval over windows. Token vector: mean over readouts.",
-     lc_figure_depth},
+     lc_figure_depth, LC_VIEW_ACTIVE},
     {"unique_tokens", "1", "Unique tokens of live features",
      "u_i is the number of token ids on which feature i is active; live: active at least once. 49 "
      "logarithmic bins from 1 to the "
      "site's maximum.",
-     lc_figure_unique_tokens},
+     lc_figure_unique_tokens, LC_VIEW_ACTIVE},
     {"density", "", "Density of features",
      "p_i is the share of positions where feature i is active; dead features have none. Mean L0 is the sum "
      "of p_i.",
-     lc_figure_density},
+     lc_figure_density, LC_VIEW_ACTIVE},
     {"profile", "3", "Influence of one feature over positions",
      "J(t') = sum over the embedding of (d f / d x[t'])^2; mean over the feature's samples, band of one "
      "population standard "
      "deviation. Share P = J / sum J.",
-     lc_figure_profile},
+     lc_figure_profile, LC_VIEW_CHOSEN},
     {"feature_entropies", "4", "Entropies of the features with most samples",
      "Each histogram: H of every sample of one feature, 30 bins from its least to its greatest; dashed: the "
      "mean.",
-     lc_figure_feature_entropies},
+     lc_figure_feature_entropies, LC_VIEW_CHOSEN},
     {"entropy_layers", "5", "Feature entropies at all sites",
      "Grey: mean H of every feature. Coloured lines: the ten feature indices with the greatest activation "
      "summed over windows and "
      "sites; sites have different SAEs, so an index joins features that have nothing else in common. Blue "
      "dashed: mean of the 20 "
      "highest. Red dashed: token vector.",
-     lc_figure_entropy_layers},
+     lc_figure_entropy_layers, LC_VIEW_ACTIVE},
     {"entropy_histograms", "6", "Distribution of feature mean entropies",
      "Mean H of each feature over its samples, 20 bins from least to greatest at each site; dashed: the mean "
      "over features.",
-     lc_figure_entropy_histograms},
+     lc_figure_entropy_histograms, LC_VIEW_ACTIVE},
+    {"context_sweep", "7", "Entropy against context length",
+     "Mean H of a feature over the windows of each length that end on the same tokens, a line for each feature; "
+     "coloured: the ten with the greatest activation summed over lengths. Band: standard error. Black dashed: log2 of "
+     "the length, the most that H can be.",
+     lc_figure_context_sweep, LC_VIEW_ACTIVE},
+    {"saturation", "", "Saturation of entropy with context",
+     "feature_mean of H at each length with its bootstrap 95 % interval over windows. Open circle: where it reaches "
+     "95 % of its value at the longest windows, linear between lengths. Lengths differ in which features are active.",
+     lc_figure_saturation, LC_VIEW_ACTIVE},
     {"entropy_frequency", "8", "Mean entropy against activation probability",
      "One dot a feature: mean H over its samples against p_i, the share of positions where it is active. r: "
      "Pearson's correlation "
      "of mean H with log10 p_i.",
-     lc_figure_entropy_frequency},
+     lc_figure_entropy_frequency, LC_VIEW_CHOSEN},
+    {"entropy_activation", "", "Entropy by strength of activation",
+     "Samples of a site in classes of equally many by activation f: mean H of each class at the mean of its ends. Bars: "
+     "bootstrap 95 % interval over windows.",
+     lc_figure_entropy_activation, LC_VIEW_ACTIVE},
+    {"entropy_position", "", "Entropy by readout position",
+     "Mean H of the features read at each position of the window. Bars: bootstrap 95 % interval over windows. Black "
+     "dashed: log2 of the tokens up to there, the most that H can be.",
+     lc_figure_entropy_position, LC_VIEW_ACTIVE},
 };
 const int lc_figures_count = sizeof lc_figures / sizeof lc_figures[0];
 
@@ -253,8 +270,8 @@ int64_t lc_figure_window_length(const struct lc_view *v)
         struct lc_err ignored = LC_ERR_INIT;
         int64_t length = 0;
         int found;
-        if (v->site[i].influence &&
-            lc_result_get_int(v->site[i].influence, NULL, NULL, "window_length", &length, &found, &ignored) ==
+        if (v->site[i].part[LC_VIEW_INFLUENCE] &&
+            lc_result_get_int(v->site[i].part[LC_VIEW_INFLUENCE], NULL, NULL, "window_length", &length, &found, &ignored) ==
                 LC_OK &&
             found)
             return length;

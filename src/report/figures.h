@@ -22,6 +22,7 @@ struct lc_figure {
     const char *title;
     const char *caption; /* definitions of what is drawn */
     int (*draw)(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+    enum lc_view_choice choice; /* which influence it looks at where there are two */
 };
 
 extern const struct lc_figure lc_figures[];
@@ -35,6 +36,10 @@ int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *o
 int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_entropy_activation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_entropy_position(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 
 /* Does mean entropy rise with depth? Sentences, each a line; none without influence. */
 void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err);

@@ -69,8 +69,8 @@ static void heading(struct lc_bytes *page, const struct lc_view *v, struct lc_er
 
 static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
 {
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        const struct lc_site_table *s = &lc_site_tables[i];
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        const struct lc_summary_table *s = &lc_summary_tables[i];
         struct lc_table t;
         s->make(v, &t, err);
         if (lc_table_rows(&t) > 0) {

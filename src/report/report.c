@@ -96,10 +96,10 @@ static int write_summaries(const struct lc_view *v, const char *folder, struct l
 {
     int rc = LC_OK;
 
-    for (int i = 0; i < lc_site_tables_count && rc == LC_OK; i++) {
+    for (int i = 0; i < lc_summary_table_count && rc == LC_OK; i++) {
         struct lc_table t;
-        lc_site_tables[i].make(v, &t, err);
-        rc = err->code == LC_OK ? write_table(folder, lc_site_tables[i].name, &t, err) : err->code;
+        lc_summary_tables[i].make(v, &t, err);
+        rc = err->code == LC_OK ? write_table(folder, lc_summary_tables[i].name, &t, err) : err->code;
         lc_table_release(&t);
     }
     return rc;
@@ -121,21 +121,25 @@ done:
 int lc_report_write(const char *const *paths, int64_t count, const char *folder, struct lc_err *err)
 {
     struct lc_bytes page = {0}, left_out = {0};
-    struct lc_view v;
-    int rc, drawn = 0;
+    struct lc_view v[2] = {0}; /* by enum lc_view_choice */
+    int rc, mixed, drawn = 0;
 
-    LC_TRY(rc, lc_view_open(&v, paths, count, err));
+    LC_TRY(rc, lc_view_open(&v[LC_VIEW_ACTIVE], paths, count, LC_VIEW_ACTIVE, err));
+    mixed = lc_view_is_mixed(v);
+    if (mixed)
+        LC_TRY(rc, lc_view_open(&v[LC_VIEW_CHOSEN], paths, count, LC_VIEW_CHOSEN, err));
     LC_TRY(rc, lc_plot_check(err));
     LC_TRY(rc, make_folders(folder, err));
-    LC_TRY(rc, write_summaries(&v, folder, err));
-    lc_page_begin(&page, &v, err);
+    LC_TRY(rc, write_summaries(v, folder, err));
+    lc_page_begin(&page, v, err);
     for (int i = 0; i < lc_figures_count; i++)
-        LC_TRY(rc, draw_figure(&lc_figures[i], &v, folder, &drawn, &page, &left_out, err));
-    lc_page_end(&page, &v, &left_out, err);
+        LC_TRY(rc, draw_figure(&lc_figures[i], &v[mixed ? lc_figures[i].choice : LC_VIEW_ACTIVE], folder, &drawn, &page, &left_out, err));
+    lc_page_end(&page, v, &left_out, err);
     rc = err->code == LC_OK ? write_in(folder, "", "index", ".html", &page, err) : err->code;
 done:
     lc_bytes_release(&page);
     lc_bytes_release(&left_out);
-    lc_view_close(&v);
+    lc_view_close(&v[LC_VIEW_ACTIVE]);
+    lc_view_close(&v[LC_VIEW_CHOSEN]);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "escape.h"
 #include "lightcone/report.h"
 #include "summary.h"
+#include "sweep.h"
 #include "tokens.h"
 
 enum { BAR = 32 };
@@ -33,9 +34,9 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
-    for (int i = 0; i < lc_site_tables_count; i++) {
-        lc_site_tables[i].make(v, &t, err);
-        print_titled(lc_site_tables[i].title, &t, INT64_MAX, out, err);
+    for (int i = 0; i < lc_summary_table_count; i++) {
+        lc_summary_tables[i].make(v, &t, err);
+        print_titled(lc_summary_tables[i].title, &t, INT64_MAX, out, err);
     }
     return err->code;
 }
@@ -80,7 +81,19 @@ static int show_sparsity(const struct lc_view_site *s, const struct lc_show *wha
     return print_titled(title, &t, what->top, out, err);
 }
 
-/* --by names a column of one of the two tables: the other is left out rather than refused. */
+static int show_sweep(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
+{
+    struct lc_table t;
+    char title[128];
+
+    lc_sweep_features(s, &t, err);
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, what->by ? what->by : "samples", err);
+    snprintf(title, sizeof title, "%.64s: features at the longest windows, and their saturation", s->name);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+/* --by names a column of one of the tables: the others are left out rather than refused. */
 static int wants(const struct lc_show *what, const char *const *columns)
 {
     if (!what->by)
@@ -96,15 +109,17 @@ static int show_features(const struct lc_view_site *s, const struct lc_show *wha
 {
     int rc = LC_OK;
 
-    if (!wants(what, influence_columns) && !wants(what, sparsity_columns))
+    if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
         return LC_FAIL(err, LC_E_USAGE,
                        "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                       "effective_tokens activation_sum count frequency unique_tokens",
+                       "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
                        what->by);
-    if (s->influence && wants(what, influence_columns))
+    if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
-    if (s->sparsity && wants(what, sparsity_columns))
+    if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
         LC_TRY(rc, show_sparsity(s, what, out, err));
+    if (s->part[LC_VIEW_SWEEP] && wants(what, lc_sweep_feature_columns))
+        LC_TRY(rc, show_sweep(s, what, out, err));
 done:
     return rc;
 }
@@ -127,16 +142,16 @@ static int add_top_tokens(const struct lc_view_site *s, const struct lc_view_tex
     int64_t from, to;
     int rc;
 
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_id", s->name, &id, err));
-    LC_TRY(rc, lc_result_get(s->sparsity, "sites/SITE/sparsity/token_count", s->name, &count, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name, &indptr, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_id", s->name, &id, err));
+    LC_TRY(rc, lc_result_get(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_count", s->name, &count, err));
     if (feature + 1 >= indptr.count)
         goto done;
     from = ((int64_t *)indptr.data)[feature];
     to = ((int64_t *)indptr.data)[feature + 1];
     if (from < 0 || from > to || to > id.count || to > count.count) {
         rc = LC_FAIL(err, LC_E_FORMAT, "%s: token_indptr of site %s is out of range at feature %" PRId64,
-                     s->sparsity_path, s->name, feature);
+                     s->path[LC_VIEW_SPARSITY], s->name, feature);
         goto done;
     }
     for (int64_t i = from; i < to; i++) {
@@ -163,10 +178,10 @@ static int show_top_tokens(const struct lc_view_site *s, const struct lc_show *w
     struct lc_table t;
     int found, rc;
 
-    if (!s->sparsity || !lc_result_has(s->sparsity, "sites/SITE/sparsity/token_indptr", s->name))
+    if (!s->part[LC_VIEW_SPARSITY] || !lc_result_has(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity/token_indptr", s->name))
         return LC_OK;
     lc_table_begin(&t, columns);
-    LC_TRY(rc, lc_view_text_open(&text, s->sparsity, s->sparsity_path, &found, err));
+    LC_TRY(rc, lc_view_text_open(&text, s->part[LC_VIEW_SPARSITY], s->path[LC_VIEW_SPARSITY], &found, err));
     LC_TRY(rc, add_top_tokens(s, &text, what->feature, &t, err));
     if (lc_table_rows(&t) > 0)
         LC_TRY(rc, lc_table_sort(&t, "count", err));
@@ -244,18 +259,34 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
     return print_titled(title, &t, INT64_MAX, out, err);
 }
 
+/* One feature over the lengths of a sweep. */
+static int show_lengths(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                        struct lc_err *err)
+{
+    double at = lc_sweep_feature_saturation(s, (int32_t)what->feature);
+    struct lc_table t;
+    char title[160];
+
+    lc_sweep_feature(s, (int32_t)what->feature, &t, err);
+    *known |= lc_table_rows(&t) > 0;
+    snprintf(title, sizeof title, "%.64s: entropy (bit) over window length T; saturation length %.4g tokens", s->name, at);
+    return print_titled(title, &t, INT64_MAX, out, err);
+}
+
 static int show_feature(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
                         struct lc_err *err)
 {
     struct lc_tokens tokens = {.strongest = -1};
     int rc;
 
-    if (s->influence)
+    if (s->part[LC_VIEW_INFLUENCE])
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
     if (tokens.share)
-        rc = show_profile(s, &tokens, out, err);
+        LC_TRY(rc, show_profile(s, &tokens, out, err));
+    if (s->part[LC_VIEW_SWEEP])
+        rc = show_lengths(s, what, known, out, err);
 done:
     lc_tokens_close(&tokens);
     return rc;
@@ -300,7 +331,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
-    LC_TRY(rc, lc_view_open(&v, &path, 1, err));
+    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);
     if (rc == LC_OK)

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
+#include "sweep.h"
+
 static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
 {
     return lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
@@ -71,7 +74,7 @@ static void summary_influence(const struct lc_view *v, struct lc_table *t, struc
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
         const struct lc_view_summary *m = s->mean;
-        if (s->influence)
+        if (s->part[LC_VIEW_INFLUENCE])
             lc_table_row(t, err, "siiirrrrrr", s->name, lc_view_count(s, LC_VIEW_S_ENTROPY), s->degenerate,
                          lc_view_count(s, LC_VIEW_F_MEAN), m[LC_VIEW_FEATURE_MEAN].value,
                          m[LC_VIEW_FEATURE_MEAN].low, m[LC_VIEW_FEATURE_MEAN].high,
@@ -111,20 +114,20 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
         int64_t n = lc_view_count(s, LC_VIEW_COUNT), live = 0, sum = 0, tokens = 0;
         double l0 = 0, threshold = NAN;
         int found;
-        if (!s->sparsity)
+        if (!s->part[LC_VIEW_SPARSITY])
             continue;
         for (int64_t k = 0; k < n; k++) {
             live += count[k] > 0;
             sum += count[k];
             l0 += p ? p[k] : NAN;
         }
-        lc_result_get_int(s->sparsity, "sites/SITE/sparsity", s->name, "n_tokens", &tokens, &found, err);
-        lc_result_get_real(s->sparsity, "sites/SITE/sparsity", s->name, "threshold", &threshold, &found, err);
+        lc_result_get_int(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity", s->name, "n_tokens", &tokens, &found, err);
+        lc_result_get_real(s->part[LC_VIEW_SPARSITY], "sites/SITE/sparsity", s->name, "threshold", &threshold, &found, err);
         lc_table_row(t, err, "siiiirir", s->name, n, live, n - live, sum, l0, tokens, threshold);
     }
 }
 
-const struct lc_site_table lc_site_tables[] = {
+const struct lc_summary_table lc_summary_tables[] = {
     {"summary_influence", "Influence, by site",
      "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: "
      "2^feature_mean; degenerate samples "
@@ -137,10 +140,27 @@ const struct lc_site_table lc_site_tables[] = {
      summary_token_vector},
     {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
      summary_sparsity},
+    {"summary_sweep", "Sweep over window lengths, by site",
+     "feature_mean of the entropy at each window length T, in bits, with its bootstrap 95 % interval; n: features.",
+     lc_sweep_means},
+    {"summary_saturation", "Saturation with context, by site",
+     "Least window length, in tokens, at which mean entropy reaches 95 % of its value at the longest: of the mean over "
+     "the features that have samples at every length, and of each feature, summarised over those that have such a length.",
+     lc_sweep_saturation},
+    {"summary_sweep_counts", "Sparsity over window lengths, by site", "Mean L0: activations per token.",
+     lc_sweep_counts},
+    {"comparison_definitions", "Side by side",
+     "Results of one job and choice of features, each beside the first of its kind: by which definitions, and what comes "
+     "out.",
+     lc_compare_sides},
+    {"comparison_pairs", "Paired differences",
+     "Second minus first over what both have (the same windows, readouts and, with the same SAE, features): mean and sd "
+     "over windows, low and high: bootstrap 95 % interval over windows.",
+     lc_compare_pairs},
 };
-const int lc_site_tables_count = sizeof lc_site_tables / sizeof lc_site_tables[0];
+const int lc_summary_table_count = sizeof lc_summary_tables / sizeof lc_summary_tables[0];
 
-/* Attributes of the file, and of influence groups, that readers must know. */
+/* Attributes of the file that readers must know. */
 static const struct {
     const char *key;
     char kind; /* s text, i integer, r real */
@@ -156,40 +176,44 @@ static const struct {
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
-static void add_key(const struct lc_result *r, const char *group, const char *site, int k, struct lc_table *t,
-                    struct lc_err *err)
+const int lc_definition_count = KEYS;
+
+const char *lc_definition_name(int k)
 {
-    char what[160], number[32], *text = NULL;
+    return keys[k].what;
+}
+
+char *lc_definition_text(const struct lc_result *r, int k, struct lc_err *err)
+{
+    char number[32] = "", *text = NULL;
     int64_t integer;
     double real;
     int found = 0;
 
-    snprintf(what, sizeof what, "%s%s%.64s", keys[k].what, site ? ", " : "", site ? site : "");
     if (keys[k].kind == 's') {
-        if (lc_result_get_text(r, group, site, keys[k].key, &text, err) == LC_OK && text)
-            lc_table_row(t, err, "ss", what, text);
-        free(text);
-    } else if (keys[k].kind == 'i') {
-        if (lc_result_get_int(r, group, site, keys[k].key, &integer, &found, err) == LC_OK && found) {
-            snprintf(number, sizeof number, "%" PRId64, integer);
-            lc_table_row(t, err, "ss", what, number);
-        }
-    } else if (lc_result_get_real(r, group, site, keys[k].key, &real, &found, err) == LC_OK && found) {
-        snprintf(number, sizeof number, "%.9g", real);
-        lc_table_row(t, err, "ss", what, number);
+        lc_result_get_text(r, NULL, NULL, keys[k].key, &text, err);
+        return text;
     }
+    if (keys[k].kind == 'i') {
+        if (lc_result_get_int(r, NULL, NULL, keys[k].key, &integer, &found, err) == LC_OK && found)
+            snprintf(number, sizeof number, "%" PRId64, integer);
+    } else if (lc_result_get_real(r, NULL, NULL, keys[k].key, &real, &found, err) == LC_OK && found) {
+        snprintf(number, sizeof number, "%.9g", real);
+    }
+    if (number[0])
+        lc_strdup(&text, number, err);
+    return text;
 }
 
 void lc_summary_definitions(const struct lc_result *r, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {"what", "value", NULL};
-    const char *const *sites;
-    int64_t n = lc_result_sites(r, &sites);
 
     lc_table_begin(t, columns);
-    for (int k = 0; k < KEYS; k++)
-        add_key(r, NULL, NULL, k, t, err);
-    for (int64_t i = 0; i < n && i < 1; i++)
-        for (int k = 0; k < KEYS; k++)
-            add_key(r, "sites/SITE/influence", sites[i], k, t, err);
+    for (int k = 0; k < KEYS; k++) {
+        char *text = lc_definition_text(r, k, err);
+        if (text)
+            lc_table_row(t, err, "ss", keys[k].what, text);
+        free(text);
+    }
 }

@@ -58,11 +58,11 @@ static int own_share(struct lc_tokens *t, const struct lc_view_site *s, struct l
     int rc;
 
     LC_TRY(rc,
-           lc_result_get(s->influence, "sites/SITE/influence/samples/profile", s->name, &t->profile, err));
+           lc_result_get(s->part[LC_VIEW_INFLUENCE], "sites/SITE/influence/samples/profile", s->name, &t->profile, err));
     if (t->profile.dim[0] != lc_view_count(s, LC_VIEW_S_FEATURE))
         return LC_FAIL(err, LC_E_FORMAT,
                        "%s: samples/profile of site %s has %" PRId64 " rows; there are %" PRId64 " samples",
-                       s->influence_path, s->name, t->profile.dim[0], lc_view_count(s, LC_VIEW_S_FEATURE));
+                       s->path[LC_VIEW_INFLUENCE], s->name, t->profile.dim[0], lc_view_count(s, LC_VIEW_S_FEATURE));
     t->length = t->profile.dim[1];
     LC_TRY(rc, LC_ALLOC(&t->share, t->length, "shares of influence", err));
     t->own_profile = lc_tokens_share(&t->profile, t->strongest, t->share);
@@ -104,11 +104,11 @@ int lc_tokens_open(struct lc_tokens *t, const struct lc_view_site *s, int32_t fe
     LC_TRY(rc, find_samples(t, s, feature, err));
     if (t->strongest < 0)
         return LC_OK;
-    if (lc_result_has(s->influence, "sites/SITE/influence/samples/profile", s->name))
+    if (lc_result_has(s->part[LC_VIEW_INFLUENCE], "sites/SITE/influence/samples/profile", s->name))
         LC_TRY(rc, own_share(t, s, err));
     else
         LC_TRY(rc, mean_share(t, s, feature, err));
-    rc = lc_view_text_open(&t->text, s->influence, s->influence_path, &found, err);
+    rc = lc_view_text_open(&t->text, s->part[LC_VIEW_INFLUENCE], s->path[LC_VIEW_INFLUENCE], &found, err);
 done:
     if (rc != LC_OK)
         lc_tokens_close(t);

@@ -8,11 +8,20 @@
 
 #define INFLUENCE "sites/SITE/influence"
 #define SPARSITY  "sites/SITE/sparsity"
+#define SWEEP     "sites/SITE/sweep"
 
 const char *const lc_view_mean_names[LC_VIEW_MEANS] = {"pooled", "window_mean", "feature_mean"};
 
 /* arrays of one group have the same first dimension */
-enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, GROUPS };
+enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, STRENGTH, READOUT, SWEPT, GROUPS };
+
+/* the part of a site that each group belongs to, and the dataset that says that it is there */
+static const enum lc_view_part part_of[GROUPS] = {[SPARSE] = LC_VIEW_SPARSITY, [SWEPT] = LC_VIEW_SWEEP};
+static const struct {
+    const char *name, *mark;
+} parts[LC_VIEW_PARTS] = {[LC_VIEW_INFLUENCE] = {"influence", INFLUENCE "/samples/entropy"},
+                          [LC_VIEW_SPARSITY] = {"sparsity", SPARSITY "/count"},
+                          [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature"}};
 
 static const struct {
     const char *name;
@@ -38,6 +47,22 @@ static const struct {
     [LC_VIEW_RECONSTRUCTION_ENTROPY] = {INFLUENCE "/token_vector/reconstruction/entropy", RECONSTRUCTION},
     [LC_VIEW_RECONSTRUCTION_TOTAL] = {INFLUENCE "/token_vector/reconstruction/total", RECONSTRUCTION},
     [LC_VIEW_RECONSTRUCTION_PROFILE] = {INFLUENCE "/token_vector/reconstruction/profile", RECONSTRUCTION},
+    [LC_VIEW_STRENGTH_LEAST] = {INFLUENCE "/by_activation/least", STRENGTH},
+    [LC_VIEW_STRENGTH_GREATEST] = {INFLUENCE "/by_activation/greatest", STRENGTH},
+    [LC_VIEW_STRENGTH_SAMPLES] = {INFLUENCE "/by_activation/samples", STRENGTH},
+    [LC_VIEW_STRENGTH_MEAN] = {INFLUENCE "/by_activation/entropy_mean", STRENGTH},
+    [LC_VIEW_STRENGTH_LOW] = {INFLUENCE "/by_activation/entropy_low", STRENGTH},
+    [LC_VIEW_STRENGTH_HIGH] = {INFLUENCE "/by_activation/entropy_high", STRENGTH},
+    [LC_VIEW_READOUT_POSITION] = {INFLUENCE "/by_position/position", READOUT},
+    [LC_VIEW_READOUT_SAMPLES] = {INFLUENCE "/by_position/samples", READOUT},
+    [LC_VIEW_READOUT_MEAN] = {INFLUENCE "/by_position/entropy_mean", READOUT},
+    [LC_VIEW_READOUT_LOW] = {INFLUENCE "/by_position/entropy_low", READOUT},
+    [LC_VIEW_READOUT_HIGH] = {INFLUENCE "/by_position/entropy_high", READOUT},
+    [LC_VIEW_SWEEP_FEATURE] = {SWEEP "/feature", SWEPT},
+    [LC_VIEW_SWEEP_SAMPLES] = {SWEEP "/samples", SWEPT},
+    [LC_VIEW_SWEEP_MEAN] = {SWEEP "/entropy_mean", SWEPT},
+    [LC_VIEW_SWEEP_SE] = {SWEEP "/entropy_se", SWEPT},
+    [LC_VIEW_SWEEP_SATURATION] = {SWEEP "/saturation_length", SWEPT},
 };
 
 int64_t lc_view_count(const struct lc_view_site *s, enum lc_view_id id)
@@ -86,8 +111,8 @@ struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
     return s;
 }
 
-static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, int sparse,
-                       struct lc_err *err)
+static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path,
+                       enum lc_view_part part, struct lc_err *err)
 {
     int64_t length[GROUPS];
     int rc = LC_OK;
@@ -96,7 +121,7 @@ static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const 
         length[g] = -1;
     for (int i = 0; i < LC_VIEW_ARRAYS; i++) {
         enum group g = arrays[i].group;
-        if ((g == SPARSE) != sparse || !lc_result_has(r, arrays[i].name, s->name))
+        if (part_of[g] != part || !lc_result_has(r, arrays[i].name, s->name))
             continue;
         LC_TRY(rc, lc_result_get(r, arrays[i].name, s->name, &s->array[i], err));
         if (length[g] >= 0 && s->array[i].dim[0] != length[g])
@@ -109,32 +134,65 @@ done:
     return rc;
 }
 
-static int real_or_nan(const struct lc_view_site *s, const char *name, const char *tail, double *out,
+static int real_or_nan(const struct lc_result *r, const char *site, const char *name, const char *tail, double *out,
                        int *found, struct lc_err *err)
 {
     char key[64];
 
     snprintf(key, sizeof key, "%s%s", name, tail);
     *out = NAN;
-    return lc_result_get_real(s->influence, INFLUENCE, s->name, key, out, found, err);
+    return lc_result_get_real(r, INFLUENCE, site, key, out, found, err);
 }
 
-static int summaries_read(struct lc_view_site *s, struct lc_err *err)
+/* The summary `name` of the influence at a site, of the file or of the point that it stands at. */
+static int summary_read(const struct lc_result *r, const char *site, const char *name, struct lc_view_summary *m,
+                        struct lc_err *err)
+{
+    char key[64];
+    int rc, found;
+
+    LC_TRY(rc, real_or_nan(r, site, name, "", &m->value, &m->found, err));
+    LC_TRY(rc, real_or_nan(r, site, name, "_sd", &m->sd, &found, err));
+    LC_TRY(rc, real_or_nan(r, site, name, "_low", &m->low, &found, err));
+    LC_TRY(rc, real_or_nan(r, site, name, "_high", &m->high, &found, err));
+    snprintf(key, sizeof key, "%s_n", name);
+    LC_TRY(rc, lc_result_get_int(r, INFLUENCE, site, key, &m->n, &found, err));
+    m->found = m->found && isfinite(m->value);
+done:
+    return rc;
+}
+
+static int summaries_read(struct lc_view_site *s, const struct lc_result *r, struct lc_err *err)
 {
     int rc = LC_OK, found;
 
+    for (int i = 0; i < LC_VIEW_MEANS; i++)
+        LC_TRY(rc, summary_read(r, s->name, lc_view_mean_names[i], &s->mean[i], err));
+    rc = lc_result_get_int(r, INFLUENCE, s->name, "degenerate", &s->degenerate, &found, err);
+done:
+    return rc;
+}
+
+/* The axis of a sweep and the means at its points. */
+static int sweep_read(struct lc_view_site *s, struct lc_result *r, const char *path, struct lc_err *err)
+{
+    const struct lc_array *mean = &s->array[LC_VIEW_SWEEP_MEAN], *se = &s->array[LC_VIEW_SWEEP_SE];
+    int64_t n;
+    int rc;
+
+    LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &s->length, err));
+    n = s->length.count;
+    if (n != lc_result_points(r) || !mean->data || mean->dim[1] != n || !se->data || se->dim[1] != n)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: the sweep of site %s does not have the %" PRId64 " points of its axis",
+                       path, s->name, n);
     for (int i = 0; i < LC_VIEW_MEANS; i++) {
-        struct lc_view_summary *m = &s->mean[i];
-        char key[64];
-        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "", &m->value, &m->found, err));
-        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_sd", &m->sd, &found, err));
-        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_low", &m->low, &found, err));
-        LC_TRY(rc, real_or_nan(s, lc_view_mean_names[i], "_high", &m->high, &found, err));
-        snprintf(key, sizeof key, "%s_n", lc_view_mean_names[i]);
-        LC_TRY(rc, lc_result_get_int(s->influence, INFLUENCE, s->name, key, &m->n, &found, err));
-        m->found = m->found && isfinite(m->value);
+        LC_TRY(rc, LC_ALLOC(&s->point[i], n, "points of a sweep", err));
+        for (int64_t k = 0; k < n && rc == LC_OK; k++) {
+            lc_result_at(r, k);
+            rc = summary_read(r, s->name, lc_view_mean_names[i], &s->point[i][k], err);
+        }
+        lc_result_at(r, -1);
     }
-    rc = lc_result_get_int(s->influence, INFLUENCE, s->name, "degenerate", &s->degenerate, &found, err);
 done:
     return rc;
 }
@@ -210,28 +268,62 @@ const struct lc_view_feature *lc_view_find(const struct lc_view_site *s, int32_t
     return low < s->n_features && s->feature[low].feature == feature ? &s->feature[low] : NULL;
 }
 
-/* The first result that has a site's influence (or sparsity) gives it; later ones are named in the notes. */
-static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, int sparse,
+/* Were the features of this result chosen beforehand? */
+static enum lc_view_choice choice_of(const struct lc_result *r)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    enum lc_view_choice choice;
+    char *rule = NULL;
+
+    lc_result_get_text(r, NULL, NULL, "features", &rule, &ignored);
+    choice = rule && strcmp(rule, "active") != 0 ? LC_VIEW_CHOSEN : LC_VIEW_ACTIVE;
+    free(rule);
+    return choice;
+}
+
+static int has_influence(const struct lc_result *r)
+{
+    const char *const *names;
+    int64_t n = lc_result_sites(r, &names);
+
+    for (int64_t i = 0; i < n; i++)
+        if (lc_result_has(r, parts[LC_VIEW_INFLUENCE].mark, names[i]))
+            return 1;
+    return 0;
+}
+
+/* 1 when some result has an influence of that choice. */
+static int has_choice(const struct lc_view *v, enum lc_view_choice choice)
+{
+    for (int64_t r = 0; r < v->n_results; r++)
+        if (has_influence(v->result[r]) && choice_of(v->result[r]) == choice)
+            return 1;
+    return 0;
+}
+
+/* The first result that has a part of a site gives it; later ones are named in the notes. */
+static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, enum lc_view_part part,
                      struct lc_err *err)
 {
-    const struct lc_result *r = v->result[result], **slot = sparse ? &s->sparsity : &s->influence;
+    struct lc_result *r = v->result[result];
     int rc;
 
-    if (!lc_result_has(r, sparse ? SPARSITY "/count" : INFLUENCE "/samples/entropy", s->name))
+    if (!lc_result_has(r, parts[part].mark, s->name))
         return LC_OK;
-    if (*slot)
-        return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not shown, an earlier file has it too.\n",
-                               v->paths[result], sparse ? "sparsity" : "influence", s->name);
-    *slot = r;
-    if (sparse)
-        s->sparsity_path = v->paths[result];
-    else
-        s->influence_path = v->paths[result];
-    LC_TRY(rc, arrays_read(s, r, v->paths[result], sparse, err));
-    if (!sparse) {
-        LC_TRY(rc, summaries_read(s, err));
+    if (part == LC_VIEW_INFLUENCE && choice_of(r) != v->choice)
+        return LC_OK; /* one figure does not mix the two */
+    if (s->part[part])
+        return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not drawn, %s has it too.\n", v->paths[result],
+                               parts[part].name, s->name, s->path[part]);
+    s->part[part] = r;
+    s->path[part] = v->paths[result];
+    LC_TRY(rc, arrays_read(s, r, v->paths[result], part, err));
+    if (part == LC_VIEW_INFLUENCE) {
+        LC_TRY(rc, summaries_read(s, r, err));
         LC_TRY(rc, features_group(s, err));
     }
+    if (part == LC_VIEW_SWEEP)
+        LC_TRY(rc, sweep_read(s, r, v->paths[result], err));
 done:
     return rc;
 }
@@ -240,6 +332,24 @@ static int site_compare(const void *a, const void *b)
 {
     return lc_result_site_order(((const struct lc_view_site *)a)->name,
                                 ((const struct lc_view_site *)b)->name);
+}
+
+/* All parts that one result has. */
+static int result_take(struct lc_view *v, int64_t result, struct lc_err *err)
+{
+    const char *const *names;
+    int64_t n = lc_result_sites(v->result[result], &names), k;
+
+    for (int64_t i = 0; i < n; i++) {
+        for (k = 0; k < v->n_sites && strcmp(v->site[k].name, names[i]) != 0; k++)
+            continue;
+        if (k == v->n_sites)
+            v->site[v->n_sites++].name = names[i];
+        for (int part = 0; part < LC_VIEW_PARTS; part++)
+            if (site_take(v, &v->site[k], result, (enum lc_view_part)part, err) != LC_OK)
+                return err->code;
+    }
+    return LC_OK;
 }
 
 static int sites_gather(struct lc_view *v, struct lc_err *err)
@@ -251,23 +361,15 @@ static int sites_gather(struct lc_view *v, struct lc_err *err)
     for (int64_t r = 0; r < v->n_results; r++)
         total += lc_result_sites(v->result[r], &names);
     LC_TRY(rc, LC_ALLOC(&v->site, total, "sites", err));
-    for (int64_t r = 0; r < v->n_results; r++) {
-        int64_t n = lc_result_sites(v->result[r], &names), k;
-        for (int64_t i = 0; i < n; i++) {
-            for (k = 0; k < v->n_sites && strcmp(v->site[k].name, names[i]) != 0; k++)
-                continue;
-            if (k == v->n_sites)
-                v->site[v->n_sites++].name = names[i];
-            LC_TRY(rc, site_take(v, &v->site[k], r, 0, err));
-            LC_TRY(rc, site_take(v, &v->site[k], r, 1, err));
-        }
-    }
+    for (int64_t r = 0; r < v->n_results; r++)
+        LC_TRY(rc, result_take(v, r, err));
     qsort(v->site, (size_t)v->n_sites, sizeof *v->site, site_compare);
 done:
     return rc;
 }
 
-int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, struct lc_err *err)
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice,
+                 struct lc_err *err)
 {
     int rc;
 
@@ -277,6 +379,7 @@ int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, str
         LC_TRY(rc, lc_result_open(&v->result[i], paths[i], err));
         v->n_results++;
     }
+    v->choice = has_choice(v, choice) ? choice : choice == LC_VIEW_ACTIVE ? LC_VIEW_CHOSEN : LC_VIEW_ACTIVE;
     rc = sites_gather(v, err);
 done:
     if (rc != LC_OK)
@@ -284,11 +387,19 @@ done:
     return rc;
 }
 
+int lc_view_is_mixed(const struct lc_view *v)
+{
+    return has_choice(v, LC_VIEW_ACTIVE) && has_choice(v, LC_VIEW_CHOSEN);
+}
+
 void lc_view_close(struct lc_view *v)
 {
     for (int64_t i = 0; i < v->n_sites; i++) {
         for (int k = 0; k < LC_VIEW_ARRAYS; k++)
             lc_array_release(&v->site[i].array[k]);
+        for (int k = 0; k < LC_VIEW_MEANS; k++)
+            free(v->site[i].point[k]);
+        lc_array_release(&v->site[i].length);
         free(v->site[i].feature);
     }
     free(v->site);

@@ -28,6 +28,22 @@ enum lc_view_id {
     LC_VIEW_RECONSTRUCTION_ENTROPY,
     LC_VIEW_RECONSTRUCTION_TOTAL,
     LC_VIEW_RECONSTRUCTION_PROFILE,
+    LC_VIEW_STRENGTH_LEAST,
+    LC_VIEW_STRENGTH_GREATEST,
+    LC_VIEW_STRENGTH_SAMPLES,
+    LC_VIEW_STRENGTH_MEAN,
+    LC_VIEW_STRENGTH_LOW,
+    LC_VIEW_STRENGTH_HIGH,
+    LC_VIEW_READOUT_POSITION,
+    LC_VIEW_READOUT_SAMPLES,
+    LC_VIEW_READOUT_MEAN,
+    LC_VIEW_READOUT_LOW,
+    LC_VIEW_READOUT_HIGH,
+    LC_VIEW_SWEEP_FEATURE,
+    LC_VIEW_SWEEP_SAMPLES,
+    LC_VIEW_SWEEP_MEAN,
+    LC_VIEW_SWEEP_SE,
+    LC_VIEW_SWEEP_SATURATION,
     LC_VIEW_ARRAYS
 };
 
@@ -47,16 +63,25 @@ struct lc_view_feature {
     double activation, entropy; /* sum of f_a over all samples; mean of H, bits, NaN without samples */
 };
 
+/* What a result can hold of a site. */
+enum lc_view_part { LC_VIEW_INFLUENCE, LC_VIEW_SPARSITY, LC_VIEW_SWEEP, LC_VIEW_PARTS };
+
 struct lc_view_site {
     const char *name;
-    const struct lc_result *influence, *sparsity; /* borrowed from the view; NULL when no result has it */
-    const char *influence_path, *sparsity_path;
+    struct lc_result *part[LC_VIEW_PARTS]; /* borrowed from the view; NULL when no result has it */
+    const char *path[LC_VIEW_PARTS];
     struct lc_array array[LC_VIEW_ARRAYS]; /* data NULL when absent */
     struct lc_view_summary mean[LC_VIEW_MEANS];
     int64_t degenerate;
     struct lc_view_feature *feature; /* by ascending index */
     int64_t n_features;
+    struct lc_array length;                           /* [L] window lengths of the sweep */
+    struct lc_view_summary *point[LC_VIEW_MEANS];     /* [L] the means at its points */
 };
+
+/* Which influence is looked at where results have both: of all features that were active, or of features that a rule chose
+ * beforehand. Among equals the first given. */
+enum lc_view_choice { LC_VIEW_ACTIVE, LC_VIEW_CHOSEN };
 
 struct lc_view {
     const char *const *paths;
@@ -64,11 +89,16 @@ struct lc_view {
     int64_t n_results;
     struct lc_view_site *site; /* by ascending layer */
     int64_t n_sites;
+    enum lc_view_choice choice; /* that of every influence in it */
     struct lc_bytes notes; /* sentences about what was passed over, one a line */
 };
 
-int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, struct lc_err *err);
+/* `choice` is what is wanted; where no result has such, the other one. */
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice,
+                 struct lc_err *err);
 void lc_view_close(struct lc_view *v);
+/* 1 when the results are of both choices, so that the other view would show something else. */
+int lc_view_is_mixed(const struct lc_view *v);
 
 /* Names of the definitions, as in the file. */
 extern const char *const lc_view_mean_names[LC_VIEW_MEANS];

@@ -20,6 +20,9 @@ void lc_hdf5_quiet(void);
 /* LC_E_IO with "path: object: what" and HDF5's innermost reason. */
 int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what, struct lc_err *err);
 
+/* 1 when `path` is an object of that kind, reached by hard links alone. */
+int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind);
+
 /* A file access list: serial driver, fixed format bounds. Negative on failure. */
 hid_t lc_hdf5_access(void);
 

@@ -9,7 +9,7 @@
 #include "hdf5_call.h"
 #include "lightcone/memory.h"
 
-enum { SITES_MAX = 4096, POINTS_MAX = 10000, TEXT_MAX = 1 << 20 };
+enum { SITES_MAX = 4096, TEXT_MAX = 1 << 20 };
 
 /* 1 when every component of path is a hard link: soft and external links lead elsewhere. */
 static int path_is_plain(const struct lc_result *r, const char *path)
@@ -26,6 +26,14 @@ static int path_is_plain(const struct lc_result *r, const char *path)
             return 0;
     }
     return 1;
+}
+
+int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind)
+{
+    H5O_info_t info;
+
+    return path_is_plain(r, path) &&
+           H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && info.type == kind;
 }
 
 struct site_list {
@@ -96,17 +104,21 @@ done:
     return rc;
 }
 
+/* Points are numbered from 0 without a gap; what has a point's name must be one. */
 static int points_count(struct lc_result *r, struct lc_err *err)
 {
     char path[LC_RESULT_NAME_MAX];
-    int rc;
+    int rc = LC_OK;
 
-    for (r->points = 0; r->points < POINTS_MAX; r->points++) {
+    for (r->points = 0; lc_hdf5_has(r, "points", H5O_TYPE_GROUP); r->points++) {
         LC_TRY(rc, lc_schema_path(path, r->points, NULL, NULL, err));
-        if (!path_is_plain(r, path))
-            return LC_OK;
+        if (H5Lexists(r->file, path, H5P_DEFAULT) <= 0)
+            break;
+        if (!lc_hdf5_has(r, path, H5O_TYPE_GROUP))
+            return LC_FAIL(err, LC_E_FORMAT, "%s: %s is no group", r->path, path);
+        if (r->points == LC_RESULT_POINTS_MAX)
+            return LC_FAIL(err, LC_E_FORMAT, "%s: more than %d points", r->path, LC_RESULT_POINTS_MAX);
     }
-    rc = LC_FAIL(err, LC_E_FORMAT, "%s: more than %d points", r->path, POINTS_MAX);
 done:
     return rc;
 }
@@ -215,13 +227,9 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
 {
     struct lc_err ignored = LC_ERR_INIT;
     char path[LC_RESULT_NAME_MAX];
-    H5O_info_t info;
 
-    if (!lc_schema_find(name) || lc_schema_path(path, r->point, name, site, &ignored) != LC_OK ||
-        !path_is_plain(r, path))
-        return 0;
-    return H5Oget_info_by_name2(r->file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-           info.type == H5O_TYPE_DATASET;
+    return lc_schema_find(name) && lc_schema_path(path, r->point, name, site, &ignored) == LC_OK &&
+           lc_hdf5_has(r, path, H5O_TYPE_DATASET);
 }
 
 /* Contiguous, inside this file, and as many bytes as the shape says. */

@@ -154,17 +154,22 @@ static const struct lc_schema_row rows[] = {
     BOOTSTRAPPED(READOUT, "readout position"),
 
     {"points/window_length", I64, 1, "token", "[L] the axis of a sweep over windows.length: T of point k, ascending"},
-    {SWEEP "feature", I32, 1, "index", "[M] features with samples at the longest windows, ascending"},
+    {SWEEP "feature", I32, 1, "index", "[M] features with enough samples at the longest windows, ascending"},
     {SWEEP "samples", I64, 2, "count", "[M,L] samples of the feature at point k that are not degenerate"},
     {SWEEP "entropy_mean", F64, 2, "bit", "[M,L] mean of H over these samples; NaN without any"},
     {SWEEP "entropy_se", F64, 2, "bit",
      "[M,L] standard error of that mean, sd / sqrt(n - 1); NaN with fewer than two samples"},
     {SWEEP "saturation_length", F64, 1, "token",
-     "[M] least T at which the mean of H reaches 95 % of its value at the longest windows, linear between points; NaN "
-     "where that value is 0"},
+     "[M] least T at which the mean of H reaches 95 % of its value at the longest windows, linear between the points with "
+     "samples; the first of these where it is there from the start; NaN where that value is 0 or there is no other"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
+
+const struct lc_schema_row *lc_schema_row(int index)
+{
+    return index >= 0 && index < ROWS ? &rows[index] : NULL;
+}
 
 const struct lc_schema_row *lc_schema_find(const char *name)
 {

@@ -14,6 +14,9 @@ struct lc_schema_row {
     const char *units, *description;
 };
 
+/* Row `index`, from 0; NULL behind the last. */
+const struct lc_schema_row *lc_schema_row(int index);
+
 /* NULL when the layout has no such dataset. */
 const struct lc_schema_row *lc_schema_find(const char *name);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/bootstrap.h"
 #include "lightcone/random.h"
 #include "lightcone/samples.h"
 
@@ -104,32 +105,6 @@ static void means(struct table *t, double mean[3], double sd[3], int64_t count[3
     }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The 2.5 % and 97.5 % quantiles (linear between order statistics) of how resampled means differ from their own mean,
- * around `centre`. Resampling loses features that only one window has, so that feature means drift as a whole; the
- * spread is what the interval is about. */
-static void interval(double *value, int64_t n, double centre, double *low, double *high)
-{
-    double at[2] = {0.025 * (double)(n - 1), 0.975 * (double)(n - 1)}, q[2], sum = 0.0;
-
-    qsort(value, (size_t)n, sizeof *value, ascending);
-    for (int64_t i = 0; i < n; i++)
-        sum += value[i];
-    for (int k = 0; k < 2; k++) {
-        int64_t i = (int64_t)at[k];
-        double next = i + 1 < n ? value[i + 1] : value[i];
-        q[k] = value[i] + (at[k] - (double)i) * (next - value[i]);
-    }
-    *low = centre + q[0] - sum / (double)n;
-    *high = centre + q[1] - sum / (double)n;
-}
-
 static int bootstrap(struct table *t, uint64_t seed, int64_t rounds, struct lc_summary *out[3], struct lc_err *err)
 {
     double *value[3] = {NULL}, mean[3];
@@ -146,7 +121,7 @@ static int bootstrap(struct table *t, uint64_t seed, int64_t rounds, struct lc_s
             value[k][round] = mean[k];
     }
     for (int k = 0; k < 3; k++)
-        interval(value[k], rounds, out[k]->mean, &out[k]->low, &out[k]->high);
+        lc_bootstrap_interval(value[k], rounds, out[k]->mean, &out[k]->low, &out[k]->high);
 done:
     for (int k = 0; k < 3; k++)
         free(value[k]);

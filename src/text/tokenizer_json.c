@@ -442,12 +442,13 @@ static int add_token(struct parse *p, const json_t *item, const char *where)
     int64_t id = json_integer_value(json_object_get(item, "id"));
     struct lc_token *t = &p->tok->token[id];
     size_t at = p->tok->bytes.size;
-    int normalized = 0, special = 0, rc;
+    int normalized = 0, special = 0, plain, rc;
 
     LC_TRY(rc, read_bool(p, item, where, "normalized", &normalized));
     LC_TRY(rc, read_bool(p, item, where, "special", &special));
-    /* an added token decodes to its content, whatever the vocabulary's spelling */
-    LC_TRY(rc, lc_bytes_add(&p->tok->bytes, json_string_value(content), json_string_length(content), p->err));
+    /* the library's decoder takes an added token's content for stand-ins too, where all of it can be */
+    LC_TRY(rc, lc_byte_level_decode(&p->tok->bytes, json_string_value(content), json_string_length(content), &plain,
+                                    p->err));
     *t = (struct lc_token){.at = at, .size = p->tok->bytes.size - at, .used = 1};
     if (special && is_text(content, "<|endoftext|>"))
         p->tok->bos = (int32_t)id;

@@ -133,10 +133,34 @@ int lc_windows_make(struct lc_windows *out, const struct lc_window_config *confi
     int rc;
 
     *out = (struct lc_windows){0};
+    keep_short = keep_short && !(config->lengths.count > 0 && config->align == LC_ALIGN_END);
     if (config->length < 1)
         return LC_FAIL(err, LC_E_CONFIG, "windows.length is %" PRId64 "; allowed: at least 1",
                        config->length);
     rc = make(out, config, tokens, keep_short, err);
+    if (rc != LC_OK)
+        lc_windows_release(out);
+    return rc;
+}
+
+int lc_windows_shorten(struct lc_windows *out, const struct lc_windows *longest, int64_t most, int64_t length,
+                       enum lc_window_align align, struct lc_err *err)
+{
+    int64_t count = longest->count, skip = align == LC_ALIGN_END ? most - length : 0;
+    int rc;
+
+    *out = (struct lc_windows){0};
+    if (length < most && longest->length[count - 1] < most)
+        count--;
+    if (count == 0)
+        return LC_FAIL(err, LC_E_CONFIG,
+                       "windows.length holds %" PRId64 ", and the corpus has %" PRId64
+                       " tokens; allowed: up to that many",
+                       most, longest->length[0]);
+    LC_TRY(rc, make_room(out, count, err));
+    for (int64_t i = 0; i < count; i++)
+        add(out, longest->start[i] + skip, longest->length[i] < length ? longest->length[i] : length);
+done:
     if (rc != LC_OK)
         lc_windows_release(out);
     return rc;

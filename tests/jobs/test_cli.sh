@@ -42,7 +42,7 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone plan CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone plan CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
@@ -88,6 +88,10 @@ show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
 show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
 report out/r.h5|report needs -o FOLDER
 report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
+export out/r.h5|export needs -o FOLDER
+export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
+export a.h5 b.h5 -o out|usage: lightcone export
+show out/r.h5 --tokenizer t|'show' takes no option --tokenizer
 help frobnicate|no help on 'frobnicate'; allowed: config, or a job
 END
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3

@@ -62,6 +62,19 @@ agree 'influence, no vectors' 0.2 0.2 influence.yaml --set 'token_vector=[]' --s
 agree 'influence, all readouts' 0.25 0.25 influence.yaml --set windows.count=2 --set windows.length=16 --set readout=all \
     --set token_vector='[reconstruction]'
 
+# --- a sweep: units of every length, also where memory cuts them ---------------------------------------------------------
+for limit in 1G 2300K; do
+    name="sweep in $limit"
+    set -- context_sweep.yaml --set 'windows.length=[4, 8, 16]' --set windows.count=9 --set 'sites.layers=[1]' --set "memory_per_rank=$limit"
+    plan "$@"
+    "$LIGHTCONE" run "$@" --set output=results/r.h5 2>stderr || fail "$name: run failed: $(cat stderr)"
+    equal points "$(grep -c window_length plan.json)" 3
+    equal units "$(sed -n 's/.*"units": \([0-9]*\).*/\1/p' plan.json | awk '{ n += $1 } END { print n }')" \
+        "$(value units results/r.run.json)"
+    near 'result bytes' "$(value result_bytes plan.json)" "$(wc -c <results/r.h5)" 0.2
+    rm -f results/r.*
+done
+
 # --- tokens, ranks, parts of the sum -------------------------------------------------------------------------------------
 name=tokens
 plan sparsity.yaml --set corpus.tokens=8000 --set windows.length=96 -n 5

@@ -8,7 +8,7 @@ if [ ! -d "$code" ]; then
     exit 77
 fi
 code=$(cd "$code" && pwd)
-for job in sparsity influence entropies bos; do
+for job in sparsity influence entropies bos sweep; do
     set -- --set "model.path=$code/model" --set "corpus.path=$code/text.txt" --set "output=$WORK/$job.h5" \
         --set "sae.path=$code/dictionaries/pythia-70m-deduped/resid_out_layer{layer}/10_2048"
     [ "$job" != influence ] || set -- "$@" --set "features.from=$WORK/sparsity.h5"

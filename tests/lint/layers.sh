@@ -14,9 +14,10 @@ format   | json tensor                           | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | counts exact positions profiles samples spread |
-parallel | comm handout                          | mpi.h
+stats    | bootstrap counts exact positions profiles samples spread sweep |
+parallel | checkpoint comm handout                          | mpi.h
 results  | results                               | hdf5.h
+published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 top      | cost job study                        | jansson.h
 END

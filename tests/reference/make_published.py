@@ -1,4 +1,5 @@
-"""Extract what the published scripts found on the small case into one safetensors file for the C test.
+"""Extract what the published scripts found on the small case into safetensors files for the C test: the context sweep
+into sweep.safetensors, the others into expected.safetensors.
 
     make_published.py published-code --out ../data/published
 
@@ -76,6 +77,33 @@ def entropies(folder, site, out):
     summary = found["summary"]
     out[at + "summary"] = torch.tensor([summary["mean_feature_entropy"], summary["mean_token_vector_entropy"]],
                                        dtype=torch.float64)
+
+
+def context_sweep(folder, site):
+    """Lengths ascending; features ascending in each; the profiles one after the other, each as long as its window."""
+    found = load(folder, f"entropy_vs_batch_size_{site}.pt")
+    lengths = sorted(found["results_by_batch_size"])
+    points = [found["results_by_batch_size"][length] for length in lengths]
+    order = [(p, feature) for p in points for feature in sorted(p["feature_influences"])]
+    assert found["config"]["threshold"] == 0.2
+    return {
+        f"{site}/start": integers([found["summary"]["start_idx"]]),
+        f"{site}/length": integers(lengths),
+        f"{site}/indptr": integers(np.cumsum([0] + [len(p["feature_influences"]) for p in points])),
+        f"{site}/feature": integers(feature for _, feature in order),
+        f"{site}/activation": rows(p["feature_activations"][feature] for p, feature in order),
+        f"{site}/entropy": rows(p["feature_entropies"][feature] for p, feature in order),
+        f"{site}/J": torch.cat([torch.as_tensor(p["feature_influences"][feature], dtype=torch.float32).flatten()
+                                for p, feature in order]),
+    }
+
+
+def check_sweep(model, saes, tokens, sweep):
+    """None of its decisions is near the threshold."""
+    start, lengths = int(sweep["resid_out_layer2/start"]), sweep["resid_out_layer2/length"].tolist()
+    for length in lengths:
+        y = outputs(model, tokens, [start + lengths[-1] - length], length)[2][:, -1]
+        assert not near(saes[2], y, 0.2).any()
 
 
 def near(sae, y, threshold):
@@ -164,7 +192,10 @@ def main():
     count_near(model, saes, tokens, out)
     reconstruction(model, saes, tokens, out)
     with_bos(model, saes, tokens, out)
+    sweep = context_sweep(options.folder, "resid_out_layer2")
+    check_sweep(model, saes, tokens, sweep)
     options.out.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in sweep.items()}, options.out / "sweep.safetensors")
     save_file({name: value.contiguous() for name, value in out.items()}, options.out / "expected.safetensors")
 
 

@@ -23,6 +23,7 @@ enum {
     FX_TOKENS = 128000
 };
 enum { FX_S = FX_N * FX_ACTIVE, FX_BINS = 30 };
+enum { FX_CLASSES = 3, FX_POINTS = 4, FX_SWEPT = 12 };
 
 /* the first words are awkward on purpose */
 static const char *const fx_words[] = {"<script>alert(1)</script>",
@@ -243,6 +244,17 @@ static int fx_put_site(struct lc_result *r, const char *site, const struct fx_si
     FX_PUT("features/entropy_histogram", s->f_histogram, s->m, FX_BINS);
     FX_PUT("features/profile_mean", s->f_profile_mean, s->m, FX_T);
     FX_PUT("features/profile_sd", s->f_profile_sd, s->m, FX_T);
+    FX_PUT("by_activation/least", ((float[]){0.2f, 0.5f, 1.25f}), FX_CLASSES);
+    FX_PUT("by_activation/greatest", ((float[]){0.5f, 1.25f, 8.0f}), FX_CLASSES);
+    FX_PUT("by_activation/samples", ((int64_t[]){900, 900, 899}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_mean", ((double[]){1.5, 2.0, 2.75}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_low", ((double[]){1.25, 1.75, 2.5}), FX_CLASSES);
+    FX_PUT("by_activation/entropy_high", ((double[]){1.75, 2.25, 3.0}), FX_CLASSES);
+    FX_PUT("by_position/position", ((int64_t[]){7, 31, 63}), FX_CLASSES);
+    FX_PUT("by_position/samples", ((int64_t[]){30, 40, 50}), FX_CLASSES);
+    FX_PUT("by_position/entropy_mean", ((double[]){1.0, 2.5, 2.625}), FX_CLASSES);
+    FX_PUT("by_position/entropy_low", ((double[]){0.75, 2.25, 2.5}), FX_CLASSES);
+    FX_PUT("by_position/entropy_high", ((double[]){1.25, 2.75, 2.75}), FX_CLASSES);
     FX_PUT("windows/samples", s->w_samples, FX_N);
     FX_PUT("windows/entropy_mean", s->w_mean, FX_N);
     return fx_put_summaries(r, site, s, err);
@@ -269,6 +281,7 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
         words[v + 1] = (int64_t)text.size;
     }
     lc_result_put_text(r, NULL, NULL, "job", job, err);
+    lc_result_put_text(r, NULL, NULL, "features", "active", err);
     lc_result_put_text(r, NULL, NULL, "definitions",
                        "influence J = sum (df/dx)^2; entropy of (J + e)/(sum J + e), e = 1e-12", err);
     lc_result_put_text(r, NULL, NULL, "sae_bias", "own", err);
@@ -352,6 +365,77 @@ static int fx_influence(const char *path, int profiles, struct lc_err *err)
         if (s)
             fx_put_site(r, site, s, profiles, err);
         free(s);
+    }
+    return lc_result_commit(r, err);
+}
+
+/* Feature f of the sweep at length T: its entropy goes to 1 + f / 4 bits. */
+static double fx_swept_entropy(int f, int64_t length)
+{
+    return (1 + f / 4.0) * (1 - exp2(-(double)length / 8));
+}
+
+static int fx_put_swept_site(struct lc_result *r, const char *site, const int64_t *lengths, struct lc_err *err)
+{
+    int32_t feature[FX_SWEPT];
+    int64_t samples[FX_SWEPT * FX_POINTS];
+    double mean[FX_SWEPT * FX_POINTS], se[FX_SWEPT * FX_POINTS], saturation[FX_SWEPT];
+
+    for (int f = 0; f < FX_SWEPT; f++) {
+        feature[f] = 10 * f;
+        saturation[f] = 33.5;
+        for (int k = 0; k < FX_POINTS; k++) {
+            samples[f * FX_POINTS + k] = f + 1;
+            mean[f * FX_POINTS + k] = f == 3 && k == 0 ? NAN : fx_swept_entropy(f, lengths[k]);
+            se[f * FX_POINTS + k] = f == 0 ? NAN : 0.0625;
+        }
+    }
+#define FX_SWEEP(name, data, ...)                                                                            \
+    lc_result_put(r, "sites/SITE/sweep/" name, site, (int64_t[]){__VA_ARGS__}, (data), err)
+    FX_SWEEP("feature", feature, FX_SWEPT);
+    FX_SWEEP("samples", samples, FX_SWEPT, FX_POINTS);
+    FX_SWEEP("entropy_mean", mean, FX_SWEPT, FX_POINTS);
+    FX_SWEEP("entropy_se", se, FX_SWEPT, FX_POINTS);
+    return FX_SWEEP("saturation_length", saturation, FX_SWEPT);
+}
+
+/* One point: every feature active once, the later the more strongly; 0 at each length but the first. */
+static int fx_put_point(struct lc_result *r, const char *site, int64_t length, struct lc_err *err)
+{
+    int32_t feature[FX_SWEPT];
+    float activation[FX_SWEPT], entropy[FX_SWEPT];
+    double mean[FX_SWEPT];
+
+    for (int f = 0; f < FX_SWEPT; f++) {
+        feature[f] = 10 * f;
+        activation[f] = length == 8 ? (float)(f + 1) : 0.0f;
+        mean[f] = fx_swept_entropy(f, length);
+        entropy[f] = (float)mean[f];
+    }
+    FX_PUT("samples/feature", feature, FX_SWEPT);
+    FX_PUT("samples/activation", activation, FX_SWEPT);
+    FX_PUT("samples/entropy", entropy, FX_SWEPT);
+    return fx_put_mean(r, site, "feature_mean", mean, FX_SWEPT, err);
+}
+
+static int fx_sweep(const char *path, int sites, struct lc_err *err)
+{
+    static const int64_t lengths[FX_POINTS] = {8, 16, 32, 64};
+    struct lc_result *r;
+    char site[32];
+
+    if (lc_result_create(&r, path, err) != LC_OK)
+        return err->code;
+    fx_put_text(r, "influence", err);
+    lc_result_put(r, "points/window_length", NULL, (int64_t[]){FX_POINTS}, lengths, err);
+    for (int layer = 0; layer < sites; layer++) {
+        snprintf(site, sizeof site, "resid_out_layer%d", layer);
+        lc_result_at(r, -1);
+        fx_put_swept_site(r, site, lengths, err);
+        for (int k = 0; k < FX_POINTS; k++) {
+            lc_result_at(r, k);
+            fx_put_point(r, site, lengths[k], err);
+        }
     }
     return lc_result_commit(r, err);
 }

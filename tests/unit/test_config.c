@@ -73,19 +73,18 @@ static const struct bad_case bad_cases[] = {
     /* keys */
     {.more = "windows: {lenght: 3}\n",
      .want = {"runs/a.yaml:6: key 'windows.lenght' is unknown; did you mean 'windows.length'?",
-              "allowed under 'windows': length, choice, count, seed, bos"}},
+              "allowed under 'windows': length, align, choice, count, seed, bos"}},
     {.more = "tresholt: 3\n", .want = {"runs/a.yaml:6:", "'tresholt' is unknown; did you mean 'threshold'?"}},
     {.more = "checkpoint: {every: 60}\n",
      .want = {"'checkpoint' is unknown; allowed at the top: job, model, sae"}},
     {.more = "deadline: 60\n", .want = {"'deadline' is unknown"}},
     {.more = "sweep: {windows.length: [1, 2]}\n", .want = {"'sweep' is unknown"}},
     {.more = "precision: double\n", .want = {"'precision' is unknown"}},
-    {.more = "windows: {align: end}\n", .want = {"'windows.align' is unknown"}},
     {.more = "windows.length: 3\n", .want = {"'windows.length' is unknown", "at the top"}},
     {.more = "'': 3\n", .want = {"'' is unknown"}},
     {.more = "features: {to: 3, from: a}\n",
      .want = {"did you mean 'features.top'?", "under 'features': min_frequency"}},
-    {.more = "windows: 5\n", .want = {"runs/a.yaml:6:", "'windows' is '5'", "a map of length, choice"}},
+    {.more = "windows: 5\n", .want = {"runs/a.yaml:6:", "'windows' is '5'", "a map of length, align, choice"}},
     {.more = "windows:\n", .want = {"'windows' has no value"}},
     {.more = "sites: [1]\n", .want = {"'sites' is a list", "layers, names"}},
     /* what is missing */
@@ -113,7 +112,18 @@ static const struct bad_case bad_cases[] = {
     {.more = "windows: {length: null}\n", .want = {"'windows.length' has no value"}},
     {.more = "windows: {length: ~}\n", .want = {"has no value"}},
     {.more = "windows:\n  length:\n", .want = {"runs/a.yaml:", "has no value"}},
-    {.more = "windows: {length: [16, 32]}\n", .want = {"'windows.length' is a list"}},
+    {.more = "windows: {length: []}\n", .want = {"'windows.length' is an empty list"}},
+    {.more = "windows: {length: [16, 8]}\n",
+     .want = {"runs/a.yaml:6: key 'windows.length' holds 8 after 16", "an ascending list"}},
+    {.more = "windows: {length: [8, 16, 8]}\n", .want = {"'windows.length' holds 8 twice"}},
+    {.more = "windows: {length: [0, 8]}\n",
+     .want = {"'windows.length' holds '0'", "from 1 to 1048576 | an ascending list"}},
+    {.more = "windows: {length: [8, 1048577]}\n", .want = {"'windows.length' holds '1048577'"}},
+    {.more = "windows: {length: [8, [16]]}\n", .want = {"'windows.length' holds a list"}},
+    {.more = "windows: {length: [8, '16']}\n", .want = {"'windows.length' holds the text '16'"}},
+    {.more = "windows: {align: middle}\n", .want = {"'windows.align' is 'middle'", "start | end"}},
+    {.more = "windows: {length: [8, 16]}\nreadout: [8]\n",
+     .want = {"key 'readout' holds position 8", "below 'windows.length', 8"}},
     {.more = "windows: {length: {a: 1}}\n", .want = {"'windows.length' is a map"}},
     {.more = "windows: {count: 0}\n", .want = {"'windows.count' is '0'", "of at least 1"}},
     {.more = "windows: {seed: -1}\n", .want = {"'windows.seed'", "of at least 0"}},
@@ -381,6 +391,46 @@ static void every_key_is_read(void **state)
     lc_config_release(&c);
 }
 
+static void lengths_are_kept_with_their_longest(void **state)
+{
+    struct lc_config c;
+
+    (void)state;
+    parse_good(&c, BASE "windows: {length: [4, 16, 64], align: end}\n", NULL);
+    assert_int_equal(c.windows.length, 64);
+    assert_int_equal(c.windows.lengths.count, 3);
+    assert_int_equal(c.windows.lengths.value[0], 4);
+    assert_int_equal(c.windows.lengths.value[2], 64);
+    assert_int_equal(c.windows.align, LC_ALIGN_END);
+    lc_config_release(&c);
+    parse_good(&c, BASE "windows: {length: [4, 16, 64]}\n", "windows.length=32");
+    assert_int_equal(c.windows.length, 32);
+    assert_int_equal(c.windows.lengths.count, 0);
+    assert_int_equal(c.windows.align, LC_ALIGN_START);
+    lc_config_release(&c);
+}
+
+/* A thousand lengths are a sweep, one more is refused. */
+static void a_sweep_has_its_limit(void **state)
+{
+    enum { ROOM = 8192 };
+    static char text[ROOM];
+    struct lc_config c;
+    struct lc_err err;
+
+    (void)state;
+    for (int most = LC_SWEEP_MAX; most <= LC_SWEEP_MAX + 1; most++) {
+        int n = snprintf(text, sizeof text, "%swindows: {length: [1", BASE);
+        for (int i = 2; i <= most; i++)
+            n += snprintf(text + n, sizeof text - (size_t)n, ", %d", i);
+        snprintf(text + n, sizeof text - (size_t)n, "]}\n");
+        assert_int_equal(parse(&c, text, NULL, &err), most == LC_SWEEP_MAX ? LC_OK : LC_E_CONFIG);
+        if (most > LC_SWEEP_MAX)
+            assert_non_null(strstr(err.msg, "'windows.length' is a list of 1001; allowed: at most 1000 lengths"));
+        lc_config_release(&c);
+    }
+}
+
 struct good_case {
     const char *more, *set;
     const char *canonical; /* a line or more of the canonical form */
@@ -394,6 +444,11 @@ static const struct good_case good_cases[] = {
          "keep:\n  profiles: false\n"},
     {.more = "windows: {length: 1}", .canonical = "length: 1\n"},
     {.more = "windows: {length: +1048576}", .canonical = "length: 1048576\n"},
+    {.more = "windows: {length: [4, 16, 64]}", .canonical = "  length: [4, 16, 64]\n  align: start\n  choice: sequential\n"},
+    {.more = "windows: {length: [5], align: end}", .canonical = "  length: [5]\n  align: end\n"},
+    {.more = "windows: {length: 5, align: end}", .canonical = "windows:\n  length: 5\n  choice: sequential\n"},
+    {.more = "windows: {length: [4, 8]}", .set = "windows.length=6", .canonical = "  length: 6\n  choice"},
+    {.set = "windows={length: [4, 8], align: end}", .canonical = "  length: [4, 8]\n  align: end\n"},
     {.more = "windows: {choice: random, count: 5, seed: 9223372036854775807}",
      .canonical = "  choice: random\n  count: 5\n  seed: 9223372036854775807\n"},
     {.more = "windows: {choice: {starts: [7, 3]}}",
@@ -546,7 +601,8 @@ static void help_names_every_key(void **state)
         "sae.bias ",
         "own | subtract | ignore; default own",
         "windows.choice.starts ",
-        "from 1 to 1048576; default 64",
+        "from 1 to 1048576 | an ascending list of them; default 64",
+        "start | end; default start",
         "features.min_frequency ",
         "absent: all",
         "required]",
@@ -573,6 +629,8 @@ int main(void)
         cmocka_unit_test(message_keeps_the_reason),
         cmocka_unit_test(defaults_are_the_documented_ones),
         cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(lengths_are_kept_with_their_longest),
+        cmocka_unit_test(a_sweep_has_its_limit),
         cmocka_unit_test(good_input_has_its_canonical_form),
         cmocka_unit_test(canonical_of_every_key),
         cmocka_unit_test(canonical_ignores_folders_and_output),

@@ -17,7 +17,7 @@
 
 enum { SITES = 3, T = 64, NAME = 128 };
 
-static struct lc_tensors published;
+static struct lc_tensors published, swept;
 static const char *folder;
 
 static void check(int rc, const struct lc_err *err)
@@ -108,6 +108,27 @@ static double attribute(const struct lc_result *r, const char *key, int site)
     check(lc_result_get_real(r, "sites/SITE/influence", site_name, key, &x, &found, &err), &err);
     assert_true(found);
     return x;
+}
+
+/* Value i of the published context sweep of layer 2. */
+static double swept_value(const char *name, int64_t i)
+{
+    char full[NAME];
+    const struct lc_tensor *t;
+    int32_t i32;
+    float f32;
+
+    snprintf(full, sizeof full, "resid_out_layer2/%s", name);
+    t = lc_tensors_find(&swept, full);
+    if (!t || i >= t->count)
+        fail_msg("sweep.safetensors has no %s[%lld]", full, (long long)i);
+    if (t->dtype == LC_F32) {
+        memcpy(&f32, t->data + (size_t)i * sizeof f32, sizeof f32);
+        return (double)f32;
+    }
+    assert_int_equal(t->dtype, LC_I32);
+    memcpy(&i32, t->data + (size_t)i * sizeof i32, sizeof i32);
+    return i32;
 }
 
 /* The larger of two differences; one that is not a number is infinite. */
@@ -403,12 +424,81 @@ static void readouts_behind_a_bos(void **state)
     lc_result_close(r);
 }
 
+/* max |a - b| / max |b| over the n values of a profile, the published one at *at, which moves on. */
+static double swept_profile(const float *ours, int64_t n, int64_t *at)
+{
+    double difference = 0.0, largest = 0.0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double e = swept_value("J", (*at)++);
+        difference = larger(difference, fabs((double)ours[i] - e));
+        largest = fmax(largest, fabs(e));
+    }
+    return difference / largest;
+}
+
+/* One length: the same features, in the same order, from row `first` on; worst[] of activation, entropy, J. */
+static void compare_point(const struct lc_result *r, int64_t first, int64_t last, int64_t length, int64_t *at,
+                          double worst[3])
+{
+    struct lc_array feature = get(r, "sites/SITE/influence/samples/feature", 2);
+    struct lc_array activation = get(r, "sites/SITE/influence/samples/activation", 2);
+    struct lc_array entropy = get(r, "sites/SITE/influence/samples/entropy", 2);
+    struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", 2);
+
+    assert_int_equal(feature.count, last - first);
+    assert_int_equal(profile.dim[1], length);
+    for (int64_t i = 0; i < feature.count; i++) {
+        assert_int_equal(((const int32_t *)feature.data)[i], (int64_t)swept_value("feature", first + i));
+        worst[0] = larger(worst[0], fabs((double)((const float *)activation.data)[i] -
+                                         swept_value("activation", first + i)));
+        worst[1] =
+            larger(worst[1], fabs((double)((const float *)entropy.data)[i] - swept_value("entropy", first + i)));
+        worst[2] = larger(worst[2], swept_profile((const float *)profile.data + i * length, length, at));
+    }
+    lc_array_release(&feature);
+    lc_array_release(&activation);
+    lc_array_release(&entropy);
+    lc_array_release(&profile);
+}
+
+static void context_sweep_of_one_window(void **state)
+{
+    enum { POINTS = 16, LONGEST = 128 };
+    struct lc_result *r = open_result("sweep");
+    struct lc_array length = get(r, "points/window_length", -1);
+    double worst[3] = {0};
+    int64_t at = 0;
+
+    (void)state;
+    assert_int_equal(lc_result_points(r), POINTS);
+    assert_int_equal(length.count, POINTS);
+    for (int64_t k = 0; k < POINTS; k++) {
+        int64_t T_k = ((const int64_t *)length.data)[k];
+        struct lc_array start;
+        lc_result_at(r, k);
+        start = get(r, "windows/start", -1);
+        assert_int_equal(T_k, (int64_t)swept_value("length", k));
+        assert_int_equal(start.count, 1);
+        assert_int_equal(*(const int64_t *)start.data, (int64_t)swept_value("start", 0) + LONGEST - T_k);
+        compare_point(r, (int64_t)swept_value("indptr", k), (int64_t)swept_value("indptr", k + 1), T_k, &at, worst);
+        lc_array_release(&start);
+    }
+    print_message("layer 2: the same %lld active features at %d lengths\n", (long long)swept_value("indptr", POINTS),
+                  POINTS);
+    within("sweep: activation", 2, worst[0], 1e-5);
+    within("sweep: entropy of features, bits", 2, worst[1], 1e-5);
+    within("sweep: J over its maximum", 2, worst[2], 1e-4);
+    lc_array_release(&length);
+    lc_result_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_of_stage_1),          cmocka_unit_test(features_of_influence),
         cmocka_unit_test(token_vector_of_80_windows), cmocka_unit_test(entropies_of_six_windows),
-        cmocka_unit_test(readouts_behind_a_bos),
+        cmocka_unit_test(readouts_behind_a_bos),      cmocka_unit_test(context_sweep_of_one_window),
     };
     struct lc_err err = LC_ERR_INIT;
     int failed;
@@ -418,11 +508,13 @@ int main(void)
         puts("tests/jobs/test_published.sh runs it on its results");
         return 77;
     }
-    if (lc_safetensors_open(&published, "tests/data/published/expected.safetensors", &err) != LC_OK) {
+    if (lc_safetensors_open(&published, "tests/data/published/expected.safetensors", &err) != LC_OK ||
+        lc_safetensors_open(&swept, "tests/data/published/sweep.safetensors", &err) != LC_OK) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     lc_tensors_close(&published);
+    lc_tensors_close(&swept);
     return failed;
 }

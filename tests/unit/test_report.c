@@ -14,7 +14,8 @@
 static char folder[] = "/tmp/lc-report-XXXXXX";
 static const char *const all_figures[] = {
     "depth",          "unique_tokens",      "density",          "profile", "feature_entropies",
-    "entropy_layers", "entropy_histograms", "entropy_frequency"};
+    "entropy_layers", "entropy_histograms", "entropy_frequency",  "context_sweep",
+    "saturation",     "entropy_activation", "entropy_position"};
 enum { FIGURES = sizeof all_figures / sizeof all_figures[0] };
 
 static char paths[8][LC_PATH_MAX];
@@ -214,11 +215,11 @@ static void histograms_count_everyone(void **state)
 static void same_bytes_twice(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
-    const char *results[] = {at(0, "i.h5"), at(1, "s.h5")};
+    const char *results[] = {at(0, "i.h5"), at(1, "s.h5"), at(3, "w.h5")};
     char *a = slurp("both/index.html"), *b;
 
     (void)state;
-    assert_int_equal(lc_report_write(results, 2, at(2, "both"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 3, at(2, "both"), &err), LC_OK);
     b = slurp("both/index.html");
     assert_string_equal(a, b);
     free(a);
@@ -398,18 +399,136 @@ static void mean_profile_stands_in(void **state)
     free(page);
 }
 
+/* The line of a feature of the sweep at a length, all its numbers. */
+static void sweeps_are_drawn(void **state)
+{
+    char *csv = slurp("both/tables/context_sweep.csv"), line[128];
+    double mean, se, activation, at;
+    long n;
+
+    (void)state;
+    snprintf(line, sizeof line, "resid_out_layer1,tracked,110,32,"); /* the most activated */
+    assert_non_null(strstr(csv, line));
+    assert_int_equal(sscanf(strstr(csv, line) + strlen(line), "%lf,%lf,%ld,%lf", &mean, &se, &n, &activation), 4);
+    assert_true(fabs(mean - fx_swept_entropy(11, 32)) < 1e-15);
+    assert_true(se == 0.0625);
+    assert_int_equal(n, 12);
+    assert_true(activation == 12);
+    assert_non_null(strstr(csv, "resid_out_layer0,feature,0,64,"));  /* the least activated of twelve */
+    assert_null(strstr(csv, "tracked,30,8,"));                       /* no sample there */
+    assert_int_equal(count_of(csv, "\r\n"), 1 + 2 * (FX_SWEPT * FX_POINTS - 1));
+    free(csv);
+    csv = slurp("both/tables/saturation.csv");
+    assert_int_equal(sscanf(strstr(csv, "resid_out_layer1,8,"), "resid_out_layer1,8,%*f,%*f,%*f,%ld,%lf", &n, &at), 2);
+    assert_int_equal(n, FX_SWEPT);
+    /* 1 - 2^(-T/8) is 0.75 at 16, 0.9375 at 32 and 255/256 at 64; 95 % of the last is 0.9462890625 */
+    assert_true(fabs(at - (32 + 32 * (0.95 * 255 / 256 - 0.9375) / (255.0 / 256 - 0.9375))) < 1e-9);
+    free(csv);
+}
+
+static void classes_are_drawn(void **state)
+{
+    char *csv = slurp("both/tables/entropy_activation.csv");
+
+    (void)state;
+    assert_non_null(strstr(csv, "resid_out_layer5,0.875,2,1.75,2.25,900\r\n"));
+    free(csv);
+    csv = slurp("both/tables/entropy_position.csv");
+    assert_non_null(strstr(csv, "resid_out_layer0,63,2.625,2.5,2.75,50\r\n"));
+    free(csv);
+}
+
+/* Of two influences of a site, figures of chosen features take the one whose features were chosen. */
+static void chosen_features_have_their_figures(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(0, "i.h5"), at(4, "c.h5")};
+    struct lc_result *r;
+    struct fx_site *s = fx_make_site(2, &err);
+    char *csv;
+
+    (void)state;
+    assert_int_equal(lc_result_create(&r, results[1], &err), LC_OK);
+    lc_result_put_text(r, NULL, NULL, "job", "influence", &err);
+    lc_result_put_text(r, NULL, NULL, "features", "select", &err);
+    s->m = 1; /* one feature is enough to tell them apart */
+    assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 1, &err), LC_OK);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    free(s);
+    assert_int_equal(lc_report_write(results, 2, at(2, "chosen"), &err), LC_OK);
+    csv = slurp("chosen/tables/feature_entropies.csv");
+    assert_non_null(strstr(csv, "resid_out_layer4"));
+    assert_null(strstr(csv, "resid_out_layer3")); /* which only the other file has */
+    free(csv);
+    csv = slurp("chosen/tables/entropy_histograms.csv"); /* of all features: from the other file */
+    assert_non_null(strstr(csv, "resid_out_layer3"));
+    assert_true(count_of(csv, "resid_out_layer4") >= 20);
+    free(csv);
+}
+
+/* The same site once more, every window a quarter bit and every sample half a bit higher; window 7 stands elsewhere. */
+static void differences_are_paired(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(0, "i.h5"), at(4, "d.h5")};
+    static int64_t start[FX_N], length[FX_N];
+    struct lc_result *r;
+    struct fx_site *s = fx_make_site(4, &err);
+    double first, second, difference, sd, low, high;
+    long pairs, windows;
+    char *csv, *row;
+
+    (void)state;
+    for (int w = 0; w < FX_N; w++) {
+        start[w] = w == 7 ? 1000000 : w * FX_T;
+        length[w] = FX_T;
+        s->w_mean[w] += 0.25 + (w % 2 ? 0.125 : -0.125);
+    }
+    for (int64_t i = 0; i < s->n; i++)
+        s->entropy[i] += 0.5f;
+    assert_int_equal(lc_result_create(&r, results[1], &err), LC_OK);
+    lc_result_put_text(r, NULL, NULL, "job", "influence", &err);
+    lc_result_put_text(r, NULL, NULL, "features", "active", &err);
+    lc_result_put(r, "windows/start", NULL, (int64_t[]){FX_N}, start, &err);
+    lc_result_put(r, "windows/length", NULL, (int64_t[]){FX_N}, length, &err);
+    assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 0, &err), LC_OK);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 2, at(2, "pairs"), &err), LC_OK);
+    csv = slurp("pairs/tables/comparison_pairs.csv");
+    row = strstr(csv, "resid_out_layer4,window_mean,");
+    assert_non_null(row);
+    assert_int_equal(sscanf(row, "resid_out_layer4,window_mean,%lf,%lf,%lf,%lf,%lf,%lf,%ld,%ld", &first, &second,
+                            &difference, &sd, &low, &high, &pairs, &windows), 8);
+    assert_int_equal(windows, FX_N - 1);
+    assert_true(fabs(difference - (0.25 - 0.125 / (FX_N - 1))) < 1e-12); /* 30 even windows, 29 odd ones */
+    assert_true(fabs(second - first - difference) < 1e-12 && fabs(sd - 0.125) < 1e-3);
+    assert_true(low < difference && difference < high && high - low < 4.5 * sd / sqrt(FX_N - 1));
+    row = strstr(csv, "resid_out_layer4,same_window_and_feature,");
+    assert_int_equal(sscanf(row, "resid_out_layer4,same_window_and_feature,%*f,%*f,%lf,%lf,%*f,%*f,%ld,%ld", &difference,
+                            &sd, &pairs, &windows), 4);
+    assert_true(fabs(difference - 0.5) < 1e-6 && sd < 1e-6);
+    assert_true(pairs > windows && windows == FX_N - 1);
+    assert_null(strstr(csv, "resid_out_layer3"));
+    free(csv);
+    csv = slurp("pairs/tables/comparison_definitions.csv");
+    assert_non_null(strstr(csv, "degenerate,resid_out_layer4,"));
+    free(csv);
+    free(s);
+}
+
 static int make_results(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
-    const char *results[2];
+    const char *results[3];
 
     (void)state;
     if (!mkdtemp(folder))
         return 1;
     results[0] = at(0, "i.h5");
     results[1] = at(1, "s.h5");
+    results[2] = at(3, "w.h5");
     if (fx_influence(results[0], 1, &err) != LC_OK || fx_sparsity(results[1], &err) != LC_OK ||
-        lc_report_write(results, 2, at(2, "both"), &err) != LC_OK) {
+        fx_sweep(results[2], 2, &err) != LC_OK || lc_report_write(results, 3, at(2, "both"), &err) != LC_OK) {
         print_error("%s\n", err.msg);
         return 1;
     }
@@ -437,6 +556,8 @@ int main(void)
         cmocka_unit_test(no_gnuplot_is_an_error),       cmocka_unit_test(terminal_shows_the_result),
         cmocka_unit_test(terminal_names_what_is_wrong), cmocka_unit_test(inconsistent_results_are_refused),
         cmocka_unit_test(mean_profile_stands_in),       cmocka_unit_test(token_vectors_are_compared),
+        cmocka_unit_test(sweeps_are_drawn),             cmocka_unit_test(classes_are_drawn),
+        cmocka_unit_test(chosen_features_have_their_figures), cmocka_unit_test(differences_are_paired),
     };
     return cmocka_run_group_tests(tests, make_results, remove_results);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <hdf5.h>
 
 #include "lightcone/file.h"
 #include "lightcone/memory.h"
@@ -325,6 +326,186 @@ static void bad_places_are_refused_at_once(void **state)
     assert_non_null(strstr(err.msg, "after.h5"));
 }
 
+/* Two points beside what the file itself holds; the second with a site of its own. */
+static int fill_points(struct lc_result *r, struct lc_err *err)
+{
+    const int64_t length[] = {8, 16};
+    int rc;
+
+    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, (int64_t[]){2}, length, err));
+    for (int64_t k = 0; k < 2; k++) {
+        const char *site = k ? "resid_out_layer0" : SITE;
+        lc_result_at(r, k);
+        LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "window_length", length[k], err));
+        LC_TRY(rc, lc_result_put(r, "windows/start", NULL, (int64_t[]){3 - k}, starts + k, err));
+        LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", site, (int64_t[]){2 - k}, entropies, err));
+        LC_TRY(rc, lc_result_put_real(r, "sites/SITE/sparsity", site, "threshold", 0.5 + (double)k, err));
+    }
+    lc_result_at(r, -1);
+    LC_TRY(rc, lc_result_put(r, "sites/SITE/sweep/entropy_mean", "resid_out_layer7", (int64_t[]){1, 2}, entropies, err));
+    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "points", 2, err));
+done:
+    return rc;
+}
+
+static void make_points(const char *path)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+
+    assert_int_equal(lc_result_create(&r, path, &err), LC_OK);
+    if (fill_points(r, &err) != LC_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+}
+
+static void has_length(const struct lc_result *r, int64_t expected)
+{
+    struct lc_err err = LC_ERR_INIT;
+    int64_t length = -1;
+    int found;
+
+    assert_int_equal(lc_result_get_int(r, NULL, NULL, "window_length", &length, &found, &err), LC_OK);
+    assert_int_equal(found ? length : -1, expected);
+}
+
+static void points_come_back(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+    const char *const *names;
+    double real = 0;
+    int found;
+
+    (void)state;
+    make_points(at("points.h5"));
+    assert_int_equal(lc_result_open(&r, at("points.h5"), &err), LC_OK);
+    assert_int_equal(lc_result_points(r), 2);
+    assert_int_equal(lc_result_sites(r, &names), 3); /* of the file and of its points */
+    assert_string_equal(names[0], "resid_out_layer0");
+    assert_string_equal(names[1], SITE);
+    assert_string_equal(names[2], "resid_out_layer7");
+    has_length(r, -1);
+    assert_false(lc_result_has(r, "windows/start", NULL));
+    assert_true(lc_result_has(r, "points/window_length", NULL));
+    lc_result_at(r, 0);
+    has_length(r, 8);
+    same_array(r, "windows/start", NULL, 1, (int64_t[]){3}, starts, sizeof starts);
+    same_array(r, "sites/SITE/sparsity/frequency", SITE, 1, (int64_t[]){2}, entropies, sizeof entropies);
+    assert_false(lc_result_has(r, "sites/SITE/sparsity/frequency", "resid_out_layer0"));
+    lc_result_at(r, 1);
+    has_length(r, 16);
+    same_array(r, "windows/start", NULL, 1, (int64_t[]){2}, starts + 1, 2 * sizeof *starts);
+    assert_false(lc_result_has(r, "points/window_length", NULL));
+    assert_false(lc_result_has(r, "sites/SITE/sparsity/frequency", SITE));
+    assert_int_equal(
+        lc_result_get_real(r, "sites/SITE/sparsity", "resid_out_layer0", "threshold", &real, &found, &err), LC_OK);
+    assert_true(found && real == 1.5);
+    lc_result_at(r, 2); /* not there: nothing is, and that is no error */
+    has_length(r, -1);
+    assert_false(lc_result_has(r, "windows/start", NULL));
+    lc_result_at(r, -1);
+    same_array(r, "sites/SITE/sweep/entropy_mean", "resid_out_layer7", 2, (int64_t[]){1, 2}, entropies,
+               sizeof entropies);
+    lc_result_close(r);
+}
+
+static void a_file_without_points_has_none(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+
+    (void)state;
+    make(at("a.h5"));
+    assert_int_equal(lc_result_open(&r, at("a.h5"), &err), LC_OK);
+    assert_int_equal(lc_result_points(r), 0);
+    lc_result_close(r);
+}
+
+/* What a stranger may write where points are. */
+static void as_dataset(hid_t file)
+{
+    hid_t space = H5Screate(H5S_SCALAR), set;
+
+    H5Ldelete(file, "points/0001", H5P_DEFAULT);
+    set = H5Dcreate2(file, "points/0001", H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dclose(set);
+    H5Sclose(space);
+}
+
+static void as_soft_link(hid_t file)
+{
+    H5Lcreate_soft("/points/0000", file, "points/0002", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void as_external_link(hid_t file)
+{
+    H5Lcreate_external("/etc/passwd", "/", file, "points/0002", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void as_cycle(hid_t file)
+{
+    H5Lcreate_hard(file, "/", file, "points/0002", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void as_points_soft(hid_t file)
+{
+    H5Lmove(file, "points", file, "moved", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_soft("/moved", file, "points", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void add_points(hid_t file, int count)
+{
+    char name[32];
+
+    for (int k = 2; k < count; k++) {
+        snprintf(name, sizeof name, "points/%04d", k);
+        H5Lcreate_hard(file, "points/0000", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+}
+
+static void as_many(hid_t file)
+{
+    add_points(file, LC_RESULT_POINTS_MAX);
+}
+
+static void as_too_many(hid_t file)
+{
+    add_points(file, LC_RESULT_POINTS_MAX + 1);
+}
+
+static void strange_points_are_refused(void **state)
+{
+    static const struct {
+        void (*spoil)(hid_t file);
+        int64_t points; /* -1: refused */
+        const char *message;
+    } row[] = {
+        {as_dataset, -1, "points/0001 is no group"},   {as_soft_link, -1, "points/0002 is no group"},
+        {as_external_link, -1, "points/0002 is no group"}, {as_cycle, 3, NULL},
+        {as_points_soft, 0, NULL},                     {as_many, LC_RESULT_POINTS_MAX, NULL},
+        {as_too_many, -1, "more than 10000 points"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct lc_err err = LC_ERR_INIT;
+        struct lc_result *r = NULL;
+        hid_t file;
+        make_points(at("strange.h5"));
+        file = H5Fopen(at("strange.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+        assert_true(file >= 0);
+        row[i].spoil(file);
+        H5Fclose(file);
+        assert_int_equal(lc_result_open(&r, at("strange.h5"), &err), row[i].points < 0 ? LC_E_FORMAT : LC_OK);
+        if (row[i].points < 0)
+            assert_non_null(strstr(err.msg, row[i].message));
+        else
+            assert_int_equal(lc_result_points(r), row[i].points);
+        lc_result_close(r);
+    }
+}
+
 static int folder_make(void **state)
 {
     (void)state;
@@ -335,7 +516,8 @@ static int folder_remove(void **state)
 {
     static const char *const names[] = {
         "sub/folder/round.h5", "sub/folder", "sub",    "attributes.h5", "a.h5",    "another-name.h5",
-        "missing.h5",          "whole.h5",   "cut.h5", "bent.h5",       "text.h5", "after.h5"};
+        "missing.h5",          "whole.h5",   "cut.h5", "bent.h5",       "text.h5", "after.h5",
+        "points.h5",           "strange.h5"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -350,6 +532,8 @@ int main(void)
         cmocka_unit_test(same_bytes_on_any_day),    cmocka_unit_test(what_is_missing_is_said),
         cmocka_unit_test(layout_is_kept),           cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(full_disk_leaves_nothing), cmocka_unit_test(bad_places_are_refused_at_once),
+        cmocka_unit_test(points_come_back),         cmocka_unit_test(a_file_without_points_has_none),
+        cmocka_unit_test(strange_points_are_refused),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -357,6 +357,35 @@ static void merges_by_hand(void **state)
     unlink(path);
 }
 
+/* What tokenizers 0.23 decodes from added tokens: stand-ins for bytes, unless a character is none. */
+static void added_tokens_decode_through_the_table(void **state)
+{
+    static const char *const content[] = {"\xc4\xa0x", "\xc3\xa9t\xc3\xa9", "\xe6\x97\xa5", "\xc3\xa9 b"};
+    static const char *const wanted[] = {" x", "\xe9t\xe9", "\xe6\x97\xa5", "\xc3\xa9 b"};
+    char path[] = "/tmp/lc-tokenizer-XXXXXX", json[2048];
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_tokenizer *tok;
+    int fd = mkstemp(path), n = snprintf(json, sizeof json, "{" PRE "," MODEL ",\"added_tokens\":[");
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (int i = 0; i < 4; i++)
+        n += snprintf(json + n, sizeof json - (size_t)n, "%s{\"id\":%d,\"content\":\"%s\"," FLAGS "}", i ? "," : "",
+                      3 + i, content[i]);
+    snprintf(json + n, sizeof json - (size_t)n, "]}");
+    assert_int_equal(lc_file_write(path, json, strlen(json), &err), LC_OK);
+    tok = open_tokenizer(path);
+    for (int i = 0; i < 4; i++) {
+        size_t size;
+        const unsigned char *bytes = lc_tokenizer_bytes(tok, 3 + i, &size);
+        assert_int_equal(size, strlen(wanted[i]));
+        assert_memory_equal(bytes, wanted[i], size);
+    }
+    lc_tokenizer_close(tok);
+    unlink(path);
+}
+
 static void other_files_are_refused_by_name(void **state)
 {
     char folder[] = "/tmp/lc-tokenizer-XXXXXX", path[64];
@@ -392,6 +421,7 @@ int main(void)
         cmocka_unit_test(invalid_utf8_is_refused),
         cmocka_unit_test(long_words_take_little_time),
         cmocka_unit_test(merges_by_hand),
+        cmocka_unit_test(added_tokens_decode_through_the_table),
         cmocka_unit_test(other_files_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,79 @@ static void impossible_windows(void **state)
             "windows.choice is 9");
 }
 
+/* Windows of a sweep: those of the longest length, and of `length` beside them. */
+static struct lc_windows shorten(const struct lc_windows *longest, int64_t most, int64_t length,
+                                 enum lc_window_align align)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_windows w;
+
+    if (lc_windows_shorten(&w, longest, most, length, align, &err) != LC_OK)
+        fail_msg("%s", err.msg);
+    return w;
+}
+
+static struct lc_window_config sweep_config(int64_t lengths[3], enum lc_window_align align)
+{
+    return (struct lc_window_config){
+        .length = lengths[2], .lengths = {.value = lengths, .count = 3}, .align = align};
+}
+
+static void windows_of_a_sweep_share_an_end(void **state)
+{
+    int64_t lengths[] = {4, 7, 10};
+
+    (void)state;
+    for (int align = LC_ALIGN_START; align <= LC_ALIGN_END; align++) {
+        struct lc_window_config config = sweep_config(lengths, (enum lc_window_align)align);
+        struct lc_windows longest;
+        config.choice = LC_CHOICE_RANDOM;
+        config.count = 5;
+        longest = make(config, 109, 0);
+        for (int k = 0; k < 3; k++) {
+            struct lc_windows w = shorten(&longest, 10, lengths[k], config.align);
+            assert_int_equal(w.count, 5);
+            for (int64_t i = 0; i < w.count; i++) {
+                assert_int_equal(w.length[i], lengths[k]);
+                assert_int_equal(longest.start[i] % 10, 0);
+                if (align == LC_ALIGN_START)
+                    assert_int_equal(w.start[i], longest.start[i]);
+                else
+                    assert_int_equal(w.start[i] + w.length[i], longest.start[i] + 10);
+            }
+            lc_windows_release(&w);
+        }
+        lc_windows_release(&longest);
+    }
+}
+
+/* 109 tokens in windows of 10: the last has 9, and only the longest length may have it. */
+static void short_window_of_a_sweep(void **state)
+{
+    int64_t lengths[] = {4, 7, 10};
+    struct lc_windows longest = make(sweep_config(lengths, LC_ALIGN_START), 109, 1);
+    struct lc_windows w = shorten(&longest, 10, 10, LC_ALIGN_START);
+    struct lc_err err = LC_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(longest.count, 11);
+    assert_int_equal(w.count, 11);
+    assert_int_equal(w.length[10], 9);
+    lc_windows_release(&w);
+    w = shorten(&longest, 10, 7, LC_ALIGN_START);
+    assert_int_equal(w.count, 10);
+    assert_int_equal(w.start[9], 90);
+    lc_windows_release(&w);
+    lc_windows_release(&longest);
+    longest = make(sweep_config(lengths, LC_ALIGN_END), 109, 1);
+    assert_int_equal(longest.count, 10);
+    lc_windows_release(&longest);
+    longest = make(sweep_config(lengths, LC_ALIGN_START), 9, 1);
+    assert_int_equal(lc_windows_shorten(&w, &longest, 10, 4, LC_ALIGN_START, &err), LC_E_CONFIG);
+    assert_non_null(strstr(err.msg, "windows.length holds 10, and the corpus has 9 tokens"));
+    lc_windows_release(&longest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +237,8 @@ int main(void)
         cmocka_unit_test(random_count_may_be_all),
         cmocka_unit_test(listed_starts),
         cmocka_unit_test(impossible_windows),
+        cmocka_unit_test(windows_of_a_sweep_share_an_end),
+        cmocka_unit_test(short_window_of_a_sweep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,253 @@
+/* Figure 7 and its summary: entropy against the length of the context. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "figures.h"
+
+enum { TRACKED = 10, LINES_MOST = 400, MARKS = 12 };
+
+static int has_sweep(const struct lc_view_site *s)
+{
+    return s->part[LC_VIEW_SWEEP] != NULL;
+}
+
+/* One feature of a sweep and its activation summed over the points. */
+struct weighed {
+    int64_t row;
+    double activation;
+};
+
+static int by_activation(const void *a, const void *b)
+{
+    const struct weighed *x = a, *y = b;
+
+    if (x->activation != y->activation)
+        return x->activation < y->activation ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_index(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Add what one point's samples activate. */
+static int weigh_point(const struct lc_view_site *s, struct weighed *w, struct lc_err *err)
+{
+    struct lc_array feature = {0}, activation = {0};
+    const struct lc_array *of = &s->array[LC_VIEW_SWEEP_FEATURE];
+    const struct lc_result *r = s->part[LC_VIEW_SWEEP];
+    int rc;
+
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/feature", s->name, &feature, err));
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/activation", s->name, &activation, err));
+    for (int64_t i = 0; i < feature.count && i < activation.count; i++) {
+        const int32_t *at = bsearch((const int32_t *)feature.data + i, of->data, (size_t)of->count, sizeof *at, by_index);
+        if (at)
+            w[at - (const int32_t *)of->data].activation += (double)((const float *)activation.data)[i];
+    }
+done:
+    lc_array_release(&feature);
+    lc_array_release(&activation);
+    return rc;
+}
+
+/* Rows of the sweep's features, the most activated first; the caller frees them. */
+static int weigh(const struct lc_view_site *s, struct weighed **out, struct lc_err *err)
+{
+    int64_t n = lc_view_count(s, LC_VIEW_SWEEP_FEATURE);
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(out, n, "features of a sweep", err));
+    for (int64_t i = 0; i < n; i++)
+        (*out)[i].row = i;
+    for (int64_t k = 0; k < s->length.count && rc == LC_OK; k++) {
+        lc_result_at(s->part[LC_VIEW_SWEEP], k);
+        rc = weigh_point(s, *out, err);
+    }
+    lc_result_at(s->part[LC_VIEW_SWEEP], -1);
+    qsort(*out, (size_t)n, sizeof **out, by_activation);
+done:
+    return rc;
+}
+
+static void add_feature(const struct lc_view_site *s, const struct weighed *w, const char *what, struct lc_table *t,
+                        struct lc_err *err)
+{
+    const int64_t *length = s->length.data;
+    int64_t n = s->length.count, at = w->row * n;
+
+    for (int64_t k = 0; k < n; k++)
+        if (isfinite(lc_view_f64(s, LC_VIEW_SWEEP_MEAN)[at + k]))
+            lc_table_row(t, err, "ssiirrir", s->name, what, (int64_t)lc_view_i32(s, LC_VIEW_SWEEP_FEATURE)[w->row],
+                         length[k], lc_view_f64(s, LC_VIEW_SWEEP_MEAN)[at + k],
+                         lc_view_f64(s, LC_VIEW_SWEEP_SE)[at + k], lc_view_i64(s, LC_VIEW_SWEEP_SAMPLES)[at + k],
+                         w->activation);
+}
+
+/* A feature's line in a data block, ended by an empty line. */
+static void put_line(const struct lc_table *t, int64_t from, int64_t to, struct lc_bytes *out, struct lc_err *err)
+{
+    for (int64_t r = from; r < to; r++) {
+        double mean = lc_table_number(t, r, 4), se = lc_table_number(t, r, 5);
+        lc_bytes_printf(out, err, "%g %.5f %.5f\n", lc_table_number(t, r, 3), mean, isfinite(se) ? se : 0.0);
+    }
+    lc_bytes_printf(out, err, "\n");
+}
+
+static void plot_tracked(const struct lc_view_site *s, const struct weighed *w, int n, int key, struct lc_bytes *script,
+                         struct lc_err *err)
+{
+    for (int i = 0; i < n; i++)
+        lc_bytes_printf(script, err,
+                        ", \\\n  $T%d using 1:($2-$3):($2+$3) with filledcurves fs transparent solid 0.15 noborder lc "
+                        "rgb '%s' notitle",
+                        i, lc_plot_color(i));
+    for (int i = 0; i < n; i++) {
+        lc_bytes_printf(script, err, ", \\\n  $T%d using 1:2 with linespoints pt %d ps 0.6 lw 1.8 lc rgb '%s' ", i,
+                        4 + i % 10, lc_plot_color(i));
+        if (key)
+            lc_bytes_printf(script, err, "title 'feature %" PRId32 "'",
+                            lc_view_i32(s, LC_VIEW_SWEEP_FEATURE)[w[i].row]);
+        else
+            lc_bytes_printf(script, err, "notitle");
+    }
+}
+
+/* One site: all lines grey, the most activated coloured, and the bound. */
+static void panel(const struct lc_view_site *s, const struct weighed *w, int key, struct lc_figure_out *out,
+                  struct lc_err *err)
+{
+    int64_t n = lc_view_count(s, LC_VIEW_SWEEP_FEATURE), shown = n < LINES_MOST ? n : LINES_MOST;
+    int tracked = n < TRACKED ? (int)n : TRACKED;
+    struct lc_bytes grey = {0};
+
+    for (int64_t i = 0; i < n; i++) {
+        int64_t from = lc_table_rows(&out->table);
+        add_feature(s, &w[i], i < tracked ? "tracked" : "feature", &out->table, err);
+        if (i < tracked) {
+            lc_bytes_printf(&out->script, err, "$T%d << EOD\n", (int)i);
+            put_line(&out->table, from, lc_table_rows(&out->table), &out->script, err);
+            lc_bytes_printf(&out->script, err, "EOD\n");
+        }
+        if (i * shown / n != (i + 1) * shown / n)
+            put_line(&out->table, from, lc_table_rows(&out->table), &grey, err);
+    }
+    lc_bytes_printf(&out->script, err, "$grey << EOD\n");
+    lc_bytes_add(&out->script, grey.data, grey.size, err);
+    lc_bytes_printf(&out->script, err,
+                    "EOD\nset title '%s, N = %" PRId64 " features'\nset xlabel 'context length (tokens)'\n"
+                    "set ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
+                    "plot $grey using 1:2 with lines lw 0.6 lc rgb '#c4c4c4' notitle",
+                    s->name, n);
+    plot_tracked(s, w, tracked, key, &out->script, err);
+    lc_bytes_printf(&out->script, err, ", \\\n  $grey using 1:(log($1)/log(2)) smooth unique with lines dt 2 lw 2 lc "
+                                       "rgb 'black' %s\n",
+                    key ? "title 'log2 of the length'" : "notitle");
+    lc_bytes_release(&grey);
+}
+
+int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"site",         "what", "feature", "length", "entropy_bits",
+                                          "entropy_se_bits", "n",  "activation_sum", NULL};
+    int64_t site[LC_PANELS_MAX];
+    int n = lc_panels_choose(v, has_sweep, site, &out->sentence, err);
+
+    lc_table_begin(&out->table, columns);
+    if (n == 0) {
+        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+        return err->code;
+    }
+    if (n == 1)
+        lc_plot_begin(&out->script, 980, 560, err);
+    else
+        lc_panels_begin(&out->script, n, err);
+    if (n == 1)
+        lc_bytes_printf(&out->script, err, "set key outside right top\n");
+    for (int i = 0; i < n && err->code == LC_OK; i++) {
+        struct weighed *w = NULL;
+        if (weigh(&v->site[site[i]], &w, err) == LC_OK)
+            panel(&v->site[site[i]], w, n == 1, out, err);
+        free(w);
+    }
+    if (n > 1)
+        lc_panels_end(&out->script, err);
+    lc_bytes_printf(&out->sentence, err,
+                    "A line that levels off stops using what lies further back; one that follows the dashed bound uses "
+                    "every token there is.");
+    return err->code;
+}
+
+/* Where the means of a sweep reach 95 % of the last: from the points alone, for the eye. NaN when they never do. */
+static double reaches(const int64_t *length, const struct lc_view_summary *m, int64_t n)
+{
+    double goal = n > 0 && m[n - 1].found ? 0.95 * m[n - 1].value : NAN;
+
+    for (int64_t k = 0; k < n; k++) {
+        double before = k > 0 ? m[k - 1].value : NAN;
+        if (!(m[k].value >= goal))
+            continue;
+        return k > 0 && isfinite(before) && m[k].value > before
+                   ? (double)length[k - 1] +
+                         (goal - before) / (m[k].value - before) * (double)(length[k] - length[k - 1])
+                   : (double)length[k];
+    }
+    return NAN;
+}
+
+static void say_saturation(const struct lc_view_site *s, double at, struct lc_bytes *out, struct lc_err *err)
+{
+    const int64_t *length = s->length.data;
+    const struct lc_view_summary *last = &s->point[LC_VIEW_FEATURE_MEAN][s->length.count - 1];
+
+    if (isfinite(at))
+        lc_bytes_printf(out, err, "%s: mean entropy reaches 95 %% of its value at %" PRId64 " tokens (%.3f bit) at %.0f tokens.\n",
+                        s->name, length[s->length.count - 1], last->value, at);
+}
+
+int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"site",     "length", "feature_mean_bits", "low_bits", "high_bits",
+                                          "features", "saturation_length", NULL};
+    int64_t site[LC_PANELS_MAX], from[LC_PANELS_MAX + 1] = {0};
+    int n = lc_panels_choose(v, has_sweep, site, &out->sentence, err);
+
+    lc_table_begin(&out->table, columns);
+    for (int i = 0; i < n; i++) {
+        const struct lc_view_site *s = &v->site[site[i]];
+        const struct lc_view_summary *m = s->point[LC_VIEW_FEATURE_MEAN];
+        double at = reaches(s->length.data, m, s->length.count);
+        for (int64_t k = 0; k < s->length.count; k++)
+            if (m[k].found)
+                lc_table_row(&out->table, err, "sirrrir", s->name, ((const int64_t *)s->length.data)[k], m[k].value,
+                             m[k].low, m[k].high, m[k].n, at);
+        say_saturation(s, at, &out->sentence, err);
+        from[i + 1] = lc_table_rows(&out->table);
+    }
+    if (lc_table_rows(&out->table) == 0) {
+        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+        return err->code;
+    }
+    lc_plot_begin(&out->script, 900, 520, err);
+    for (int i = 0; i < n; i++) {
+        char block[16];
+        snprintf(block, sizeof block, "S%d", i);
+        lc_table_plot(&out->table, block, from[i], from[i + 1], &out->script, err);
+    }
+    lc_bytes_printf(&out->script, err,
+                    "set xlabel 'context length (tokens)'\nset ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
+                    "set link y2 via 2**y inverse log(y)/log(2)\nset y2label 'effective number of tokens 2^H'\n"
+                    "set border 11\nset y2tics (1,2,4,8,16,32,64,128,256,512,1024)\nset key outside right top\n");
+    for (int i = 0; i < n; i++)
+        lc_bytes_printf(&out->script, err,
+                        "%s$S%d using 2:4:5 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, \\\n"
+                        "  $S%d using 2:3 with linespoints pt %d ps 0.6 lw 2 lc rgb '%s' title '%s'",
+                        i ? ", \\\n  " : "plot ", i, lc_plot_color(i), i, 4 + i % MARKS, lc_plot_color(i),
+                        v->site[site[i]].name);
+    lc_bytes_printf(&out->script, err, "\n");
+    return err->code;
+}
