@@ -23,12 +23,13 @@ DEPENDENCIES = \
   scalapack-openmpi=libscalapack-openmpi-dev=netlib-scalapack openblas=libopenblas-dev=openblas \
   hdf5-openmpi=libhdf5-openmpi-dev=hdf5+mpi yaml-0.1=libyaml-dev=libyaml libpcre2-8=libpcre2-dev=pcre2 \
   jansson=libjansson-dev=jansson libutf8proc=libutf8proc-dev=utf8proc libzip=libzip-dev=libzip \
-  libcrypto=libssl-dev=openssl cmocka=libcmocka-dev=cmocka
+  libcrypto=libssl-dev=openssl libcurl=libcurl4-openssl-dev=curl zlib=zlib1g-dev=zlib cmocka=libcmocka-dev=cmocka \
+  libmicrohttpd=libmicrohttpd-dev=libmicrohttpd
 # program = the Debian package = the Spack spec
 PROGRAMS = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi gcc=build-essential=gcc pkg-config=pkg-config=pkgconf \
   gnuplot=gnuplot-nox=gnuplot
 
-PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto
+PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib
 TEST_PKGS = cmocka
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
@@ -81,6 +82,14 @@ $(B)/bench/%: tests/bench/%.c $(B)/liblightcone.a $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) -o $@
 
+# What the test of `lightcone fetch` runs beside it: a server on this machine, and the files it serves.
+SERVER = $(B)/server/serve $(B)/server/make_files
+$(B)/server/%: tests/server/%.c $(B)/liblightcone.a $(B)/flags
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) \
+	  $(shell pkg-config --libs libmicrohttpd libcrypto) -o $@
+
 # Fuzz targets: the rooms that parse what others wrote, compiled by clang with its fuzzer and sanitizers.
 FUZZ_CC   ?= clang
 FUZZ_FLAGS = $(CPPFLAGS) $(shell pkg-config --cflags $(FUZZ_PKGS)) -Isrc/text $(CSTD) -g -O1 -fno-omit-frame-pointer \
@@ -116,9 +125,9 @@ test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check
 
-tests: $(TESTS)
+tests: $(TESTS) $(SERVER)
 
-check: all $(TESTS) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
+check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 fuzz: fuzzers ## give the readers of foreign files random bytes, SECONDS=60 each, from the corpus that is kept
@@ -131,6 +140,10 @@ deps: ## install what the build, the tests and the figures need (Debian, Ubuntu)
 test-deps:
 	@echo 'int main(void) { return 0; }' | $(FUZZ_CC) -fsanitize=address -x c - -o /dev/null 2>/dev/null || \
 	  tests/deps.sh --try clang libclang-rt-dev
+
+pythia: deps ## fetch Pythia-70m, its six published SAEs and the text (about 1 GB) for configs/pythia-70m; continues
+	@$(MAKE) --no-print-directory all
+	$(B)/lightcone fetch configs/pythia-70m/fetch.yaml
 
 bench: all $(B)/bench/sgemm $(B)/bench/make_model ## GFLOP/s of the jobs on the Pythia-70m shape, beside the sgemm peak
 	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/bench/run.sh $(B)
@@ -145,7 +158,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/lightcone'
 	install -m 755 $(B)/lightcone '$(DESTDIR)$(PREFIX)/bin'
 	cp -R configs slurm '$(DESTDIR)$(PREFIX)/share/lightcone'
-	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone/configs/demo/results'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/lightcone/configs/demo/results' '$(DESTDIR)$(PREFIX)/share/lightcone/configs/pythia-70m/data'
 
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(PREFIX)/bin/lightcone'
@@ -157,5 +170,5 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo test tests test-deps check fuzzers fuzz deps bench lint lint-deps install uninstall clean help FORCE
+.PHONY: all demo pythia test tests test-deps check fuzzers fuzz deps bench lint lint-deps install uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -7,8 +7,12 @@
 #include "lightcone/job.h"
 #include "lightcone/passes.h"
 #include "lightcone/positions.h"
+#include "lightcone/rank_frequency.h"
+#include "lightcone/sparsity_tables.h"
 
 extern const struct lc_job lc_job_sparsity;
+
+#define GROUP "sites/SITE/sparsity"
 
 enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
 
@@ -92,6 +96,12 @@ static void end(void *arg)
     free(s);
 }
 
+/* Stream index behind the last token that is processed. */
+static int64_t end_of_windows(const struct lc_windows *w)
+{
+    return w->start[w->count - 1] + w->length[w->count - 1];
+}
+
 static int begin(void **out, const struct lc_study *study, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
@@ -102,7 +112,8 @@ static int begin(void **out, const struct lc_study *study, struct lc_err *err)
     s->study = study;
     LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "sparsity", err));
     for (int64_t i = 0; i < study->sites; i++)
-        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length, err));
+        LC_TRY(rc, lc_positions_init(&s->site[i].positions, study->site[i].sae.shape.features, length,
+                                     study->windows.start[0], end_of_windows(&study->windows), err));
     *out = s;
 done:
     if (rc != LC_OK && s)
@@ -252,76 +263,44 @@ static int write_tokens(const struct site_counts *site, struct lc_result *r, con
 
     if (rc != LC_OK)
         return rc;
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/unique_tokens", name, &features, t.unique, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/vocab_entropy", name, &features, t.entropy, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_indptr", name, &ends, t.indptr, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_id", name, &nnz, t.id, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_count", name, &nnz, t.count, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/token_first", name, &nnz, t.first, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/unique_tokens", name, &features, t.unique, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/vocab_entropy", name, &features, t.entropy, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_indptr", name, &ends, t.indptr, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_id", name, &nnz, t.id, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_count", name, &nnz, t.count, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/token_first", name, &nnz, t.first, err));
 done:
     token_table_release(&t);
     return rc;
 }
 
-/* Counts and positions of one site, feature by feature. */
-struct position_table {
-    int64_t *count, *histogram;                      /* [F], [F, bins] */
-    double *frequency, *mean, *sd, *corpus_mean, *corpus_sd; /* [F] */
-};
-
-static void position_table_release(struct position_table *t)
+static int write_counts(const struct sums *s, const struct site_counts *site, struct lc_result *r, const char *name,
+                        struct lc_err *err)
 {
-    free(t->count);
-    free(t->histogram);
-    free(t->frequency);
-    free(t->mean);
-    free(t->sd);
-    free(t->corpus_mean);
-    free(t->corpus_sd);
-}
-
-static int position_table_make(struct position_table *t, const struct lc_positions *p, int64_t n_tokens,
-                               struct lc_err *err)
-{
-    double **column[] = {&t->frequency, &t->mean, &t->sd, &t->corpus_mean, &t->corpus_sd};
+    const struct lc_positions *p = &site->positions;
+    int64_t *count = NULL;
+    double *frequency = NULL, *sorted = NULL;
+    struct lc_rank_fit fit;
     int rc;
 
-    *t = (struct position_table){0};
-    LC_TRY(rc, LC_ALLOC(&t->count, p->features, "positions", err));
-    LC_TRY(rc, LC_ALLOC(&t->histogram, p->features * p->bins, "positions", err));
-    for (int i = 0; i < 5; i++)
-        LC_TRY(rc, LC_ALLOC(column[i], p->features, "positions", err));
+    LC_TRY(rc, LC_ALLOC(&count, p->features, "counts", err));
+    LC_TRY(rc, LC_ALLOC(&frequency, p->features, "counts", err));
+    LC_TRY(rc, LC_ALLOC(&sorted, p->features, "counts", err));
     for (int64_t f = 0; f < p->features; f++) {
-        lc_positions_moments(p, f, &t->mean[f], &t->sd[f], &t->corpus_mean[f], &t->corpus_sd[f]);
-        t->count[f] = p->item[f] ? p->item[f]->count : 0;
-        t->frequency[f] = (double)t->count[f] / (double)n_tokens;
-        for (int64_t b = 0; p->item[f] && b < p->bins; b++)
-            t->histogram[f * p->bins + b] = p->item[f]->bin[b];
+        count[f] = p->item[f] ? p->item[f]->count : 0;
+        frequency[f] = (double)count[f] / (double)s->n_tokens;
     }
+    LC_TRY(rc, lc_result_put(r, GROUP "/count", name, &p->features, count, err));
+    LC_TRY(rc, lc_result_put(r, GROUP "/frequency", name, &p->features, frequency, err));
+    lc_rank_frequency(frequency, p->features, sorted, &fit);
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_slope", fit.slope, err));
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_intercept", fit.intercept, err));
+    LC_TRY(rc, lc_result_put_real(r, GROUP, name, "rank_r2", fit.r2, err));
+    LC_TRY(rc, lc_result_put_int(r, GROUP, name, "rank_n", fit.n, err));
 done:
-    if (rc != LC_OK)
-        position_table_release(t);
-    return rc;
-}
-
-static int write_positions(const struct sums *s, const struct site_counts *site, struct lc_result *r, const char *name,
-                           struct lc_err *err)
-{
-    int64_t features = site->positions.features, dim[] = {features, site->positions.bins};
-    struct position_table t;
-    int rc = position_table_make(&t, &site->positions, s->n_tokens, err);
-
-    if (rc != LC_OK)
-        return rc;
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/count", name, &features, t.count, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/frequency", name, &features, t.frequency, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/mean", name, &features, t.mean, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/sd", name, &features, t.sd, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_mean", name, &features, t.corpus_mean, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/corpus_sd", name, &features, t.corpus_sd, err));
-    LC_TRY(rc, lc_result_put(r, "sites/SITE/sparsity/position/histogram", name, dim, t.histogram, err));
-done:
-    position_table_release(&t);
+    free(count);
+    free(frequency);
+    free(sorted);
     return rc;
 }
 
@@ -332,11 +311,12 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 
     for (int64_t i = 0; i < s->study->sites; i++) {
         const struct lc_site *site = &s->study->site[i];
-        LC_TRY(rc, write_positions(s, &s->site[i], r, site->name, err));
+        LC_TRY(rc, write_counts(s, &s->site[i], r, site->name, err));
+        LC_TRY(rc, lc_sparsity_put_positions(r, site->name, &s->site[i].positions, err));
         LC_TRY(rc, write_tokens(&s->site[i], r, site->name, site->sae.shape.features, err));
-        LC_TRY(rc, lc_result_put_int(r, "sites/SITE/sparsity", site->name, "n_tokens", s->n_tokens, err));
+        LC_TRY(rc, lc_result_put_int(r, GROUP, site->name, "n_tokens", s->n_tokens, err));
         LC_TRY(rc,
-               lc_result_put_real(r, "sites/SITE/sparsity", site->name, "threshold", s->study->config.threshold, err));
+               lc_result_put_real(r, GROUP, site->name, "threshold", s->study->config.threshold, err));
     }
 done:
     return rc;
@@ -370,6 +350,7 @@ static void cost_site(const struct lc_study *study, const struct lc_assumed *ass
     for (int column = 0; column < 8; column++) /* count, frequency, four moments, unique_tokens, vocab_entropy */
         lc_cost_dataset(out, f, 8.0);
     lc_cost_dataset(out, f * (double)bins, 8.0);
+    lc_cost_dataset(out, f * fmin(LC_POSITION_BINS, tokens), 8.0); /* over the corpus */
     lc_cost_dataset(out, f + 1.0, 8.0);
     lc_cost_dataset(out, pairs, 4.0);
     lc_cost_dataset(out, pairs, 8.0);

@@ -10,40 +10,50 @@
 #include "lightcone/comm.h"
 #include "lightcone/config.h"
 #include "lightcone/export.h"
+#include "lightcone/fetch.h"
 #include "lightcone/job.h"
+#include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/published.h"
 #include "lightcone/report.h"
 #include "plan.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
-enum { MAX_ARGUMENTS = 1024 };
+enum { MAX_ARGUMENTS = 1024, USAGE_WIDTH = 62 };
+
+struct words {
+    const char *word[MAX_ARGUMENTS];
+    int64_t count;
+};
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    const char *positional[MAX_ARGUMENTS], *set[MAX_ARGUMENTS];
-    int64_t positional_count, set_count;
-    const char *output, *site, *feature, *top, *by, *tokenizer, *ranks, *gflops, *like, *json;
+    struct words positional, set, figure, format;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json;
 };
 
 struct option {
     const char *flag;
-    size_t offset; /* of a `const char *` in struct arguments; 0 with --set, which may repeat */
-    int bare;      /* takes no value */
+    size_t offset; /* of a `const char *` in struct arguments, or of a struct words */
+    enum { ONCE, REPEATS, BARE } form; /* with a value, each time one more, without a value */
 };
 
 static const struct option options[] = {
-    {"--set", 0, 0},
-    {"-o", offsetof(struct arguments, output), 0},
-    {"--site", offsetof(struct arguments, site), 0},
-    {"--feature", offsetof(struct arguments, feature), 0},
-    {"--top", offsetof(struct arguments, top), 0},
-    {"--by", offsetof(struct arguments, by), 0},
-    {"--tokenizer", offsetof(struct arguments, tokenizer), 0},
-    {"-n", offsetof(struct arguments, ranks), 0},
-    {"--gflops", offsetof(struct arguments, gflops), 0},
-    {"--like", offsetof(struct arguments, like), 0},
-    {"--json", offsetof(struct arguments, json), 1},
+    {"--set", offsetof(struct arguments, set), REPEATS},
+    {"-o", offsetof(struct arguments, output), ONCE},
+    {"--site", offsetof(struct arguments, site), ONCE},
+    {"--feature", offsetof(struct arguments, feature), ONCE},
+    {"--top", offsetof(struct arguments, top), ONCE},
+    {"--by", offsetof(struct arguments, by), ONCE},
+    {"--figure", offsetof(struct arguments, figure), REPEATS},
+    {"--format", offsetof(struct arguments, format), REPEATS},
+    {"--size", offsetof(struct arguments, size), ONCE},
+    {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
+    {"-n", offsetof(struct arguments, ranks), ONCE},
+    {"--gflops", offsetof(struct arguments, gflops), ONCE},
+    {"--like", offsetof(struct arguments, like), ONCE},
+    {"--json", offsetof(struct arguments, json), BARE},
 };
 
 struct command {
@@ -55,15 +65,21 @@ struct command {
 
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    return lc_run(par, a->positional[0], a->set, a->set_count, LIGHTCONE_VERSION, err);
+    return lc_run(par, a->positional.word[0], a->set.word, a->set.count, LIGHTCONE_VERSION, err);
 }
 
 static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
+    const struct lc_report_options what = {.figure = a->figure.word,
+                                           .figures = a->figure.count,
+                                           .format = a->format.word,
+                                           .formats = a->format.count,
+                                           .size = a->size};
+
     (void)par;
     if (!a->output)
         return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
-    if (lc_report_write(a->positional, a->positional_count, a->output, err) != LC_OK)
+    if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
         return err->code;
     printf("%s/index.html\n", a->output);
     return LC_OK;
@@ -99,7 +115,7 @@ static int act_plan(const struct lc_comm *par, const struct arguments *a, struct
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
-    return lc_plan(par, a->positional[0], a->set, a->set_count, &how, stdout, err);
+    return lc_plan(par, a->positional.word[0], a->set.word, a->set.count, &how, stdout, err);
 }
 
 static int act_show(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -111,13 +127,41 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
         return err->code;
     if (a->top && whole_number("--top", a->top, 1, &what.top, err) != LC_OK)
         return err->code;
-    return lc_show(a->positional[0], &what, stdout, err);
+    return lc_show(a->positional.word[0], &what, stdout, err);
+}
+
+static int act_import(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const struct lc_import what = {.files = a->positional.word,
+                                   .count = a->positional.count,
+                                   .site = a->site,
+                                   .tokenizer = a->tokenizer,
+                                   .output = a->output};
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "import needs -o RESULT.h5");
+    if (lc_import_write(&what, err) == LC_OK)
+        printf("%s: from %lld files\n", a->output, (long long)a->positional.count);
+    return err->code;
 }
 
 static int act_info(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     (void)par;
-    return lc_info(a->positional[0], stdout, err);
+    return lc_info(a->positional.word[0], stdout, err);
+}
+
+static int act_fetch(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    const struct lc_fetch what = {.layout = a->positional.word[0],
+                                  .folder = a->output,
+                                  .set = a->set.word,
+                                  .set_count = a->set.count,
+                                  .version = LIGHTCONE_VERSION};
+
+    (void)par;
+    return lc_fetch(&what, stdout, stderr, err);
 }
 
 static int act_export(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -127,7 +171,7 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
     (void)par;
     if (!a->output)
         return LC_FAIL(err, LC_E_USAGE, "export needs -o FOLDER");
-    if (lc_export_write(a->positional[0], a->output, a->tokenizer, &done, err) != LC_OK)
+    if (lc_export_write(a->positional.word[0], a->output, a->tokenizer, &done, err) != LC_OK)
         return err->code;
     printf("%s: %lld CSV tables, %lld arrays\n", a->output, (long long)done.tables, (long long)done.arrays);
     return LC_OK;
@@ -141,11 +185,16 @@ static const struct command commands[] = {
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
      "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
      act_plan},
-    {"report", "report RESULT.h5... -o FOLDER", "figures (SVG), tables (CSV) and one self-contained page", "-o", 1,
+    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
+     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
      MAX_ARGUMENTS, 0, act_report},
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"fetch", "fetch LAYOUT.yaml [-o FOLDER] [--set key=value]...", "bring the files of a layout, checked; continues",
+     "-o --set", 1, 1, 0, act_fetch},
+    {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",
+     "-o --site --tokenizer", 1, MAX_ARGUMENTS, 0, act_import},
     {"export", "export RESULT.h5 -o FOLDER [--tokenizer PATH]", "the paper's CSV tables, NumPy arrays, attributes as JSON",
      "-o --tokenizer", 1, 1, 0, act_export},
     {"help", "help [job or topic]", "this list, a job, or the keys of a configuration", "", 0, 1, 0, act_help},
@@ -157,8 +206,13 @@ static void print_usage(FILE *out)
 {
     fprintf(out, "lightcone " LIGHTCONE_VERSION
                  ": how far the features of sparse autoencoders reach back over the input\n\n");
-    for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  lightcone %-62s %s\n", commands[i].usage, commands[i].summary);
+    for (int i = 0; i < COMMANDS; i++) {
+        const struct command *c = &commands[i];
+        if (strlen(c->usage) > USAGE_WIDTH) /* a line of its own */
+            fprintf(out, "  lightcone %s\n            %-*s %s\n", c->usage, USAGE_WIDTH, "", c->summary);
+        else
+            fprintf(out, "  lightcone %-*s %s\n", USAGE_WIDTH, c->usage, c->summary);
+    }
     fprintf(out, "\njobs:\n");
     for (const struct lc_job *const *job = lc_jobs; *job; job++)
         fprintf(out, "  %-12s %s\n", (*job)->name, (*job)->summary);
@@ -167,7 +221,7 @@ static void print_usage(FILE *out)
 
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const char *topic = a->positional_count ? a->positional[0] : NULL;
+    const char *topic = a->positional.count ? a->positional.word[0] : NULL;
     const struct lc_job *job = topic ? lc_job_find(topic) : NULL;
     struct lc_bytes text = {0};
 
@@ -176,11 +230,11 @@ static int act_help(const struct lc_comm *par, const struct arguments *a, struct
         print_usage(stdout);
         return LC_OK;
     }
-    if (!job && strcmp(topic, "config") != 0)
-        return LC_FAIL(err, LC_E_USAGE, "no help on '%s'; allowed: config, or a job (see lightcone help)", topic);
+    if (!job && strcmp(topic, "config") != 0 && strcmp(topic, "fetch") != 0)
+        return LC_FAIL(err, LC_E_USAGE, "no help on '%s'; allowed: config, fetch, or a job (see lightcone help)", topic);
     if (job)
         printf("job: %s\n  %s\n\n", job->name, job->summary);
-    if (lc_config_help(&text, err) == LC_OK)
+    if ((strcmp(topic, "fetch") == 0 ? lc_layout_help(&text, err) : lc_config_help(&text, err)) == LC_OK)
         fwrite(text.data, 1, text.size, stdout);
     lc_bytes_release(&text);
     return err->code;
@@ -210,20 +264,19 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
         const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
         if (!o && argv[i][0] == '-' && argv[i][1])
             return LC_FAIL(err, LC_E_USAGE, "'%s' takes no option %s; usage: lightcone %s", c->name, argv[i], c->usage);
-        if (o && !o->bare && i + 1 >= argc)
+        if (o && o->form != BARE && i + 1 >= argc)
             return LC_FAIL(err, LC_E_USAGE, "%s needs a value; usage: lightcone %s", argv[i], c->usage);
-        if (a->positional_count == MAX_ARGUMENTS || a->set_count == MAX_ARGUMENTS)
-            return LC_FAIL(err, LC_E_USAGE, "more than %d arguments", MAX_ARGUMENTS);
-        if (!o)
-            a->positional[a->positional_count++] = argv[i];
-        else if (o->bare)
+        if (!o || o->form == REPEATS) {
+            struct words *words = o ? (void *)((char *)a + o->offset) : &a->positional;
+            if (words->count == MAX_ARGUMENTS)
+                return LC_FAIL(err, LC_E_USAGE, "more than %d arguments", MAX_ARGUMENTS);
+            words->word[words->count++] = o ? argv[++i] : argv[i];
+        } else {
+            i += o->form != BARE;
             *(const char **)(void *)((char *)a + o->offset) = argv[i];
-        else if (o->offset == 0)
-            a->set[a->set_count++] = argv[++i];
-        else
-            *(const char **)(void *)((char *)a + o->offset) = argv[++i];
+        }
     }
-    if (a->positional_count < c->least || a->positional_count > c->most)
+    if (a->positional.count < c->least || a->positional.count > c->most)
         return LC_FAIL(err, LC_E_USAGE, "usage: lightcone %s", c->usage);
     return LC_OK;
 }

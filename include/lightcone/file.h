@@ -42,4 +42,7 @@ struct lc_stretch {
 };
 int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err);
 
+/* The file `from`, synced to the disk, becomes `to`, and the folder is synced: the last step of the above. */
+int lc_file_publish(const char *from, const char *to, struct lc_err *err);
+
 #endif

@@ -1,5 +1,5 @@
-/* positions.h - where features are active: mergeable counts, moments and histogram of the position in the window and
- * moments of the position in the corpus. Integers throughout. */
+/* positions.h - where features are active: mergeable counts, moments and histograms of the position in the window and
+ * of the position in the corpus. Integers throughout. */
 #ifndef LC_POSITIONS_H
 #define LC_POSITIONS_H
 
@@ -15,15 +15,19 @@ struct lc_position_count {
     int64_t count;
     uint64_t sum[2], squares[2];               /* position in the window */
     uint64_t corpus_sum[2], corpus_squares[2]; /* stream index */
-    int64_t bin[LC_POSITION_BINS];
+    int64_t bin[LC_POSITION_BINS], corpus_bin[LC_POSITION_BINS];
 };
 
 struct lc_positions {
-    int64_t features, length, bins;  /* bins = min(length, LC_POSITION_BINS) of equal width over [0, length) */
-    struct lc_position_count **item; /* [features], NULL until the feature is seen */
+    int64_t features, length, bins;   /* bins = min(length, LC_POSITION_BINS) of equal width over [0, length) */
+    int64_t first, last, corpus_bins; /* bins over the stream indices [first, last), by the same rule */
+    struct lc_position_count **item;  /* [features], NULL until the feature is seen */
 };
 
-int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, struct lc_err *err);
+/* Positions are in [0, length), stream indices in [first, last); both ranges hold at least one. What is merged must have
+ * been made with the same four numbers. */
+int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, int64_t first, int64_t last,
+                      struct lc_err *err);
 void lc_positions_release(struct lc_positions *p);
 
 int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, int64_t stream_index,

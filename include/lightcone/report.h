@@ -8,10 +8,22 @@
 
 #include "lightcone/err.h"
 
+/* Words of a command line, unchecked. */
+struct lc_report_options {
+    const char *const *figure; /* each a name, a number of the paper's, or several with commas between; none: all */
+    int64_t figures;
+    const char *const *format; /* each svg, pdf or png, or several; SVG is written always */
+    int64_t formats;
+    const char *size; /* of PDF and PNG: 85mmx60mm, 3.4inx2.4in, 1200x800 (pixels, 96 to the inch); NULL: the figure's
+                         own. PNG of a size in mm, cm or in has 300 pixels to the inch */
+};
+
 /* Write FOLDER/index.html (self-contained), FOLDER/figures/NAME.svg and FOLDER/tables/NAME.csv from `count`
- * results. Figures whose data are in none of them are left out and said so on the page. Needs gnuplot on PATH
- * (LC_E_LIBRARY names it). */
-int lc_report_write(const char *const *paths, int64_t count, const char *folder, struct lc_err *err);
+ * results; `options` may be NULL. Figures whose data are in none of them are left out and said so on the page, but one
+ * that was asked for by name is an error. Needs gnuplot on PATH (LC_E_LIBRARY names it, or the terminal it lacks).
+ * LC_E_USAGE on words that mean nothing, with those that do. */
+int lc_report_write(const char *const *paths, int64_t count, const char *folder,
+                    const struct lc_report_options *options, struct lc_err *err);
 
 struct lc_show {
     const char *site; /* NULL: all */

@@ -66,6 +66,10 @@ int lc_result_has(const struct lc_result *r, const char *name, const char *site)
 /* Read; type and rank are checked against the schema row. */
 int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out,
                   struct lc_err *err);
+/* The same of rows [first, first + count) of the first dimension, so that a matrix need not fit into memory:
+ * out->dim[0] is count. LC_E_FORMAT where the dataset has fewer rows. */
+int lc_result_get_rows(const struct lc_result *r, const char *name, const char *site, int64_t first, int64_t count,
+                       struct lc_array *out, struct lc_err *err);
 /* Attributes; *found 0 and no error when absent. Text is owned by the caller (free). */
 int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key,
                        char **out, struct lc_err *err);

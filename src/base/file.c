@@ -129,8 +129,7 @@ static int sync_path(const char *path, int flags, struct lc_err *err)
     return bad ? err->code : LC_OK;
 }
 
-/* rename(from, to) after fsync of the file, then fsync of the folder. */
-static int publish(const char *from, const char *to, struct lc_err *err)
+int lc_file_publish(const char *from, const char *to, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
     int rc = sync_path(from, O_RDONLY, err);
@@ -172,7 +171,7 @@ int lc_file_write_parts(const char *path, const struct lc_stretch *part, int cou
     if (close(fd) != 0 && rc == LC_OK)
         rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
     if (rc == LC_OK)
-        rc = publish(partial, path, err);
+        rc = lc_file_publish(partial, path, err);
     if (rc != LC_OK)
         unlink(partial);
     return rc;

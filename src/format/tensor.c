@@ -181,6 +181,34 @@ int lc_tensor_read_f32_transposed(const struct lc_tensor *t, float *out, struct 
     return t->by_column ? read_in_order(t, out, err) : read_flipped(t, t->shape[0], t->shape[1], out, err);
 }
 
+int64_t lc_tensor_integer(const struct lc_tensor *t, int64_t i)
+{
+    const unsigned char *p = t->data + (size_t)i * lc_dtype_size(t->dtype);
+    uint64_t bits = 0;
+    int shift = 64 - 8 * (int)lc_dtype_size(t->dtype);
+
+    memcpy(&bits, p, lc_dtype_size(t->dtype));
+    if (t->dtype == LC_U8 || t->dtype == LC_BOOL)
+        return (int64_t)bits;
+    return (int64_t)(bits << shift) >> shift; /* the sign */
+}
+
+double lc_tensor_real(const struct lc_tensor *t, int64_t i)
+{
+    const unsigned char *p = t->data + (size_t)i * lc_dtype_size(t->dtype);
+    double wide;
+    float narrow;
+
+    if (t->dtype == LC_F64) {
+        memcpy(&wide, p, sizeof wide);
+        return wide;
+    }
+    if (!dtypes[t->dtype].read)
+        return (double)lc_tensor_integer(t, i);
+    dtypes[t->dtype].read(p, &narrow, 1);
+    return (double)narrow;
+}
+
 void lc_shape_text(char *text, size_t room, int rank, const int64_t *shape)
 {
     size_t used = (size_t)snprintf(text, room, "[");

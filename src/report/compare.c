@@ -377,7 +377,8 @@ static int pair_row(const struct pair *p, const struct pairing *what, const char
 
     for (int i = 0; i < 2; i++) {
         LC_TRY(rc, what->read(&v[i], p->side[i], site, &w[i], err));
-        qsort(v[i].item, (size_t)v[i].count, sizeof *v[i].item, by_key);
+        if (v[i].count > 0)
+            qsort(v[i].item, (size_t)v[i].count, sizeof *v[i].item, by_key);
     }
     LC_TRY(rc, subtract(&d, v, err));
     LC_TRY(rc, lc_bootstrap_mean(d.window, d.windows, SEED, ROUNDS, &s, err));

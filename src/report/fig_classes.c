@@ -54,7 +54,7 @@ static const struct classes position = {
     LC_VIEW_READOUT_HIGH,
     has_positions,
     position_of,
-    "readout position in the window",
+    "readout position",
     "",
     ", \\\n  $D using 2:(log($2+1)/log(2)) with lines dt 2 lw 1.5 lc rgb 'black' notitle",
     "no given result holds influence at more than one readout position",
@@ -66,6 +66,7 @@ static void panel(const struct lc_view_site *s, const struct classes *c, struct 
     const double *mean = lc_view_f64(s, c->mean), *low = lc_view_f64(s, c->low), *high = lc_view_f64(s, c->high);
     const int64_t *samples = lc_view_i64(s, c->samples);
     int64_t from = lc_table_rows(&out->table), all = 0;
+    double greatest = 0;
 
     for (int64_t q = 0; q < lc_view_count(s, c->mean); q++) {
         if (!isfinite(mean[q]))
@@ -73,10 +74,13 @@ static void panel(const struct lc_view_site *s, const struct classes *c, struct 
         lc_table_row(&out->table, err, "srrrri", s->name, c->at(s, q), mean[q], low ? low[q] : NAN,
                      high ? high[q] : NAN, samples ? samples[q] : 0);
         all += samples ? samples[q] : 0;
+        greatest = fmax(greatest, c->at(s, q));
     }
+    if (c->at == position_of && greatest > 4)
+        lc_bytes_printf(&out->script, err, "set xtics %g\n", lc_plot_step(greatest / 4));
     lc_table_plot(&out->table, "D", from, lc_table_rows(&out->table), &out->script, err);
     lc_bytes_printf(&out->script, err,
-                    "set title '%s, N = %" PRId64 " samples'\nset xlabel '%s'\nset ylabel 'mean entropy H (bit)'\n"
+                    "set title \"%s\\nN = %" PRId64 " samples\"\nset xlabel '%s'\nset ylabel 'mean entropy H (bit)'\n"
                     "set yrange [0:*]\n%splot $D using 2:3:4:5 with yerrorbars pt 7 ps 0.4 lw 1 lc rgb '" LC_SKY
                     "' notitle, \\\n  $D using 2:3 with linespoints pt 7 ps 0.5 lw 2 lc rgb '" LC_BLUE "' notitle%s\n",
                     s->name, all, c->axis, c->setting, c->bound);
@@ -94,6 +98,7 @@ static int draw(const struct lc_view *v, const struct classes *c, struct lc_figu
         return err->code;
     }
     lc_panels_begin(&out->script, n, err);
+    lc_plot_tokens_axis(&out->script, 'y', err);
     for (int i = 0; i < n; i++)
         panel(&v->site[site[i]], c, out, err);
     lc_panels_end(&out->script, err);

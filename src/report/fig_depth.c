@@ -179,14 +179,13 @@ static void depth_script(const struct lc_view *v, const struct lc_table *t, cons
     int64_t length = lc_figure_window_length(v), from = 0;
     const char *comma = "plot ";
 
-    lc_plot_begin(script, 860, 560, err);
+    lc_plot_begin(script, 860, 560, 1, err);
     lc_site_axis(script, v, err);
-    lc_bytes_printf(
-        script, err,
-        "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset link y2 via 2**y inverse log(y)/log(2)\n"
-        "set y2label 'effective number of tokens 2^H'\nset border 11\n"
-        "set y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\nset bmargin 9\nset key at screen "
-        "0.06,0.15 left top vertical maxrows 3 width -12\n");
+    lc_bytes_printf(script, err,
+                    "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset bmargin 9\n"
+                    "set key at screen 0.06,0.15 left top vertical maxrows 3 width -12\n"
+                    "if (crowded) { unset bmargin; set key below left Left reverse width 0 maxrows auto }\n");
+    lc_plot_tokens_axis(script, 'y', err);
     for (int k = 0; k < SERIES; from = end[k++])
         lc_table_plot(t, series[k].name, from, end[k], script, err);
     from = 0;

@@ -5,7 +5,7 @@
 
 #include "figures.h"
 
-enum { TOP = 6, SAMPLE_BINS = 30, FEATURE_BINS = 20, GRID_X = 160, GRID_Y = 90 };
+enum { TOP = 6, SAMPLE_BINS = 30, FEATURE_BINS = 20 };
 
 static void mean_line(struct lc_bytes *script, double mean, struct lc_err *err)
 {
@@ -98,7 +98,8 @@ int lc_figure_feature_entropies(const struct lc_view *v, struct lc_figure_out *o
         return err->code;
     }
     shared_axis(s, row, n, axis, err);
-    lc_panels_begin(&out->script, n, err);
+    lc_panels_begin_tall(&out->script, n, err);
+    lc_plot_tokens_axis(&out->script, 'x', err);
     for (int i = 0; i < n; i++)
         feature_panel(s, lc_view_i32(s, LC_VIEW_F_FEATURE)[row[i]], axis, out, err);
     lc_panels_end(&out->script, err);
@@ -125,8 +126,7 @@ static void site_panel(const struct lc_view_site *s, double high, struct lc_figu
     for (int k = 0; k < b.n; k++)
         lc_table_row(&out->table, err, "sirri", s->name, (int64_t)k, b.edge[k], b.edge[k + 1], b.count[k]);
     lc_bytes_printf(&out->script, err,
-                    "set title \"%s\\nN = %" PRId64
-                    ", mean %.3f\"\nset xlabel 'mean entropy of a feature (bit)'\n"
+                    "set title \"%s\\nN = %" PRId64 ", mean %.3f\"\nset xlabel 'mean H of a feature (bit)'\n"
                     "set ylabel 'features'\nset xrange [0:%g]\nset yrange [0:*]\n",
                     s->name, stat.n, stat.mean, high);
     mean_line(&out->script, stat.n ? stat.mean : 0, err);
@@ -178,36 +178,12 @@ int lc_figure_entropy_histograms(const struct lc_view *v, struct lc_figure_out *
         return err->code;
     }
     say_spread(v, &out->sentence, err);
-    lc_panels_begin(&out->script, panels, err);
+    lc_panels_begin_tall(&out->script, panels, err);
+    lc_plot_tokens_axis(&out->script, 'x', err);
     for (int i = 0; i < panels; i++)
         site_panel(&v->site[site[i]], entropy_axis(v), out, err);
     lc_panels_end(&out->script, err);
     return err->code;
-}
-
-/* Dots that fall on one another are drawn once: at 10,000 features the page would be megabytes. */
-static void add_dots(const struct lc_table *t, int64_t from, double high, struct lc_bytes *script,
-                     struct lc_err *err)
-{
-    struct lc_table thin;
-    int64_t n = lc_table_rows(t);
-    unsigned char *taken = NULL;
-
-    if (LC_ALLOC(&taken, GRID_X * GRID_Y, "a grid of dots", err) != LC_OK)
-        return;
-    lc_table_begin(&thin, (const char *const[]){"x", "y", NULL});
-    for (int64_t i = from; i < n; i++) {
-        double x = lc_table_number(t, i, 2), y = lc_table_number(t, i, 3);
-        int64_t a = (int64_t)(-log10(x) / 8 * GRID_X), b = (int64_t)(y / high * GRID_Y);
-        a = a < 0 ? 0 : a >= GRID_X ? GRID_X - 1 : a;
-        b = b < 0 ? 0 : b >= GRID_Y ? GRID_Y - 1 : b;
-        if (!taken[a * GRID_Y + b])
-            lc_table_row(&thin, err, "rr", x, y);
-        taken[a * GRID_Y + b] = 1;
-    }
-    lc_table_plot(&thin, "D", 0, lc_table_rows(&thin), script, err);
-    lc_table_release(&thin);
-    free(taken);
 }
 
 /* Spearman would need ranks; Pearson with the logarithm says the same at a glance. */
@@ -246,10 +222,12 @@ static void frequency_panel(const struct lc_view_site *s, double high, struct lc
         if (feature[i] >= 0 && feature[i] < features && p[feature[i]] > 0 && isfinite(entropy[i]))
             lc_table_row(&out->table, err, "sirr", s->name, (int64_t)feature[i], p[feature[i]], entropy[i]);
     n = lc_table_rows(&out->table) - from;
-    add_dots(&out->table, from, high, &out->script, err);
+    lc_plot_dots(&out->script, &out->table, from, 2, &(struct lc_axis){1e-8, 1, 1}, 3, &(struct lc_axis){0, high, 0},
+                 err);
     lc_bytes_printf(&out->script, err,
                     "set title \"%s\\nN = %" PRId64 ", r = %.2f\"\nset xlabel 'activation probability p_i'\n"
-                    "set ylabel 'mean entropy (bit)'\nset logscale x\nset format x '%%.0e'\nset xrange "
+                    "set ylabel 'mean entropy (bit)'\nset logscale x\nset format x '%%.0e'\nif (crowded) { set xtics "
+                    "100 }\nset xrange "
                     "[*:*]\nset yrange [0:%g]\n",
                     s->name, n, log_correlation(&out->table, from), high);
     lc_bytes_printf(&out->script, err,
@@ -272,6 +250,7 @@ int lc_figure_entropy_frequency(const struct lc_view *v, struct lc_figure_out *o
                     "Whether features that are active more often reach further back: a cloud that rises to "
                     "the right (r > 0) says yes.");
     lc_panels_begin(&out->script, panels, err);
+    lc_plot_tokens_axis(&out->script, 'y', err);
     for (int i = 0; i < panels; i++)
         frequency_panel(&v->site[site[i]], entropy_axis(v), out, err);
     lc_panels_end(&out->script, err);

@@ -155,7 +155,10 @@ static void draw_lines(const struct line *line, int n, int64_t dots, const struc
             lc_bytes_printf(script, err, "%s", line[i].style);
         else
             lc_bytes_printf(script, err, "pt %d ps 0.7 lw 1.3 lc rgb '%s'", 4 + i % 10, lc_plot_color(i));
-        lc_bytes_printf(script, err, " title '%s'", line[i].label);
+        if (line[i].style)
+            lc_bytes_printf(script, err, " title '%s'", line[i].label);
+        else /* where room is scarce the ten are told by colour alone */
+            lc_bytes_printf(script, err, " title (crowded ? '' : '%s')", line[i].label);
     }
     lc_bytes_printf(script, err, "\n");
 }
@@ -209,13 +212,13 @@ int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out,
         return err->code;
     }
     lines = make_lines(v, line, &out->table, err);
-    lc_plot_begin(&out->script, 980, 540, err);
+    lc_plot_begin(&out->script, 980, 540, 1, err);
     lc_site_axis(&out->script, v, err);
-    lc_bytes_printf(
-        &out->script, err,
-        "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset key outside right top\n"
-        "set link y2 via 2**y inverse log(y)/log(2)\nset y2label '2^H (tokens)'\n"
-        "set border 11\nset y2tics (1,2,4,8,16,32,64,128,256,512,1024,2048,4096)\n$dots << EOD\n");
+    lc_bytes_printf(&out->script, err,
+                    "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset key outside right top\n"
+                    "if (crowded) { set key below left Left reverse }\n");
+    lc_plot_tokens_axis(&out->script, 'y', err);
+    lc_bytes_printf(&out->script, err, "$dots << EOD\n");
     lc_bytes_add(&out->script, dots.data, dots.size, err);
     lc_bytes_printf(&out->script, err, "EOD\n");
     draw_lines(line, lines, features, &out->table, &out->script, err);

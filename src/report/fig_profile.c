@@ -7,7 +7,7 @@
 #include "figures.h"
 #include "tokens.h"
 
-enum { HEATMAP_ROWS = 60 };
+enum { HEATMAP_ROWS = 200, DECADES = 3 };
 
 /* Columns: position, mean, low, high. The band stops at 0: J is never negative. */
 static void add_profile(const struct lc_view_site *s, int64_t row, struct lc_table *t, struct lc_err *err)
@@ -22,55 +22,88 @@ static void add_profile(const struct lc_view_site *s, int64_t row, struct lc_tab
     }
 }
 
-/* Of the feature's samples the HEATMAP_ROWS first with a usable profile, a matrix of log10 P. */
-static int64_t add_heatmap(const struct lc_tokens *t, struct lc_bytes *script, struct lc_err *err)
+/* log10 of J, no lower than DECADES below the greatest. */
+static double depth_of(double j, double most)
 {
-    double *share = NULL;
-    int64_t rows = 0;
+    return j > most * pow(10, -DECADES) ? log10(j) : log10(most) - DECADES;
+}
 
-    if (LC_ALLOC(&share, t->length, "shares of influence", err) != LC_OK)
-        return 0;
-    lc_bytes_printf(script, err, "$H << EOD\n");
-    for (int64_t k = 0; k < t->n && rows < HEATMAP_ROWS; k++) {
-        if (!lc_tokens_share(&t->profile, t->sample[k], share))
-            continue;
-        for (int64_t i = 0; i < t->length; i++)
-            lc_bytes_printf(script, err, "%.3f ", share[i] > 1e-3 ? log10(share[i]) : -3.0);
-        lc_bytes_printf(script, err, "\n");
-        rows++;
+/* Is row `sample` of the profiles finite, and has it influence at all? Raises *most to its greatest. */
+static int is_usable(const struct lc_array *profile, int64_t sample, double *most)
+{
+    const float *j = (const float *)profile->data + sample * profile->dim[1];
+    double greatest = 0;
+
+    for (int64_t i = 0; i < profile->dim[1]; i++) {
+        if (!isfinite(j[i]))
+            return 0;
+        greatest = fmax(greatest, (double)j[i]);
     }
-    lc_bytes_printf(script, err, "EOD\n");
-    free(share);
-    return rows;
+    *most = fmax(*most, greatest);
+    return greatest > 0;
+}
+
+/* Of the feature's samples the first HEATMAP_ROWS that are usable, into row[]; returns how many. */
+static int64_t choose_rows(const struct lc_tokens *t, int64_t *row, double *most)
+{
+    int64_t n = 0;
+
+    *most = 0;
+    for (int64_t k = 0; k < t->n && n < HEATMAP_ROWS; k++)
+        if (is_usable(&t->profile, t->sample[k], most))
+            row[n++] = t->sample[k];
+    return n;
+}
+
+/* Their J as a matrix of log10 for the plot, and as rows of the second table. */
+static void add_heatmap(const struct lc_tokens *t, const struct lc_view_site *s, const int64_t *row, int64_t n,
+                        double most, struct lc_figure_out *out, struct lc_err *err)
+{
+    const int64_t *window = lc_view_i64(s, LC_VIEW_S_WINDOW), *position = lc_view_i64(s, LC_VIEW_S_POSITION);
+    int64_t length = t->profile.dim[1];
+
+    lc_bytes_printf(&out->script, err, "$H << EOD\n");
+    for (int64_t k = 0; k < n && err->code == LC_OK; k++) {
+        const float *j = (const float *)t->profile.data + row[k] * length;
+        for (int64_t i = 0; i < length; i++) {
+            lc_bytes_printf(&out->script, err, "%.3f ", depth_of((double)j[i], most));
+            lc_table_row(&out->second, err, "iiir", window[row[k]], position[row[k]], i, (double)j[i]);
+        }
+        lc_bytes_printf(&out->script, err, "\n");
+    }
+    lc_bytes_printf(&out->script, err, "EOD\n");
 }
 
 static void line_script(const struct lc_table *t, struct lc_bytes *script, struct lc_err *err)
 {
     lc_table_plot(t, "D", 0, lc_table_rows(t), script, err);
-    lc_bytes_printf(
-        script, err,
-        "set xlabel 'position t'' in the window (token)'\nset ylabel 'influence J'\n"
-        "set xrange [-0.5:%" PRId64 ".5]\nset yrange [0:*]\nset format y '%%.1e'\nset key top left\n"
-        "plot $D using 1:4:($2+$3) with filledcurves fc rgb '" LC_SKY "' fs solid 0.45 title 'one sd', \\\n"
-        "  $D using 1:2 with linespoints pt 7 ps 0.4 lw 2 lc rgb '" LC_BLUE "' title 'mean'\n",
-        lc_table_rows(t) - 1);
+    lc_bytes_printf(script, err,
+                    "set xlabel 'position t'' in the window'\nset ylabel 'influence J'\nset xtics %g\n"
+                    "set xrange [-0.5:%" PRId64 ".5]\nset yrange [0:*]\nset format y '%%g'\nset key top left\n"
+                    "plot $D using 1:4:($2+$3) with filledcurves fc rgb '" LC_SKY "' fs solid 0.45 title 'one sd', \\\n"
+                    "  $D using 1:2 with linespoints pt 7 ps 0.4 lw 2 lc rgb '" LC_BLUE "' title 'mean'\n",
+                    lc_table_rows(t) > 4 ? lc_plot_step((double)lc_table_rows(t) / 4) : 1, lc_table_rows(t) - 1);
 }
 
-static void heatmap_script(const struct lc_tokens *t, struct lc_bytes *script, struct lc_err *err)
+static void heatmap_script(const struct lc_tokens *t, const struct lc_view_site *s, struct lc_figure_out *out,
+                           struct lc_err *err)
 {
-    int64_t rows = add_heatmap(t, script, err);
+    int64_t row[HEATMAP_ROWS], n;
+    double most;
 
-    if (rows == 0)
+    n = choose_rows(t, row, &most);
+    if (n == 0)
         return;
-    lc_bytes_printf(
-        script, err,
-        "set title 'first %" PRId64 " of %" PRId64
-        " samples'\nset ylabel 'sample, by window'\nset format y '%%g'\n"
-        "set yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
-        "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n"
-        "set cbrange [-3:0]\nset cblabel 'share P'\nset cbtics ('0.001' -3, '0.01' -2, '0.1' -1, '1' 0)\n"
-        "plot $H matrix using 1:2:3 with image pixels notitle\n",
-        rows, t->n, rows - 1);
+    add_heatmap(t, s, row, n, most, out, err);
+    lc_bytes_printf(&out->script, err,
+                    "set title \"influence J\\n%s%" PRId64 " of %" PRId64 " samples\"\nset ylabel 'sample, by window'\n"
+                    "set xrange [-0.5:%" PRId64 ".5]\nset yrange [-0.5:%" PRId64 ".5]\nset key off\nunset grid\n"
+                    "set palette defined (0 '#ffffff', 1 '#b9dbf0', 2 '" LC_SKY "', 3 '" LC_BLUE "', 4 '#00253d')\n",
+                    n < t->n ? "first " : "", n, t->n, t->profile.dim[1] - 1, n - 1);
+    lc_bytes_printf(&out->script, err,
+                    "set cbrange [%.6g:%.6g]\nset cbtics 1\nset format cb '1e%%g'\nset style fill solid 1 noborder\n"
+                    "plot $H matrix using 1:2:3 with image notitle\n",
+                    log10(most) - DECADES, log10(most));
 }
 
 /* The window's tokens, each shaded by its share of the influence. */
@@ -126,17 +159,24 @@ static void say_profile(const struct lc_view_site *s, const struct lc_tokens *t,
                     lc_view_i32(s, LC_VIEW_F_FEATURE)[row], s->name, lc_view_i64(s, LC_VIEW_F_SAMPLES)[row],
                     lc_view_f64(s, LC_VIEW_F_MEAN) ? lc_view_f64(s, LC_VIEW_F_MEAN)[row] : t->entropy, reach,
                     n);
+    if (!t->profile.data)
+        lc_bytes_printf(
+            sentence, err,
+            " Windows by position are not drawn: the samples' own profiles are not kept in this result (keep: "
+            "{profiles: true}).");
 }
 
 int lc_figure_profile(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"position", "influence_mean", "influence_sd", "band_low", NULL};
+    static const char *const windows[] = {"window", "readout", "position", "influence", NULL};
     const struct lc_view_site *s = lc_figure_middle_site(v);
     struct lc_tokens t;
     int64_t row[1];
     int32_t feature;
 
     lc_table_begin(&out->table, columns);
+    lc_table_begin(&out->second, windows);
     if (!s || !s->array[LC_VIEW_F_PROFILE_MEAN].data || lc_figure_top_features(s, 1, row) == 0) {
         lc_figure_leave_out(out, "no given result holds influence profiles of features with enough samples");
         return err->code;
@@ -146,16 +186,16 @@ int lc_figure_profile(const struct lc_view *v, struct lc_figure_out *out, struct
         return err->code;
     add_profile(s, row[0], &out->table, err);
     if (t.profile.data)
-        lc_plot_begin(&out->script, 1080, 420, err);
+        lc_plot_begin(&out->script, 1080, 420, 2, err);
     else
-        lc_plot_begin(&out->script, 760, 420, err);
+        lc_plot_begin(&out->script, 760, 420, 1, err);
     if (t.profile.data)
         lc_bytes_printf(&out->script, err, "set multiplot layout 1,2\n");
-    lc_bytes_printf(&out->script, err, "set title '%s, feature %" PRId32 ": N = %" PRId64 "'\n", s->name,
+    lc_bytes_printf(&out->script, err, "set title \"%s\\nfeature %" PRId32 ", N = %" PRId64 "\"\n", s->name,
                     feature, lc_view_i64(s, LC_VIEW_F_SAMPLES)[row[0]]);
     line_script(&out->table, &out->script, err);
     if (t.profile.data) {
-        heatmap_script(&t, &out->script, err);
+        heatmap_script(&t, s, out, err);
         lc_bytes_printf(&out->script, err, "unset multiplot\n");
     }
     say_profile(s, &t, row[0], &out->table, &out->sentence, err);

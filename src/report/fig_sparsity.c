@@ -40,8 +40,7 @@ static void unique_panel(const struct lc_view_site *s, struct lc_figure_out *out
     from = add_bins(&out->table, s->name, &b, err);
     *most = maximum > *most ? maximum : *most;
     lc_bytes_printf(&out->script, err,
-                    "set title \"%s\\nN = %" PRId64 " live of %" PRId64
-                    "\"\nset xlabel 'unique tokens u_i (tokens)'\n"
+                    "set title \"%s\\nN = %" PRId64 " live of %" PRId64 "\"\nset xlabel 'unique tokens u_i'\n"
                     "set ylabel 'live features'\nset logscale xy\nset xrange [1:%g]\nset yrange [0.7:*]\nset "
                     "format '%%g'\n",
                     s->name, live, n, b.edge[b.n]);
@@ -102,8 +101,7 @@ static void density_panel(const struct lc_view_site *s, double low, struct lc_fi
     }
     from = add_bins(&out->table, s->name, &b, err);
     lc_bytes_printf(&out->script, err,
-                    "set title \"%s\\nN = %" PRId64
-                    " live, L0 = %.1f\"\nset xlabel 'log10 of activation probability p_i'\n"
+                    "set title \"%s\\nN = %" PRId64 " live, L0 = %.1f\"\nset xlabel 'log10 of probability p_i'\n"
                     "set ylabel 'features'\nset xrange [%g:0]\nset yrange [0:*]\n",
                     s->name, n - dead, active, low);
     lc_plot_boxes(&out->script, &out->table, from, from + b.n, 3, 0, LC_GREEN, err);

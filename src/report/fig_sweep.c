@@ -110,7 +110,7 @@ static void plot_tracked(const struct lc_view_site *s, const struct weighed *w, 
         lc_bytes_printf(script, err, ", \\\n  $T%d using 1:2 with linespoints pt %d ps 0.6 lw 1.8 lc rgb '%s' ", i,
                         4 + i % 10, lc_plot_color(i));
         if (key)
-            lc_bytes_printf(script, err, "title 'feature %" PRId32 "'",
+            lc_bytes_printf(script, err, "title (crowded ? '' : 'feature %" PRId32 "')",
                             lc_view_i32(s, LC_VIEW_SWEEP_FEATURE)[w[i].row]);
         else
             lc_bytes_printf(script, err, "notitle");
@@ -163,11 +163,12 @@ int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, 
         return err->code;
     }
     if (n == 1)
-        lc_plot_begin(&out->script, 980, 560, err);
+        lc_plot_begin(&out->script, 980, 560, 1, err);
     else
         lc_panels_begin(&out->script, n, err);
     if (n == 1)
-        lc_bytes_printf(&out->script, err, "set key outside right top\n");
+        lc_bytes_printf(&out->script, err, "set key outside right top\nif (crowded) { set key below left Left reverse }\n");
+    lc_plot_tokens_axis(&out->script, 'y', err);
     for (int i = 0; i < n && err->code == LC_OK; i++) {
         struct weighed *w = NULL;
         if (weigh(&v->site[site[i]], &w, err) == LC_OK)
@@ -209,6 +210,16 @@ static void say_saturation(const struct lc_view_site *s, double at, struct lc_by
                         s->name, length[s->length.count - 1], last->value, at);
 }
 
+/* An open circle where the rows [from, to) of a site reach 95 % of the last. */
+static void plot_saturation(const struct lc_table *t, int64_t from, int64_t to, int color, struct lc_bytes *script,
+                            struct lc_err *err)
+{
+    if (to > from && isfinite(lc_table_number(t, to - 1, 6)))
+        lc_bytes_printf(script, err,
+                        ", \\\n  '+' using (%.6g):(%.6g) every ::::0 with points pt 6 ps 1.8 lw 2 lc rgb '%s' notitle",
+                        lc_table_number(t, to - 1, 6), 0.95 * lc_table_number(t, to - 1, 2), lc_plot_color(color));
+}
+
 int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
     static const char *const columns[] = {"site",     "length", "feature_mean_bits", "low_bits", "high_bits",
@@ -232,7 +243,7 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
         lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
         return err->code;
     }
-    lc_plot_begin(&out->script, 900, 520, err);
+    lc_plot_begin(&out->script, 900, 520, 1, err);
     for (int i = 0; i < n; i++) {
         char block[16];
         snprintf(block, sizeof block, "S%d", i);
@@ -240,14 +251,16 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
     }
     lc_bytes_printf(&out->script, err,
                     "set xlabel 'context length (tokens)'\nset ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
-                    "set link y2 via 2**y inverse log(y)/log(2)\nset y2label 'effective number of tokens 2^H'\n"
-                    "set border 11\nset y2tics (1,2,4,8,16,32,64,128,256,512,1024)\nset key outside right top\n");
+                    "set key outside right top\nif (crowded) { set key below left Left reverse }\n");
+    lc_plot_tokens_axis(&out->script, 'y', err);
     for (int i = 0; i < n; i++)
         lc_bytes_printf(&out->script, err,
                         "%s$S%d using 2:4:5 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, \\\n"
                         "  $S%d using 2:3 with linespoints pt %d ps 0.6 lw 2 lc rgb '%s' title '%s'",
                         i ? ", \\\n  " : "plot ", i, lc_plot_color(i), i, 4 + i % MARKS, lc_plot_color(i),
                         v->site[site[i]].name);
+    for (int i = 0; i < n; i++)
+        plot_saturation(&out->table, from[i], from[i + 1], i, &out->script, err);
     lc_bytes_printf(&out->script, err, "\n");
     return err->code;
 }

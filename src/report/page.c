@@ -103,10 +103,27 @@ void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err
     lc_bytes_printf(page, err, "<h2>Figures</h2>\n");
 }
 
-void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int position,
-                    const struct lc_figure_out *out, const struct lc_bytes *svg, struct lc_err *err)
+static void figure_files(struct lc_bytes *page, const struct lc_figure *f, const struct lc_choice *choice,
+                         struct lc_err *err)
 {
-    lc_bytes_printf(page, err, "<figure id=\"%s\">\n<h3>%d. %s", f->name, position, f->title);
+    static const char *const labels[LC_PLOT_KINDS] = {"SVG", "PDF", "PNG"};
+
+    lc_bytes_printf(page, err, " Files:");
+    for (int kind = 0; kind < LC_PLOT_KINDS; kind++)
+        if (choice->format[kind])
+            lc_bytes_printf(page, err, " <a href=\"figures/%s.%s\">%s</a>,", f->name, lc_plot_kind_names[kind],
+                            labels[kind]);
+    lc_bytes_printf(page, err, " <a href=\"tables/%s.csv\">CSV</a>", f->name);
+    if (f->second)
+        lc_bytes_printf(page, err, ", <a href=\"tables/%s.csv\">%s.csv</a>", f->second, f->second);
+    lc_bytes_printf(page, err, ".");
+}
+
+void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, const struct lc_figure_out *out,
+                    const struct lc_choice *choice, const struct lc_bytes *svg, struct lc_err *err)
+{
+    lc_bytes_printf(page, err, "<figure id=\"%s\">\n<h3>%s%s%s", f->name, f->number, f->number[0] ? ". " : "",
+                    f->title);
     if (f->number[0])
         lc_bytes_printf(page, err, " <span class=\"small\">(the paper's figure %s)</span>", f->number);
     lc_bytes_printf(page, err, "</h3>\n");
@@ -115,11 +132,8 @@ void lc_page_figure(struct lc_bytes *page, const struct lc_figure *f, int positi
     lc_bytes_add(page, out->html.data, out->html.size, err);
     lc_bytes_printf(page, err, "<figcaption>");
     lc_escape_text(page, LC_ESCAPE_HTML, f->caption, err);
-    lc_bytes_printf(
-        page, err,
-        " Files: <a href=\"figures/%s.svg\">SVG</a>, <a href=\"tables/%s.csv\">CSV</a>.</figcaption>\n"
-        "</figure>\n",
-        f->name, f->name);
+    figure_files(page, f, choice, err);
+    lc_bytes_printf(page, err, "</figcaption>\n</figure>\n");
 }
 
 /* A text dataset in a fold, e.g. the configuration. */

@@ -81,6 +81,79 @@ static int show_sparsity(const struct lc_view_site *s, const struct lc_show *wha
     return print_titled(title, &t, what->top, out, err);
 }
 
+static const char *const measures[] = {"conditional", "coactivation", "pearson", "jaccard"};
+enum { MEASURES = sizeof measures / sizeof measures[0] };
+
+/* The list of one measure's strongest pairs. */
+struct pairs {
+    struct lc_array a, b, value; /* of equal length */
+};
+
+static void pairs_close(struct pairs *p)
+{
+    lc_array_release(&p->a);
+    lc_array_release(&p->b);
+    lc_array_release(&p->value);
+}
+
+/* *p stays empty where the result has no such list. */
+static int pairs_open(struct pairs *p, const struct lc_view_site *s, const char *measure, struct lc_err *err)
+{
+    static const char *const parts[] = {"a", "b", "value"};
+    struct lc_array *into[] = {&p->a, &p->b, &p->value};
+    int rc = LC_OK;
+
+    *p = (struct pairs){0};
+    for (int i = 0; i < 3; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "sites/SITE/correlation/top_pairs/%s/%s", measure, parts[i]);
+        if (lc_result_has(s->part[LC_VIEW_CORRELATION], name, s->name))
+            LC_TRY(rc, lc_result_get(s->part[LC_VIEW_CORRELATION], name, s->name, into[i], err));
+    }
+    if (p->a.count != p->b.count || p->a.count != p->value.count)
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: the parts of top_pairs/%s of site %s differ in length", s->path[LC_VIEW_CORRELATION],
+                     measure, s->name);
+done:
+    if (rc != LC_OK)
+        pairs_close(p);
+    return rc;
+}
+
+/* Strongest pairs of one measure: all of them, or those of one feature (-1: all). */
+static int show_measure(const struct lc_view_site *s, const char *measure, const struct lc_show *what, int *known,
+                        FILE *out, struct lc_err *err)
+{
+    static const char *const columns[] = {"a", "b", "value", NULL};
+    char title[160], of[48] = "";
+    struct lc_table t;
+    struct pairs p;
+
+    if (pairs_open(&p, s, measure, err) != LC_OK)
+        return err->code;
+    lc_table_begin(&t, columns);
+    for (int64_t i = 0; i < p.a.count; i++) {
+        int64_t a = ((int32_t *)p.a.data)[i], b = ((int32_t *)p.b.data)[i];
+        if (what->feature < 0 || a == what->feature || b == what->feature)
+            lc_table_row(&t, err, "iir", a, b, ((double *)p.value.data)[i]);
+    }
+    pairs_close(&p);
+    *known |= lc_table_rows(&t) > 0;
+    if (what->feature >= 0)
+        snprintf(of, sizeof of, " with feature %" PRId64, what->feature);
+    snprintf(title, sizeof title, "%.64s: strongest pairs%s, by %s", s->name, of, measure);
+    return print_titled(title, &t, what->top, out, err);
+}
+
+static int show_pairs(const struct lc_view_site *s, const struct lc_show *what, int *known, FILE *out,
+                      struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    for (int i = 0; s->part[LC_VIEW_CORRELATION] && i < MEASURES && rc == LC_OK; i++)
+        rc = show_measure(s, measures[i], what, known, out, err);
+    return rc;
+}
+
 static int show_sweep(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
 {
     struct lc_table t;
@@ -107,7 +180,7 @@ static int wants(const struct lc_show *what, const char *const *columns)
 static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
                          struct lc_err *err)
 {
-    int rc = LC_OK;
+    int rc = LC_OK, known = 0;
 
     if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
         return LC_FAIL(err, LC_E_USAGE,
@@ -120,6 +193,8 @@ static int show_features(const struct lc_view_site *s, const struct lc_show *wha
         LC_TRY(rc, show_sparsity(s, what, out, err));
     if (s->part[LC_VIEW_SWEEP] && wants(what, lc_sweep_feature_columns))
         LC_TRY(rc, show_sweep(s, what, out, err));
+    if (!what->by)
+        rc = show_pairs(s, what, &known, out, err);
 done:
     return rc;
 }
@@ -223,12 +298,25 @@ static int show_profile(const struct lc_view_site *s, const struct lc_tokens *to
         lc_table_row(&t, err, "irss", i, tokens->share[i], blocks, token_quoted(&scratch, bytes, size, err));
     }
     lc_bytes_release(&scratch);
-    snprintf(title, sizeof title,
-             "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
-             tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
-             tokens->window, tokens->entropy);
+    if (tokens->window < 0) /* a published file does not name the windows */
+        snprintf(title, sizeof title, "%.64s: influence in one of its samples (H = %.3f bit)", s->name, tokens->entropy);
+    else
+        snprintf(title, sizeof title,
+                 "%.64s: %s over the text of its strongest sample (window %" PRId64 ", H = %.3f bit)", s->name,
+                 tokens->own_profile ? "influence" : "mean influence (samples' own profiles are not kept)",
+                 tokens->window, tokens->entropy);
     return print_titled(title, &t, INT64_MAX, out, err);
 }
+
+/* Where it is active. */
+static const struct {
+    const char *what;
+    enum lc_view_id id;
+} moments[] = {{"mean position in the window", LC_VIEW_POSITION_MEAN},
+               {"sd of the position in the window", LC_VIEW_POSITION_SD},
+               {"mean index in the corpus", LC_VIEW_CORPUS_MEAN},
+               {"sd of the index in the corpus", LC_VIEW_CORPUS_SD}};
+enum { MOMENTS = sizeof moments / sizeof moments[0] };
 
 /* What is known of one feature at one site, as name and value. */
 static int show_numbers(const struct lc_view_site *s, int64_t feature, const struct lc_tokens *tokens,
@@ -246,6 +334,9 @@ static int show_numbers(const struct lc_view_site *s, int64_t feature, const str
         lc_table_row(&t, err, "sr", "activation probability p_i", lc_view_f64(s, LC_VIEW_FREQUENCY)[feature]);
     if (feature < lc_view_count(s, LC_VIEW_UNIQUE))
         lc_table_row(&t, err, "si", "unique tokens u_i", lc_view_i64(s, LC_VIEW_UNIQUE)[feature]);
+    for (int i = 0; i < MOMENTS; i++)
+        if (feature < lc_view_count(s, moments[i].id) && isfinite(lc_view_f64(s, moments[i].id)[feature]))
+            lc_table_row(&t, err, "sr", moments[i].what, lc_view_f64(s, moments[i].id)[feature]);
     if (f) {
         lc_table_row(&t, err, "si", "samples", f->samples);
         lc_table_row(&t, err, "sr", "mean entropy (bit)", f->entropy);
@@ -283,6 +374,7 @@ static int show_feature(const struct lc_view_site *s, const struct lc_show *what
         LC_TRY(rc, lc_tokens_open(&tokens, s, (int32_t)what->feature, err));
     LC_TRY(rc, show_numbers(s, what->feature, &tokens, known, out, err));
     LC_TRY(rc, show_top_tokens(s, what, out, err));
+    LC_TRY(rc, show_pairs(s, what, known, out, err));
     if (tokens.share)
         LC_TRY(rc, show_profile(s, &tokens, out, err));
     if (s->part[LC_VIEW_SWEEP])
@@ -318,7 +410,7 @@ static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE 
     if (what->site && !shown)
         return site_fail(v, what->site, err);
     if (what->feature >= 0 && !known)
-        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has neither samples nor counts here",
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has no samples, counts or strongest pairs here",
                        v->paths[0], what->feature);
     return LC_OK;
 }

@@ -38,9 +38,10 @@ static int find_samples(struct lc_tokens *t, const struct lc_view_site *s, int32
         if (of[i] != feature)
             continue;
         t->sample[t->n++] = i;
-        /* a degenerate sample has no profile to show */
-        if (isfinite(activation[i]) && isfinite(entropy[i]) &&
-            (t->strongest < 0 || activation[i] > activation[t->strongest]))
+        /* a degenerate sample has no profile to show; where no activation is known, the first sample serves */
+        if (isfinite(entropy[i]) && !isinf(activation[i]) &&
+            (t->strongest < 0 || activation[i] > activation[t->strongest] ||
+             (isnan(activation[t->strongest]) && isfinite(activation[i]))))
             t->strongest = i;
     }
     if (t->strongest >= 0) {

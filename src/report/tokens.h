@@ -7,7 +7,8 @@
 /* The samples of one feature at one site, and the share of influence of each token of the strongest. */
 struct lc_tokens {
     int64_t *sample;      /* indices into the site's samples, by window */
-    int64_t n, strongest; /* strongest: the sample with the greatest finite activation; -1 without samples */
+    int64_t n, strongest; /* strongest: the sample with the greatest activation (the first where none
+                             is known); -1 without samples */
     int64_t window, position;
     double activation, entropy;
     double *share; /* [length] P(t'); NULL when no profile is kept at all */

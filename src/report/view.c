@@ -9,19 +9,22 @@
 #define INFLUENCE "sites/SITE/influence"
 #define SPARSITY  "sites/SITE/sparsity"
 #define SWEEP     "sites/SITE/sweep"
+#define PAIRS     "sites/SITE/correlation"
 
 const char *const lc_view_mean_names[LC_VIEW_MEANS] = {"pooled", "window_mean", "feature_mean"};
 
 /* arrays of one group have the same first dimension */
-enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, STRENGTH, READOUT, SWEPT, GROUPS };
+enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, STRENGTH, READOUT, SWEPT, LEADING, GROUPS };
 
 /* the part of a site that each group belongs to, and the dataset that says that it is there */
-static const enum lc_view_part part_of[GROUPS] = {[SPARSE] = LC_VIEW_SPARSITY, [SWEPT] = LC_VIEW_SWEEP};
+static const enum lc_view_part part_of[GROUPS] = {
+    [SPARSE] = LC_VIEW_SPARSITY, [SWEPT] = LC_VIEW_SWEEP, [LEADING] = LC_VIEW_CORRELATION};
 static const struct {
     const char *name, *mark;
 } parts[LC_VIEW_PARTS] = {[LC_VIEW_INFLUENCE] = {"influence", INFLUENCE "/samples/entropy"},
                           [LC_VIEW_SPARSITY] = {"sparsity", SPARSITY "/count"},
-                          [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature"}};
+                          [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature"},
+                          [LC_VIEW_CORRELATION] = {"correlation", PAIRS "/feature"}};
 
 static const struct {
     const char *name;
@@ -30,6 +33,12 @@ static const struct {
     [LC_VIEW_COUNT] = {SPARSITY "/count", SPARSE},
     [LC_VIEW_FREQUENCY] = {SPARSITY "/frequency", SPARSE},
     [LC_VIEW_UNIQUE] = {SPARSITY "/unique_tokens", SPARSE},
+    [LC_VIEW_POSITION_MEAN] = {SPARSITY "/position/mean", SPARSE},
+    [LC_VIEW_POSITION_SD] = {SPARSITY "/position/sd", SPARSE},
+    [LC_VIEW_CORPUS_MEAN] = {SPARSITY "/position/corpus_mean", SPARSE},
+    [LC_VIEW_CORPUS_SD] = {SPARSITY "/position/corpus_sd", SPARSE},
+    [LC_VIEW_RECORDS] = {SPARSITY "/position/records", SPARSE},
+    [LC_VIEW_LEADING] = {PAIRS "/feature", LEADING},
     [LC_VIEW_S_WINDOW] = {INFLUENCE "/samples/window", SAMPLE},
     [LC_VIEW_S_POSITION] = {INFLUENCE "/samples/position", SAMPLE},
     [LC_VIEW_S_FEATURE] = {INFLUENCE "/samples/feature", SAMPLE},
@@ -88,6 +97,22 @@ const int64_t *lc_view_i64(const struct lc_view_site *s, enum lc_view_id id)
 const int32_t *lc_view_i32(const struct lc_view_site *s, enum lc_view_id id)
 {
     return s->array[id].data;
+}
+
+int lc_view_matrix_rows(const struct lc_view_site *s, const char *name, int64_t first, int64_t count,
+                        struct lc_array *out, struct lc_err *err)
+{
+    int64_t m = lc_view_count(s, LC_VIEW_LEADING), columns;
+    int rc = lc_result_get_rows(s->part[LC_VIEW_CORRELATION], name, s->name, first, count, out, err);
+
+    if (rc != LC_OK)
+        return lc_err_prefix(err, s->path[LC_VIEW_CORRELATION]);
+    columns = out->dim[1];
+    if (columns == m)
+        return LC_OK;
+    lc_array_release(out);
+    return LC_FAIL(err, LC_E_FORMAT, "%s: %s of site %s has %" PRId64 " columns; it has %" PRId64 " features",
+                   s->path[LC_VIEW_CORRELATION], name, s->name, columns, m);
 }
 
 struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
@@ -430,17 +455,18 @@ int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const c
     int rc;
 
     *t = (struct lc_view_text){0};
-    *found = lc_result_has(r, "windows/indptr", NULL) && lc_result_has(r, "windows/token_id", NULL) &&
-             lc_result_has(r, "vocabulary/indptr", NULL) && lc_result_has(r, "vocabulary/bytes", NULL);
+    *found = lc_result_has(r, "vocabulary/indptr", NULL) && lc_result_has(r, "vocabulary/bytes", NULL);
     if (!*found)
         return LC_OK;
-    LC_TRY(rc, lc_result_get(r, "windows/indptr", NULL, &t->indptr, err));
-    LC_TRY(rc, lc_result_get(r, "windows/token_id", NULL, &t->token, err));
+    if (lc_result_has(r, "windows/indptr", NULL) && lc_result_has(r, "windows/token_id", NULL)) {
+        LC_TRY(rc, lc_result_get(r, "windows/indptr", NULL, &t->indptr, err));
+        LC_TRY(rc, lc_result_get(r, "windows/token_id", NULL, &t->token, err));
+        LC_TRY(rc, indptr_check(&t->indptr, t->token.count, path, "windows/indptr", err));
+        t->windows = t->indptr.count - 1;
+    }
     LC_TRY(rc, lc_result_get(r, "vocabulary/indptr", NULL, &t->word_indptr, err));
     LC_TRY(rc, lc_result_get(r, "vocabulary/bytes", NULL, &t->word, err));
-    LC_TRY(rc, indptr_check(&t->indptr, t->token.count, path, "windows/indptr", err));
     LC_TRY(rc, indptr_check(&t->word_indptr, t->word.count, path, "vocabulary/indptr", err));
-    t->windows = t->indptr.count - 1;
     t->words = t->word_indptr.count - 1;
 done:
     if (rc != LC_OK)

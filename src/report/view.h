@@ -6,11 +6,18 @@
 #include "lightcone/memory.h"
 #include "lightcone/results.h"
 
-/* Datasets of a site that are read at once; samples/profile can be large and is read where it is drawn. */
+/* Datasets of a site that are read at once; samples/profile and the matrices of correlation can be large and are read
+ * where they are drawn. */
 enum lc_view_id {
     LC_VIEW_COUNT,
     LC_VIEW_FREQUENCY,
     LC_VIEW_UNIQUE,
+    LC_VIEW_POSITION_MEAN,
+    LC_VIEW_POSITION_SD,
+    LC_VIEW_CORPUS_MEAN,
+    LC_VIEW_CORPUS_SD,
+    LC_VIEW_RECORDS,
+    LC_VIEW_LEADING,
     LC_VIEW_S_WINDOW,
     LC_VIEW_S_POSITION,
     LC_VIEW_S_FEATURE,
@@ -64,7 +71,7 @@ struct lc_view_feature {
 };
 
 /* What a result can hold of a site. */
-enum lc_view_part { LC_VIEW_INFLUENCE, LC_VIEW_SPARSITY, LC_VIEW_SWEEP, LC_VIEW_PARTS };
+enum lc_view_part { LC_VIEW_INFLUENCE, LC_VIEW_SPARSITY, LC_VIEW_SWEEP, LC_VIEW_CORRELATION, LC_VIEW_PARTS };
 
 struct lc_view_site {
     const char *name;
@@ -110,6 +117,11 @@ const float *lc_view_f32(const struct lc_view_site *s, enum lc_view_id id);
 const int64_t *lc_view_i64(const struct lc_view_site *s, enum lc_view_id id);
 const int32_t *lc_view_i32(const struct lc_view_site *s, enum lc_view_id id);
 
+/* Rows [first, first + count) of a matrix [M,M] of the site's correlation, M as LC_VIEW_LEADING; LC_E_FORMAT when its
+ * rows have another length. */
+int lc_view_matrix_rows(const struct lc_view_site *s, const char *name, int64_t first, int64_t count,
+                        struct lc_array *out, struct lc_err *err);
+
 /* Mean, sd (population) and number of the finite among n values; NaN when there is none. */
 struct lc_view_stat {
     double mean, sd;
@@ -125,7 +137,7 @@ struct lc_view_text {
     struct lc_array indptr, token, word_indptr, word;
     int64_t windows, words;
 };
-/* *found 0 when the result holds no windows or no vocabulary. */
+/* *found 0 when the result holds no vocabulary; `windows` is 0 where it does not have the tokens of its windows. */
 int lc_view_text_open(struct lc_view_text *t, const struct lc_result *r, const char *path, int *found,
                       struct lc_err *err);
 void lc_view_text_close(struct lc_view_text *t);

@@ -282,26 +282,75 @@ static int shape_check(const struct lc_result *r, const char *path, const struct
     return a->count ? storage_check(r, path, set, bytes, err) : LC_OK;
 }
 
-static int dataset_read(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
-                        hid_t set, struct lc_array *out, struct lc_err *err)
+/* The rows to read: count -1 for all of them. */
+struct rows {
+    int64_t first, count;
+};
+
+/* What is to be read of a dataset of this shape; a->dim[0] and a->count become those of the rows. Close *space. */
+static int rows_select(const struct lc_result *r, const char *path, hid_t set, const struct rows *rows,
+                       struct lc_array *a, hid_t *space, struct lc_err *err)
 {
+    hsize_t start[LC_RESULT_RANK_MAX] = {(hsize_t)rows->first}, size[LC_RESULT_RANK_MAX];
+
+    if (rows->first < 0 || rows->count < 0 || rows->first > a->dim[0] || rows->count > a->dim[0] - rows->first)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s has %" PRId64 " rows; asked for %" PRId64 " from %" PRId64, r->path,
+                       path, a->dim[0], rows->count, rows->first);
+    a->count = rows->count ? a->count / a->dim[0] * rows->count : 0;
+    a->dim[0] = rows->count;
+    for (int i = 0; i < a->rank; i++)
+        size[i] = (hsize_t)a->dim[i];
+    *space = H5Dget_space(set);
+    if (a->count && (*space < 0 || H5Sselect_hyperslab(*space, H5S_SELECT_SET, start, NULL, size, NULL) < 0)) {
+        if (*space >= 0)
+            H5Sclose(*space);
+        return lc_hdf5_fail(r, path, "its rows cannot be selected", err);
+    }
+    return LC_OK;
+}
+
+/* Into memory of its own, which holds just what is selected in the file. */
+static int selection_read(hid_t set, hid_t space, struct lc_array *a)
+{
+    hsize_t count = (hsize_t)a->count;
+    hid_t memory;
+    herr_t bad;
+
+    if (space == H5S_ALL)
+        return H5Dread(set, lc_hdf5_memory_type(a->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) >= 0;
+    memory = H5Screate_simple(1, &count, NULL);
+    if (memory < 0)
+        return 0;
+    bad = H5Dread(set, lc_hdf5_memory_type(a->type), memory, space, H5P_DEFAULT, a->data);
+    H5Sclose(memory);
+    return bad >= 0;
+}
+
+static int dataset_read(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
+                        const struct rows *rows, struct lc_array *out, struct lc_err *err)
+{
+    hid_t space = H5S_ALL;
     struct lc_array a;
     int rc;
 
     LC_TRY(rc, shape_check(r, path, row, set, &a, err));
-    LC_TRY(rc, lc_alloc(&a.data, a.count, lc_hdf5_type_size(a.type), path, err));
-    if (a.count && H5Dread(set, lc_hdf5_memory_type(a.type), H5S_ALL, H5S_ALL, H5P_DEFAULT, a.data) < 0) {
+    if (rows)
+        LC_TRY(rc, rows_select(r, path, set, rows, &a, &space, err));
+    rc = lc_alloc(&a.data, a.count, lc_hdf5_type_size(a.type), path, err);
+    if (rc == LC_OK && a.count && !selection_read(set, space, &a)) {
         rc = lc_hdf5_fail(r, path, "cannot be read", err);
         lc_array_release(&a);
-        return rc;
     }
-    *out = a;
+    if (space != H5S_ALL && space >= 0)
+        H5Sclose(space);
+    if (rc == LC_OK)
+        *out = a;
 done:
     return rc;
 }
 
-int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out,
-                  struct lc_err *err)
+static int result_get(const struct lc_result *r, const char *name, const char *site, const struct rows *rows,
+                      struct lc_array *out, struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
@@ -316,10 +365,22 @@ int lc_result_get(const struct lc_result *r, const char *name, const char *site,
     set = H5Dopen2(r->file, path, H5P_DEFAULT);
     if (set < 0)
         return lc_hdf5_fail(r, path, "cannot be opened", err);
-    rc = dataset_read(r, path, row, set, out, err);
+    rc = dataset_read(r, path, row, set, rows, out, err);
     H5Dclose(set);
 done:
     return rc;
+}
+
+int lc_result_get(const struct lc_result *r, const char *name, const char *site, struct lc_array *out,
+                  struct lc_err *err)
+{
+    return result_get(r, name, site, NULL, out, err);
+}
+
+int lc_result_get_rows(const struct lc_result *r, const char *name, const char *site, int64_t first, int64_t count,
+                       struct lc_array *out, struct lc_err *err)
+{
+    return result_get(r, name, site, &(struct rows){first, count}, out, err);
 }
 
 /* Open attribute `key`; *attribute stays negative when it, or its group, is not there. */

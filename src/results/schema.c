@@ -122,7 +122,7 @@ static const struct lc_schema_row rows[] = {
      "feature)"},
     {SAMPLES "position", I64, 1, "token", "[S] readout position t in the window, from 0"},
     {SAMPLES "feature", I32, 1, "index", "[S] active feature a"},
-    {SAMPLES "activation", F32, 1, "1", "[S] f_a[t]"},
+    {SAMPLES "activation", F32, 1, "1", "[S] f_a[t]; NaN where a published file does not tell"},
     {SAMPLES "entropy", F32, 1, "bit",
      "[S] H = -sum P log2 P of P(t') = (J(t') + e) / (sum J + e), e = 1e-12, renormalised; "
      "NaN where sum J is 0 or J is not finite (degenerate)"},

@@ -1,5 +1,6 @@
 #include "lightcone/counts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,19 @@ int lc_counts_sorted(const struct lc_counts *c, struct lc_count **out, struct lc
     qsort(list, (size_t)n, sizeof *list, by_key);
     *out = list;
     return LC_OK;
+}
+
+double lc_counts_entropy(const int64_t *count, int64_t n)
+{
+    double total = 0.0, h = 0.0;
+
+    for (int64_t k = 0; k < n; k++)
+        total += (double)count[k];
+    for (int64_t k = 0; k < n; k++)
+        h -= (double)count[k] / total * log2((double)count[k] / total);
+    if (n == 0)
+        return NAN;
+    return h > 0.0 ? h : 0.0;
 }
 
 int lc_counts_save(const struct lc_counts *c, struct lc_bytes *out, struct lc_err *err)

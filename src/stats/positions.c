@@ -18,10 +18,17 @@ static wide wide_of(const uint64_t sum[2])
     return (wide)sum[1] << 64 | sum[0];
 }
 
-int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, struct lc_err *err)
+static int64_t bins_over(int64_t length)
 {
-    *p = (struct lc_positions){.features = features, .length = length};
-    p->bins = length < LC_POSITION_BINS ? length : LC_POSITION_BINS;
+    return length < LC_POSITION_BINS ? length : LC_POSITION_BINS;
+}
+
+int lc_positions_init(struct lc_positions *p, int64_t features, int64_t length, int64_t first, int64_t last,
+                      struct lc_err *err)
+{
+    *p = (struct lc_positions){.features = features, .length = length, .first = first, .last = last};
+    p->bins = bins_over(length);
+    p->corpus_bins = bins_over(last - first);
     return LC_ALLOC(&p->item, features, "positions", err);
 }
 
@@ -54,6 +61,7 @@ int lc_positions_add(struct lc_positions *p, int32_t feature, int64_t position, 
     wide_add(item->corpus_sum, (wide)stream_index);
     wide_add(item->corpus_squares, (wide)stream_index * (wide)stream_index);
     item->bin[position * p->bins / p->length]++;
+    item->corpus_bin[(stream_index - p->first) * p->corpus_bins / (p->last - p->first)]++;
     return LC_OK;
 }
 
@@ -109,8 +117,10 @@ static void add_item(struct lc_position_count *to, const struct lc_position_coun
     wide_add(to->squares, wide_of(from->squares));
     wide_add(to->corpus_sum, wide_of(from->corpus_sum));
     wide_add(to->corpus_squares, wide_of(from->corpus_squares));
-    for (int i = 0; i < LC_POSITION_BINS; i++)
+    for (int i = 0; i < LC_POSITION_BINS; i++) {
         to->bin[i] += from->bin[i];
+        to->corpus_bin[i] += from->corpus_bin[i];
+    }
 }
 
 int lc_positions_merge(struct lc_positions *p, struct lc_reader *in, struct lc_err *err)

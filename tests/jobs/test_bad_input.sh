@@ -63,6 +63,12 @@ export_of() {
     shift
     add -o "$@"
 }
+# import_of FILE [ARGUMENT]... - the command imports these published files into out/r.h5
+import_of() {
+    command=import config=$1
+    shift
+    add -o out/r.h5 "$@"
+}
 # small_disk FOLDER - a file system of 64 KiB there, or else a limit on the size of files
 small_disk() {
     mkdir -p "$1"

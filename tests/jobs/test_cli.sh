@@ -42,11 +42,13 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone plan CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone export' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone plan CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone import' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
 says stdout windows.length windows.choice.starts sae.bias token_vector 'absent: every layer with an SAE' 'default 64'
+status 'help fetch' 0 "$LIGHTCONE" help fetch
+says stdout git_blob attempts 'inside the zip archive'
 for job in sparsity influence; do
     status "help $job" 0 "$LIGHTCONE" help "$job"
     says stdout "job: $job" corpus.path
@@ -88,11 +90,23 @@ show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
 show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
 report out/r.h5|report needs -o FOLDER
 report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
+report out/r.h5 -o figures --figure 9|--figure '9': no such figure; allowed: 1 unique_tokens, 2 correlation_map
+report out/r.h5 -o figures --figure 3,profil|--figure 'profil': no such figure
+report out/r.h5 -o figures --figure|--figure needs a value
+report out/r.h5 -o figures --format eps|--format 'eps': allowed: svg, pdf, png
+report out/r.h5 -o figures --format pdf --size 85|--size is '85'; allowed: WIDTHxHEIGHT such as 85mmx60mm
+report out/r.h5 -o figures --format pdf --size 1x1mm|--size is '1x1mm'; allowed
+report out/r.h5 -o figures --format png --size 9000x900|from 100 to 8000 pixels
+report out/r.h5 -o figures --size 85mmx60mm|--size needs --format pdf or --format png
+show out/r.h5 --figure 3|'show' takes no option --figure
+import a.pt|import needs -o RESULT.h5
+import -o r.h5|usage: lightcone import FILE.pt... -o RESULT.h5
+import a.pt -o r.h5 --top 3|'import' takes no option --top
 export out/r.h5|export needs -o FOLDER
 export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
 export a.h5 b.h5 -o out|usage: lightcone export
 show out/r.h5 --tokenizer t|'show' takes no option --tokenizer
-help frobnicate|no help on 'frobnicate'; allowed: config, or a job
+help frobnicate|no help on 'frobnicate'; allowed: config, fetch, or a job
 END
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
 says stderr "'run' takes no option --top"
@@ -145,6 +159,11 @@ status 'show of a missing file' 1 "$LIGHTCONE" show none.h5
 says stderr none.h5
 status 'show' 0 "$LIGHTCONE" show made/deep/q.h5 --top 3
 says stdout resid_out_layer1
+status 'report of a figure without data' 2 "$LIGHTCONE" report made/deep/q.h5 -o figures --figure 1
+says stderr '--figure unique_tokens cannot be drawn: no given result holds sparsity'
+one_message
+status 'report, one figure as PDF' 0 "$LIGHTCONE" report made/deep/q.h5 -o figures --figure 3 --format pdf --size 85mmx60mm
+[ "$(head -c 5 figures/figures/profile.pdf)" = %PDF- ] || fail 'report: no PDF'
 status 'report into a file' 1 "$LIGHTCONE" report made/deep/q.h5 -o corpus.txt
 says stderr corpus.txt
 

@@ -2,7 +2,7 @@
 # headers.sh - every header compiles alone and twice, with gcc and with clang; no file includes a header twice.
 set -u
 bad=0
-packages="openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto"
+packages="openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib"
 # shellcheck disable=SC2086 # a list
 flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wundef -Werror
     -fsyntax-only -I. -Iinclude $(pkg-config --cflags $packages)"

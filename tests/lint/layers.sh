@@ -9,21 +9,22 @@ rooms() {
     cat <<'END'
 base     | err file hash memory random           | openssl/evp.h
 linalg   | linalg                                | cblas.h
-config   | config                                | yaml.h
-format   | json tensor                           | jansson.h zip.h
+config   | config layout                         | yaml.h
+format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts exact positions profiles samples spread sweep |
+stats    | bootstrap counts exact positions profiles rank_frequency samples spread sweep |
 parallel | checkpoint comm handout                          | mpi.h
-results  | results                               | hdf5.h
+results  | influence_tables results sparsity_tables              | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
-top      | cost job study                        | jansson.h
+fetch    | fetch                                 | curl/curl.h zip.h zlib.h
+top      | cost job study                             | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
-spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/mman sys/resource \
+spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/file sys/mman sys/resource \
 sys/stat sys/statvfs sys/time sys/types sys/uio sys/wait tgmath time unistd wchar "
 
 complain() {

@@ -20,7 +20,9 @@ enum {
     FX_V = 500,
     FX_ACTIVE = 45,
     FX_KEEP = 3,
-    FX_TOKENS = 128000
+    FX_TOKENS = 128000,
+    FX_M = 130,
+    FX_PAIRS = 12
 };
 enum { FX_S = FX_N * FX_ACTIVE, FX_BINS = 30 };
 enum { FX_CLASSES = 3, FX_POINTS = 4, FX_SWEPT = 12 };
@@ -300,6 +302,36 @@ static int fx_put_text(struct lc_result *r, const char *job, struct lc_err *err)
     return err->code;
 }
 
+/* Moments of a feature that is spread the less the higher its index; NaN for a dead one. */
+static void fx_moments(int64_t feature, double moment[4])
+{
+    double width = 1 - (double)feature / (2 * FX_F);
+
+    moment[0] = (FX_TOKENS - 1) / 2.0 * (0.8 + 0.4 * fx_uniform(810, (uint64_t)feature));
+    moment[1] = FX_TOKENS * width / sqrt(12);
+    moment[2] = (FX_T - 1) / 2.0 * (0.8 + 0.4 * fx_uniform(811, (uint64_t)feature));
+    moment[3] = FX_T * width / sqrt(12);
+}
+
+static int fx_put_positions(struct lc_result *r, const char *site, const int64_t *count, struct lc_err *err)
+{
+    static const char *const names[4] = {"sites/SITE/sparsity/position/corpus_mean",
+                                         "sites/SITE/sparsity/position/corpus_sd", "sites/SITE/sparsity/position/mean",
+                                         "sites/SITE/sparsity/position/sd"};
+    static double column[4][FX_F];
+
+    for (int64_t i = 0; i < FX_F; i++) {
+        double moment[4] = {NAN, NAN, NAN, NAN};
+        if (count[i] > 0)
+            fx_moments(i, moment);
+        for (int k = 0; k < 4; k++)
+            column[k][i] = moment[k];
+    }
+    for (int k = 0; k < 4; k++)
+        lc_result_put(r, names[k], site, (int64_t[]){FX_F}, column[k], err);
+    return err->code;
+}
+
 static int fx_put_sparsity(struct lc_result *r, const char *site, int layer, struct lc_err *err)
 {
     static int64_t count[FX_F], unique[FX_F], indptr[FX_F + 1], token_count[FX_F * 8], first[FX_F * 8];
@@ -333,8 +365,53 @@ static int fx_put_sparsity(struct lc_result *r, const char *site, int layer, str
     FX_SPARSE("token_id", token, nnz);
     FX_SPARSE("token_count", token_count, nnz);
     FX_SPARSE("token_first", first, nnz);
+    fx_put_positions(r, site, count, err);
     lc_result_put_int(r, "sites/SITE/sparsity", site, "n_tokens", FX_TOKENS, err);
     return lc_result_put_real(r, "sites/SITE/sparsity", site, "threshold", 1.0, err);
+}
+
+/* Leading feature at a place, and made-up matrices that any program can make again: rational, symmetric. */
+static int32_t fx_leading(int64_t place)
+{
+    return (int32_t)(3 * place + 1);
+}
+
+static double fx_covariance(int64_t i, int64_t j)
+{
+    return (double)((i + 1) * (j + 1) * 7919 % 1009 - 504) / 1009.0 * 1e-3;
+}
+
+static double fx_pearson(int64_t i, int64_t j) /* feature 5 is active everywhere */
+{
+    return i == 5 || j == 5 ? (double)NAN : (double)((i + 2) * (j + 2) * 104729 % 2003 - 1001) / 2002.0;
+}
+
+static int fx_put_correlation(struct lc_result *r, const char *site, int64_t m, int pearson, struct lc_err *err)
+{
+    static double covariance[FX_M * FX_M], r_ij[FX_M * FX_M];
+    static int32_t feature[FX_M];
+    int32_t a[FX_PAIRS], b[FX_PAIRS];
+    double value[FX_PAIRS];
+
+    for (int64_t i = 0; i < m * m; i++) {
+        feature[i / m] = fx_leading(i / m);
+        covariance[i] = fx_covariance(i / m, i % m);
+        r_ij[i] = fx_pearson(i / m, i % m);
+    }
+    for (int k = 0; k < FX_PAIRS; k++) {
+        a[k] = fx_leading(k);
+        b[k] = fx_leading(k + 7);
+        value[k] = 0.5 - 0.01 * k;
+    }
+    lc_result_put(r, "sites/SITE/correlation/feature", site, (int64_t[]){m}, feature, err);
+    lc_result_put(r, pearson ? "sites/SITE/correlation/coactivation" : "sites/SITE/correlation/conditional", site,
+                  (int64_t[]){m, m}, covariance, err);
+    if (!pearson)
+        return err->code;
+    lc_result_put(r, "sites/SITE/correlation/pearson", site, (int64_t[]){m, m}, r_ij, err);
+    lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/a", site, (int64_t[]){FX_PAIRS}, a, err);
+    lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/b", site, (int64_t[]){FX_PAIRS}, b, err);
+    return lc_result_put(r, "sites/SITE/correlation/top_pairs/pearson/value", site, (int64_t[]){FX_PAIRS}, value, err);
 }
 
 /* The site's data, to compare with; release with free(). */
@@ -452,6 +529,19 @@ static int fx_sparsity(const char *path, struct lc_err *err)
         snprintf(site, sizeof site, "resid_out_layer%d", layer);
         fx_put_sparsity(r, site, layer, err);
     }
+    return lc_result_commit(r, err);
+}
+
+/* Two sites: coactivation with Pearson among 130 features, and the conditional covariance of 37. */
+static int fx_correlation(const char *path, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    if (lc_result_create(&r, path, err) != LC_OK)
+        return err->code;
+    lc_result_put_text(r, NULL, NULL, "job", "correlation", err);
+    fx_put_correlation(r, "resid_out_layer1", FX_M, 1, err);
+    fx_put_correlation(r, "resid_out_layer3", 37, 0, err);
     return lc_result_commit(r, err);
 }
 

@@ -77,6 +77,23 @@ static void philox_known_answers(void **state)
         assert_true(lc_random_below(7, 1, i, 10) < 10);
 }
 
+/* git hash-object of an empty file and of "hello\n" */
+static void git_blobs_of_two_files(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char path[] = "/tmp/lc-blob-XXXXXX", hex[LC_GIT_BLOB_HEX];
+
+    (void)state;
+    close(mkstemp(path));
+    assert_int_equal(lc_hash_git_blob(hex, path, &err), LC_OK);
+    assert_string_equal(hex, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    assert_int_equal(lc_file_write(path, "hello\n", 6, &err), LC_OK);
+    assert_int_equal(lc_hash_git_blob(hex, path, &err), LC_OK);
+    assert_string_equal(hex, "ce013625030ba8dba906f756967f9e9ca394464a");
+    unlink(path);
+    assert_int_equal(lc_hash_git_blob(hex, path, &err), LC_E_IO);
+}
+
 static void files_appear_whole(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -101,7 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
-        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(sha256_of_abc),
+        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
         cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -13,9 +14,12 @@
 
 static char folder[] = "/tmp/lc-report-XXXXXX";
 static const char *const all_figures[] = {
-    "depth",          "unique_tokens",      "density",          "profile", "feature_entropies",
-    "entropy_layers", "entropy_histograms", "entropy_frequency",  "context_sweep",
-    "saturation",     "entropy_activation", "entropy_position"};
+    "unique_tokens",  "correlation_map",    "profile",
+    "feature_entropies", "entropy_layers",  "entropy_histograms",
+    "context_sweep",  "entropy_frequency",  "depth",
+    "saturation",     "entropy_activation", "entropy_position",
+    "density",        "rank_frequency",     "location",
+    "correlation_distribution"};
 enum { FIGURES = sizeof all_figures / sizeof all_figures[0] };
 
 static char paths[8][LC_PATH_MAX];
@@ -215,11 +219,11 @@ static void histograms_count_everyone(void **state)
 static void same_bytes_twice(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
-    const char *results[] = {at(0, "i.h5"), at(1, "s.h5"), at(3, "w.h5")};
+    const char *results[] = {at(0, "i.h5"), at(1, "s.h5"), at(3, "w.h5"), at(4, "corr.h5")};
     char *a = slurp("both/index.html"), *b;
 
     (void)state;
-    assert_int_equal(lc_report_write(results, 3, at(2, "both"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 4, at(2, "both"), NULL, &err), LC_OK);
     b = slurp("both/index.html");
     assert_string_equal(a, b);
     free(a);
@@ -233,10 +237,11 @@ static void sparsity_alone_gives_a_page(void **state)
     char *page;
 
     (void)state;
-    assert_int_equal(lc_report_write(results, 1, at(2, "alone"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(2, "alone"), NULL, &err), LC_OK);
     page = slurp("alone/index.html");
-    assert_int_equal(count_of(page, "<svg"), 2);
+    assert_int_equal(count_of(page, "<svg"), 4);
     assert_non_null(strstr(page, "Figures left out"));
+    assert_non_null(strstr(page, "no given result holds a covariance of leading features"));
     assert_non_null(strstr(page, "no given result holds influence"));
     assert_false(lc_path_is_file(at(3, "alone/figures/depth.svg")));
     free(page);
@@ -265,7 +270,7 @@ static char *page_of_means(const double *means, int sites)
     assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
     put_means(r, means, sites, &err);
     assert_int_equal(lc_result_commit(r, &err), LC_OK);
-    assert_int_equal(lc_report_write(results, 1, at(1, "means"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(1, "means"), NULL, &err), LC_OK);
     return slurp("means/index.html");
 }
 
@@ -293,11 +298,421 @@ static void no_gnuplot_is_an_error(void **state)
 
     (void)state;
     setenv("PATH", "", 1);
-    assert_int_equal(lc_report_write(results, 1, at(2, "none"), &err), LC_E_LIBRARY);
+    assert_int_equal(lc_report_write(results, 1, at(2, "none"), NULL, &err), LC_E_LIBRARY);
     setenv("PATH", old, 1);
     free(old);
     assert_non_null(strstr(err.msg, "gnuplot is not on PATH"));
     assert_false(lc_path_is_folder(at(2, "none")));
+}
+
+/* --- correlations: reference values by numpy, which made the same matrices
+ * -------------------------------------------- */
+
+static void map_is_the_matrix(void **state)
+{
+    char *csv = slurp("both/tables/correlation_map.csv"), start[96];
+    double c;
+
+    (void)state;
+    assert_int_equal(count_of(csv, "resid_out_layer1,coactivation,"), 100 * 101 / 2);
+    assert_int_equal(count_of(csv, "resid_out_layer3,conditional,"), 37 * 38 / 2);
+    for (int64_t i = 0; i < 100; i += 9)
+        for (int64_t j = i; j < 100; j += 11) {
+            snprintf(start, sizeof start, "resid_out_layer1,coactivation,%d,%d,", fx_leading(i), fx_leading(j));
+            assert_int_equal(sscanf(line_with(csv, start) + strlen(start), "%lf", &c), 1);
+            assert_true(c == fx_covariance(i, j));
+        }
+    free(csv);
+}
+
+static void colors_end_at_the_percentile(void **state)
+{
+    char *csv = slurp("both/tables/correlation_map_limits.csv");
+    double limit;
+
+    (void)state; /* numpy.percentile(abs(C[:100, :100]), 99) and of the 37 features */
+    assert_int_equal(sscanf(line_with(csv, "resid_out_layer1,coactivation,130,100,"),
+                            "resid_out_layer1,coactivation,130,100,%lf", &limit),
+                     1);
+    assert_true(fabs(limit - 0.00049355797819623391) < 1e-18);
+    assert_int_equal(
+        sscanf(line_with(csv, "resid_out_layer3,conditional,37,37,"), "resid_out_layer3,conditional,37,37,%lf", &limit),
+        1);
+    assert_true(fabs(limit - 0.00048987115956392448) < 1e-18);
+    free(csv);
+}
+
+static void distribution_counts_all_pairs(void **state)
+{
+    static const int first[8] = {125, 138, 132, 142, 137, 141, 125, 126}; /* numpy.histogram(r, 60) */
+    char *csv = slurp("both/tables/correlation_distribution.csv"), start[64];
+    double mean, sd, low, high;
+    long n, sum = 0;
+
+    (void)state;
+    for (int k = 0; k < 60; k++) {
+        snprintf(start, sizeof start, "resid_out_layer1,pearson,%d,", k);
+        assert_int_equal(sscanf(line_with(csv, start) + strlen(start), "%lf,%lf,%ld", &low, &high, &n), 3);
+        sum += n;
+        if (k < 8)
+            assert_int_equal(n, first[k]);
+        if (k == 7)
+            assert_true(fabs(low + 0.38289210789210792) < 1e-15 && fabs(high + 0.36623376623376624) < 1e-15);
+    }
+    assert_int_equal(sum, 8256); /* of 130 features one has no correlation */
+    free(csv);
+    csv = slurp("both/tables/correlation_moments.csv");
+    assert_int_equal(sscanf(line_with(csv, "resid_out_layer1,pearson,8256,"),
+                            "resid_out_layer1,pearson,8256,%lf,%lf,%lf,%lf", &mean, &sd, &low, &high),
+                     4);
+    assert_true(fabs(mean + 0.00031920598781063844) < 1e-15 && fabs(sd - 0.28703158138199858) < 1e-15);
+    assert_true(low == -1000 / 2002.0 && high == 0.5);
+    assert_non_null(strstr(csv, "resid_out_layer3,conditional,666,"));
+    free(csv);
+}
+
+/* Nothing, one thing and what is not a number are drawn too. */
+static void odd_matrices_are_drawn(void **state)
+{
+    const double c[4][9] = {{0, 0, 0, 0, 0, 0, 0, 0, 0},
+                            {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
+                            {INFINITY, 1, -INFINITY, 1, NAN, 5e-324, -INFINITY, 5e-324, 2},
+                            {1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320, 1e-320}};
+    const char *results[] = {at(0, "odd.h5")};
+    const int32_t feature[3] = {1, 2, 3};
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+    char *csv;
+
+    (void)state;
+    assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
+    for (int k = 0; k < 4; k++) {
+        char site[16];
+        snprintf(site, sizeof site, "l%d", k);
+        lc_result_put(r, "sites/SITE/correlation/feature", site, (int64_t[]){3}, feature, &err);
+        lc_result_put(r, "sites/SITE/correlation/conditional", site, (int64_t[]){3, 3}, c[k], &err);
+    }
+    lc_result_put(r, "sites/SITE/correlation/feature", "l4", (int64_t[]){1}, feature, &err);
+    lc_result_put(r, "sites/SITE/correlation/conditional", "l4", (int64_t[]){1, 1}, c[2] + 8, &err);
+    lc_result_put(r, "sites/SITE/correlation/feature", "l5", (int64_t[]){0}, NULL, &err);
+    lc_result_put(r, "sites/SITE/correlation/conditional", "l5", (int64_t[]){0, 0}, NULL, &err);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    if (lc_report_write(results, 1, at(1, "odd"), NULL, &err) != LC_OK)
+        fail_msg("%s", err.msg);
+    csv = slurp("odd/tables/correlation_moments.csv");
+    assert_non_null(strstr(csv, "l0,conditional,3,0,0,0,0\r\n"));
+    assert_non_null(strstr(csv, "l1,conditional,0,,,0,0\r\n"));
+    assert_non_null(strstr(csv, "l2,conditional,2,0.5,0.5,"));
+    assert_null(strstr(csv, "l4"));
+    free(csv);
+}
+
+/* A matrix that is not that of its features. */
+static void matrix_of_another_shape_is_refused(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(0, "shape.h5")};
+    const int32_t feature[3] = {1, 2, 3};
+    const double c[6] = {0};
+    struct lc_result *r;
+
+    (void)state;
+    assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
+    lc_result_put(r, "sites/SITE/correlation/feature", "l0", (int64_t[]){3}, feature, &err);
+    lc_result_put(r, "sites/SITE/correlation/conditional", "l0", (int64_t[]){3, 2}, c, &err);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(1, "shape"), NULL, &err), LC_E_FORMAT);
+    assert_non_null(strstr(err.msg, "shape.h5"));
+    assert_non_null(strstr(err.msg, "2 columns; it has 3 features"));
+}
+
+/* --- where and how often
+ * ------------------------------------------------------------------------------------------------ */
+
+static void locations_are_the_data(void **state)
+{
+    char *csv = slurp("both/tables/location.csv"), *density = slurp("both/tables/rank_frequency.csv"), start[64];
+    double moment[4], got[4];
+    long count;
+    int n = 0;
+
+    (void)state;
+    for (int64_t i = 0; i < FX_F; i += 37) {
+        const char *line;
+        snprintf(start, sizeof start, "resid_out_layer4,%d,", (int)i);
+        if (!(line = strstr(csv, start)))
+            continue;
+        fx_moments(i, moment);
+        assert_int_equal(
+            sscanf(line + strlen(start), "%ld,%lf,%lf,%lf,%lf", &count, &got[0], &got[1], &got[2], &got[3]), 5);
+        for (int k = 0; k < 4; k++)
+            assert_true(got[k] == moment[k]);
+        n++;
+    }
+    assert_true(n > 30);
+    /* the live features are those that have a rank */
+    assert_int_equal(count_of(csv, "resid_out_layer4,"), count_of(density, "resid_out_layer4,"));
+    free(csv);
+    free(density);
+}
+
+/* Least squares over the rows of the table, by the normal equations. */
+static void rank_fit_is_least_squares(void **state)
+{
+    char *csv = slurp("both/tables/rank_frequency.csv"), *fits;
+    long double x = 0, y = 0, xx = 0, xy = 0, n = 0, last = 2, slope;
+    double p, fit, got[3];
+    long rank, feature, live;
+
+    (void)state;
+    for (const char *at_line = csv; (at_line = strstr(at_line, "resid_out_layer2,")); at_line++) {
+        assert_int_equal(sscanf(at_line, "resid_out_layer2,%ld,%ld,%lf,%lf", &rank, &feature, &p, &fit), 4);
+        assert_true(p > 0 && (long double)p <= last && rank == (long)n + 1);
+        last = p;
+        n++;
+        x += log10l(rank);
+        y += log10l(p);
+        xx += log10l(rank) * log10l(rank);
+        xy += log10l(rank) * log10l(p);
+    }
+    free(csv);
+    fits = slurp("both/tables/rank_frequency_fit.csv");
+    assert_int_equal(sscanf(line_with(fits, "resid_out_layer2,"), "resid_out_layer2,%ld,%lf,%lf,%lf", &live, &got[0],
+                            &got[1], &got[2]),
+                     4);
+    slope = (n * xy - x * y) / (n * xx - x * x);
+    assert_int_equal(live, (long)n);
+    assert_true(fabsl((long double)got[0] - slope) < 1e-12L);
+    assert_true(fabsl((long double)got[1] - (y - slope * x) / n) < 1e-12L);
+    assert_true(got[2] > 0.5 && got[2] <= 1);
+    free(fits);
+}
+
+/* J of every sample of the feature, as many rows as samples times positions. */
+static void windows_of_the_profile_are_the_samples(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct fx_site *s = fx_make_site(3, &err);
+    char *csv = slurp("both/tables/profile_windows.csv"), start[64];
+    int64_t best = 0, rows = 0;
+    double got;
+
+    (void)state;
+    for (int64_t i = 0; i < s->m; i++)
+        best = s->f_samples[i] > s->f_samples[best] ? i : best;
+    for (int64_t i = 0; i < s->n; i++) {
+        if (s->feature[i] != s->f_feature[best] || isnan(s->entropy[i]))
+            continue;
+        rows += FX_T;
+        snprintf(start, sizeof start, "\n%d,%d,17,", (int)s->window[i], FX_T - 1);
+        assert_int_equal(sscanf(line_with(csv, start) + strlen(start), "%lf", &got), 1);
+        assert_true((float)got == s->profile[i * FX_T + 17]);
+    }
+    assert_int_equal(count_of(csv, "\n"), rows + 1);
+    free(csv);
+    free(s);
+}
+
+/* --- what a report is asked for
+ * ----------------------------------------------------------------------------------------- */
+
+static int report_of(const char *const *figure, int64_t figures, const char *const *format, int64_t formats,
+                     const char *size, const char *name, struct lc_err *err)
+{
+    const char *results[] = {at(0, "i.h5"), at(1, "s.h5"), at(3, "corr.h5")};
+    const struct lc_report_options options = {figure, figures, format, formats, size};
+
+    *err = (struct lc_err)LC_ERR_INIT;
+    return lc_report_write(results, 3, at(2, name), &options, err);
+}
+
+static void figures_are_chosen(void **state)
+{
+    static const char *const figures[] = {"2,density", "5"};
+    struct lc_err err;
+    char *page;
+
+    (void)state;
+    assert_int_equal(report_of(figures, 2, NULL, 0, NULL, "wanted", &err), LC_OK);
+    page = slurp("wanted/index.html");
+    assert_int_equal(count_of(page, "<svg"), 3);
+    assert_true(strstr(page, "id=\"correlation_map\"") < strstr(page, "id=\"entropy_layers\""));
+    assert_true(strstr(page, "id=\"entropy_layers\"") < strstr(page, "id=\"density\""));
+    assert_null(strstr(page, "Figures left out"));
+    assert_false(lc_path_is_file(at(4, "wanted/figures/depth.svg")));
+    free(page);
+}
+
+/* The page has the paper's order, then the others. */
+static void page_is_in_order(void **state)
+{
+    char *page = slurp("both/index.html"), id[64], *last = page;
+
+    (void)state;
+    for (int i = 0; i < FIGURES; i++) {
+        snprintf(id, sizeof id, "<figure id=\"%s\">", all_figures[i]);
+        assert_non_null(strstr(page, id));
+        assert_true(strstr(page, id) > last);
+        last = strstr(page, id);
+    }
+    free(page);
+}
+
+static void assert_usage(int rc, const struct lc_err *err, const char *text)
+{
+    assert_int_equal(rc, LC_E_USAGE);
+    if (!strstr(err->msg, text))
+        fail_msg("'%s' lacks '%s'", err->msg, text);
+}
+
+static void wrong_wishes_are_named(void **state)
+{
+    static const char *const sizes[] = {"85",
+                                        "85mm",
+                                        "x",
+                                        "85mmx",
+                                        "85mmx60",
+                                        "85x60mmm",
+                                        "-85mmx60mm",
+                                        "0x55mmx60mm",
+                                        "85mmx60mmx2mm",
+                                        "1e3x800",
+                                        "12..5mmx60mm",
+                                        "19mmx60mm",
+                                        "85mmx601mm",
+                                        "99x800",
+                                        "1200x8001",
+                                        "infx800",
+                                        "",
+                                        "1200 x 800",
+                                        "99999999999999999999x800"};
+    struct lc_err err;
+
+    (void)state;
+    assert_usage(report_of((const char *[]){"9"}, 1, NULL, 0, NULL, "no", &err), &err,
+                 "--figure '9': no such figure; allowed: 1 unique_tokens, 2 correlation_map, 3 profile, 4 "
+                 "feature_entropies, 5 entropy_layers, 6 entropy_histograms, 7 context_sweep, 8 "
+                 "entropy_frequency, depth, saturation, ");
+    assert_usage(report_of((const char *[]){"depth,"}, 1, NULL, 0, NULL, "no", &err), &err, "--figure ''");
+    assert_usage(report_of((const char *[]){"dept"}, 1, NULL, 0, NULL, "no", &err), &err, "--figure 'dept'");
+    assert_usage(report_of(NULL, 0, (const char *[]){"pdf,tiff"}, 1, NULL, "no", &err), &err,
+                 "--format 'tiff': allowed: svg, pdf, png");
+    assert_usage(report_of(NULL, 0, NULL, 0, "85mmx60mm", "no", &err), &err, "--size needs --format");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        assert_usage(report_of(NULL, 0, (const char *[]){"pdf"}, 1, sizes[i], "no", &err), &err,
+                     "allowed: WIDTHxHEIGHT such as 85mmx60mm");
+    assert_false(lc_path_is_folder(at(2, "no")));
+}
+
+/* A figure that was asked for by name and has no data is an error, not a gap on the page. */
+static void named_figure_without_data(void **state)
+{
+    static const char *const figure[] = {"2"};
+    const struct lc_report_options options = {.figure = figure, .figures = 1};
+    const char *results[] = {at(1, "s.h5")};
+    struct lc_err err = LC_ERR_INIT;
+
+    (void)state;
+    assert_usage(lc_report_write(results, 1, at(2, "gap"), &options, &err), &err,
+                 "--figure correlation_map cannot be drawn: no given result holds a covariance");
+}
+
+static unsigned big_endian(const unsigned char *b)
+{
+    return (unsigned)b[0] << 24 | (unsigned)b[1] << 16 | (unsigned)b[2] << 8 | b[3];
+}
+
+static void assert_png(const char *name, unsigned width, unsigned height)
+{
+    static const unsigned char magic[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_map map;
+
+    assert_int_equal(lc_map_open(&map, at(7, name), &err), LC_OK);
+    assert_true(map.size > 1000);
+    assert_memory_equal(map.data, magic, sizeof magic);
+    assert_int_equal(big_endian((const unsigned char *)map.data + 16), width);
+    assert_int_equal(big_endian((const unsigned char *)map.data + 20), height);
+    lc_map_close(&map);
+}
+
+/* The page of a PDF, in points. */
+static void assert_pdf(const char *name, int width, int height)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_map map;
+    double box[4] = {0};
+    char *text = NULL;
+
+    assert_int_equal(lc_map_open(&map, at(7, name), &err), LC_OK);
+    assert_memory_equal(map.data, "%PDF-", 5);
+    assert_int_equal(LC_ALLOC(&text, map.size + 1, "text", &err), LC_OK);
+    for (size_t i = 0; i < map.size; i++) /* as text, which a PDF is but for its streams */
+        text[i] = ((const char *)map.data)[i] ? ((const char *)map.data)[i] : ' ';
+    assert_int_equal(
+        sscanf(line_with(text, "/MediaBox"), "/MediaBox [ %lf %lf %lf %lf", &box[0], &box[1], &box[2], &box[3]), 4);
+    assert_true(fabs(box[2] - width) <= 1 && fabs(box[3] - height) <= 1);
+    free(text);
+    lc_map_close(&map);
+}
+
+static void files_for_papers(void **state)
+{
+    static const char *const figure[] = {"2", "profile,depth"}, *const format[] = {"pdf", "png,svg"};
+    struct lc_err err;
+    char *page;
+
+    (void)state;
+    assert_int_equal(report_of(figure, 2, format, 2, "85mmx60mm", "print", &err), LC_OK);
+    assert_pdf("print/figures/correlation_map.pdf", 241, 170);
+    assert_png("print/figures/profile.png", 1004, 709); /* 300 to the inch */
+    page = slurp("print/index.html");
+    assert_non_null(strstr(page, "<a href=\"figures/depth.pdf\">PDF</a>, <a href=\"figures/depth.png\">PNG</a>"));
+    free(page);
+    assert_int_equal(report_of(figure, 1, format, 2, "3.4x2.4in", "print", &err), LC_OK);
+    assert_pdf("print/figures/correlation_map.pdf", 245, 173);
+    assert_int_equal(report_of(figure, 1, format, 2, "1200x800", "print", &err), LC_OK);
+    assert_png("print/figures/correlation_map.png", 1200, 800);
+    assert_pdf("print/figures/correlation_map.pdf", 900, 600);
+    assert_int_equal(report_of(figure + 1, 1, format, 1, NULL, "print", &err), LC_OK);
+    assert_pdf("print/figures/depth.pdf", 645, 420); /* its own 860 by 560 pixels */
+}
+
+static void pdf_is_the_same_at_any_time(void **state)
+{
+    static const char *const figure[] = {"density"}, *const format[] = {"pdf"};
+    struct lc_err err = LC_ERR_INIT, ignored;
+    struct lc_map one, two;
+
+    (void)state;
+    assert_int_equal(report_of(figure, 1, format, 1, NULL, "early", &ignored), LC_OK);
+    sleep(1);
+    assert_int_equal(report_of(figure, 1, format, 1, NULL, "late", &ignored), LC_OK);
+    assert_int_equal(lc_map_open(&one, at(4, "early/figures/density.pdf"), &err), LC_OK);
+    assert_int_equal(lc_map_open(&two, at(5, "late/figures/density.pdf"), &err), LC_OK);
+    assert_int_equal(one.size, two.size);
+    assert_memory_equal(one.data, two.data, one.size);
+    lc_map_close(&one);
+    lc_map_close(&two);
+}
+
+/* A gnuplot built without cairo says so when it is asked for its terminals. */
+static void gnuplot_without_cairo_is_an_error(void **state)
+{
+    static const char script[] = "#!/bin/sh\necho ' dumb svg x11 '\n", *const format[] = {"png"};
+    char *old = strdup(getenv("PATH"));
+    struct lc_err err = LC_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(lc_folder_make(at(5, "bin"), &err), LC_OK);
+    assert_int_equal(lc_file_write(at(6, "bin/gnuplot"), script, sizeof script - 1, &err), LC_OK);
+    assert_int_equal(chmod(paths[6], 0755), 0);
+    setenv("PATH", paths[5], 1);
+    assert_int_equal(report_of(NULL, 0, format, 1, NULL, "cairo", &err), LC_E_LIBRARY);
+    setenv("PATH", old, 1);
+    free(old);
+    assert_non_null(strstr(err.msg, "no terminal pngcairo, which draws --format png"));
+    assert_false(lc_path_is_folder(at(2, "cairo")));
 }
 
 static char *shown(const char *result, const struct lc_show *what, struct lc_err *err)
@@ -346,6 +761,27 @@ static void terminal_shows_the_result(void **state)
     free(s);
 }
 
+static void terminal_shows_pairs(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_show what = {.feature = -1, .top = 3};
+    char *text = shown("corr.h5", &what, &err), line[64];
+
+    (void)state;
+    assert_int_equal(err.code, LC_OK);
+    assert_non_null(strstr(text, "resid_out_layer1: strongest pairs, by pearson"));
+    assert_non_null(strstr(text, "(3 of 12 rows)"));
+    snprintf(line, sizeof line, "%d  %d  0.4900\n", fx_leading(1), fx_leading(8));
+    assert_non_null(strstr(text, line));
+    free(text);
+    what = (struct lc_show){.feature = fx_leading(8), .top = 9}; /* second of one pair, first of another */
+    text = shown("corr.h5", &what, &err);
+    assert_int_equal(err.code, LC_OK);
+    assert_non_null(strstr(text, "strongest pairs with feature 25, by pearson"));
+    assert_int_equal(count_of(text, "0.4"), 2);
+    free(text);
+}
+
 static void terminal_names_what_is_wrong(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -392,10 +828,11 @@ static void mean_profile_stands_in(void **state)
 
     (void)state;
     assert_int_equal(fx_influence(results[0], 0, &err), LC_OK);
-    assert_int_equal(lc_report_write(results, 1, at(1, "mean"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 1, at(1, "mean"), NULL, &err), LC_OK);
     page = slurp("mean/index.html");
     assert_non_null(strstr(page, "share of the feature's mean profile"));
     assert_non_null(strstr(page, "class=\"readout\""));
+    assert_non_null(strstr(page, "own profiles are not kept in this result (keep: {profiles: true})"));
     free(page);
 }
 
@@ -455,7 +892,7 @@ static void chosen_features_have_their_figures(void **state)
     assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 1, &err), LC_OK);
     assert_int_equal(lc_result_commit(r, &err), LC_OK);
     free(s);
-    assert_int_equal(lc_report_write(results, 2, at(2, "chosen"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 2, at(2, "chosen"), NULL, &err), LC_OK);
     csv = slurp("chosen/tables/feature_entropies.csv");
     assert_non_null(strstr(csv, "resid_out_layer4"));
     assert_null(strstr(csv, "resid_out_layer3")); /* which only the other file has */
@@ -493,7 +930,7 @@ static void differences_are_paired(void **state)
     lc_result_put(r, "windows/length", NULL, (int64_t[]){FX_N}, length, &err);
     assert_int_equal(fx_put_site(r, "resid_out_layer4", s, 0, &err), LC_OK);
     assert_int_equal(lc_result_commit(r, &err), LC_OK);
-    assert_int_equal(lc_report_write(results, 2, at(2, "pairs"), &err), LC_OK);
+    assert_int_equal(lc_report_write(results, 2, at(2, "pairs"), NULL, &err), LC_OK);
     csv = slurp("pairs/tables/comparison_pairs.csv");
     row = strstr(csv, "resid_out_layer4,window_mean,");
     assert_non_null(row);
@@ -519,7 +956,7 @@ static void differences_are_paired(void **state)
 static int make_results(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
-    const char *results[3];
+    const char *results[4];
 
     (void)state;
     if (!mkdtemp(folder))
@@ -527,8 +964,10 @@ static int make_results(void **state)
     results[0] = at(0, "i.h5");
     results[1] = at(1, "s.h5");
     results[2] = at(3, "w.h5");
+    results[3] = at(4, "corr.h5");
     if (fx_influence(results[0], 1, &err) != LC_OK || fx_sparsity(results[1], &err) != LC_OK ||
-        fx_sweep(results[2], 2, &err) != LC_OK || lc_report_write(results, 3, at(2, "both"), &err) != LC_OK) {
+        fx_sweep(results[2], 2, &err) != LC_OK || fx_correlation(results[3], &err) != LC_OK ||
+        lc_report_write(results, 4, at(2, "both"), NULL, &err) != LC_OK) {
         print_error("%s\n", err.msg);
         return 1;
     }
@@ -549,15 +988,40 @@ static int remove_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_there),          cmocka_unit_test(page_holds_the_figures),
-        cmocka_unit_test(text_from_data_is_escaped),    cmocka_unit_test(tables_are_the_data),
-        cmocka_unit_test(histograms_count_everyone),    cmocka_unit_test(same_bytes_twice),
-        cmocka_unit_test(sparsity_alone_gives_a_page),  cmocka_unit_test(a_fall_is_said_plainly),
-        cmocka_unit_test(no_gnuplot_is_an_error),       cmocka_unit_test(terminal_shows_the_result),
-        cmocka_unit_test(terminal_names_what_is_wrong), cmocka_unit_test(inconsistent_results_are_refused),
-        cmocka_unit_test(mean_profile_stands_in),       cmocka_unit_test(token_vectors_are_compared),
-        cmocka_unit_test(sweeps_are_drawn),             cmocka_unit_test(classes_are_drawn),
-        cmocka_unit_test(chosen_features_have_their_figures), cmocka_unit_test(differences_are_paired),
+        cmocka_unit_test(map_is_the_matrix),
+        cmocka_unit_test(colors_end_at_the_percentile),
+        cmocka_unit_test(distribution_counts_all_pairs),
+        cmocka_unit_test(odd_matrices_are_drawn),
+        cmocka_unit_test(matrix_of_another_shape_is_refused),
+        cmocka_unit_test(locations_are_the_data),
+        cmocka_unit_test(rank_fit_is_least_squares),
+        cmocka_unit_test(windows_of_the_profile_are_the_samples),
+        cmocka_unit_test(figures_are_chosen),
+        cmocka_unit_test(page_is_in_order),
+        cmocka_unit_test(wrong_wishes_are_named),
+        cmocka_unit_test(named_figure_without_data),
+        cmocka_unit_test(files_for_papers),
+        cmocka_unit_test(pdf_is_the_same_at_any_time),
+        cmocka_unit_test(gnuplot_without_cairo_is_an_error),
+        cmocka_unit_test(terminal_shows_pairs),
+        cmocka_unit_test(everything_is_there),
+        cmocka_unit_test(page_holds_the_figures),
+        cmocka_unit_test(text_from_data_is_escaped),
+        cmocka_unit_test(tables_are_the_data),
+        cmocka_unit_test(histograms_count_everyone),
+        cmocka_unit_test(same_bytes_twice),
+        cmocka_unit_test(sparsity_alone_gives_a_page),
+        cmocka_unit_test(a_fall_is_said_plainly),
+        cmocka_unit_test(no_gnuplot_is_an_error),
+        cmocka_unit_test(terminal_shows_the_result),
+        cmocka_unit_test(terminal_names_what_is_wrong),
+        cmocka_unit_test(inconsistent_results_are_refused),
+        cmocka_unit_test(mean_profile_stands_in),
+        cmocka_unit_test(token_vectors_are_compared),
+        cmocka_unit_test(sweeps_are_drawn),
+        cmocka_unit_test(classes_are_drawn),
+        cmocka_unit_test(chosen_features_have_their_figures),
+        cmocka_unit_test(differences_are_paired),
     };
     return cmocka_run_group_tests(tests, make_results, remove_results);
 }

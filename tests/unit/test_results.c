@@ -118,6 +118,54 @@ static void arrays_come_back(void **state)
     lc_result_close(r);
 }
 
+/* Rows of a matrix are those of the whole of it. */
+static void rows_come_back(void **state)
+{
+    static const struct {
+        const char *name, *site;
+        int64_t first, count;
+        int rc;
+    } asked[] = {
+        {"sites/SITE/influence/samples/profile", SITE, 0, 2, LC_OK},
+        {"sites/SITE/influence/samples/profile", SITE, 1, 1, LC_OK},
+        {"sites/SITE/influence/samples/profile", SITE, 2, 0, LC_OK},
+        {"windows/start", NULL, 1, 2, LC_OK},
+        {"sites/SITE/influence/features/entropy_histogram", SITE, 0, 0, LC_OK},
+        {"sites/SITE/influence/samples/profile", SITE, 1, 2, LC_E_FORMAT},
+        {"sites/SITE/influence/samples/profile", SITE, 3, 0, LC_E_FORMAT},
+        {"sites/SITE/influence/samples/profile", SITE, -1, 1, LC_E_FORMAT},
+        {"sites/SITE/influence/samples/profile", SITE, 0, INT64_MAX, LC_E_FORMAT},
+        {"sites/SITE/influence/features/entropy_histogram", SITE, 0, 1, LC_E_FORMAT},
+    };
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_result *r;
+
+    (void)state;
+    make(at("rows.h5"));
+    assert_int_equal(lc_result_open(&r, at("rows.h5"), &err), LC_OK);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct lc_array whole, rows;
+        err = (struct lc_err)LC_ERR_INIT;
+        assert_int_equal(
+            lc_result_get_rows(r, asked[i].name, asked[i].site, asked[i].first, asked[i].count, &rows, &err),
+            asked[i].rc);
+        if (asked[i].rc != LC_OK)
+            continue;
+        assert_int_equal(lc_result_get(r, asked[i].name, asked[i].site, &whole, &err), LC_OK);
+        assert_int_equal(rows.rank, whole.rank);
+        assert_int_equal(rows.dim[0], asked[i].count);
+        if (asked[i].count) {
+            size_t row = (size_t)(whole.count / whole.dim[0]) * (whole.type == LC_RESULT_I64 ? 8 : 4);
+            assert_int_equal(rows.count, asked[i].count * (whole.count / whole.dim[0]));
+            assert_memory_equal(rows.data, (char *)whole.data + (size_t)asked[i].first * row,
+                                (size_t)asked[i].count * row);
+        }
+        lc_array_release(&whole);
+        lc_array_release(&rows);
+    }
+    lc_result_close(r);
+}
+
 static void attributes_come_back(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -528,11 +576,17 @@ static int folder_remove(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays_come_back),         cmocka_unit_test(attributes_come_back),
-        cmocka_unit_test(same_bytes_on_any_day),    cmocka_unit_test(what_is_missing_is_said),
-        cmocka_unit_test(layout_is_kept),           cmocka_unit_test(damage_is_survived),
-        cmocka_unit_test(full_disk_leaves_nothing), cmocka_unit_test(bad_places_are_refused_at_once),
-        cmocka_unit_test(points_come_back),         cmocka_unit_test(a_file_without_points_has_none),
+        cmocka_unit_test(arrays_come_back),
+        cmocka_unit_test(rows_come_back),
+        cmocka_unit_test(attributes_come_back),
+        cmocka_unit_test(same_bytes_on_any_day),
+        cmocka_unit_test(what_is_missing_is_said),
+        cmocka_unit_test(layout_is_kept),
+        cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(full_disk_leaves_nothing),
+        cmocka_unit_test(bad_places_are_refused_at_once),
+        cmocka_unit_test(points_come_back),
+        cmocka_unit_test(a_file_without_points_has_none),
         cmocka_unit_test(strange_points_are_refused),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

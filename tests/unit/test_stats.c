@@ -13,6 +13,7 @@
 #include "lightcone/counts.h"
 #include "lightcone/exact.h"
 #include "lightcone/positions.h"
+#include "lightcone/rank_frequency.h"
 #include "lightcone/profiles.h"
 #include "lightcone/random.h"
 #include "lightcone/samples.h"
@@ -294,14 +295,16 @@ static void check_moments(const struct lc_positions *p, int64_t feature, int64_t
     }
 }
 
-static void check_histogram(const struct lc_positions *p, int64_t feature)
+static void check_histogram(const struct lc_positions *p, int64_t feature, int64_t offset)
 {
-    int64_t bin[LC_POSITION_BINS] = {0}, count = 0;
+    int64_t bin[LC_POSITION_BINS] = {0}, corpus_bin[LC_POSITION_BINS] = {0}, count = 0;
 
     for (int64_t i = 0; i < EVENTS; i++)
         if (event_feature(i) == feature) {
             bin[(int64_t)floorl((long double)event_position(i, p->length) / (long double)p->length *
                                 (long double)p->bins)]++;
+            corpus_bin[(int64_t)floorl((long double)(offset + i - p->first) / (long double)(p->last - p->first) *
+                                       (long double)p->corpus_bins)]++;
             count++;
         }
     if (!p->item[feature]) {
@@ -311,6 +314,8 @@ static void check_histogram(const struct lc_positions *p, int64_t feature)
     assert_int_equal(p->item[feature]->count, count);
     for (int64_t b = 0; b < p->bins; b++)
         assert_int_equal(p->item[feature]->bin[b], bin[b]);
+    for (int64_t b = 0; b < p->corpus_bins; b++)
+        assert_int_equal(p->item[feature]->corpus_bin[b], corpus_bin[b]);
 }
 
 static void positions_match_brute_force(void **state)
@@ -322,16 +327,37 @@ static void positions_match_brute_force(void **state)
     for (int k = 0; k < 6; k++) {
         struct lc_err err = LC_ERR_INIT;
         struct lc_positions p;
-        check(lc_positions_init(&p, FEATURES, length[k], &err), &err);
+        /* the events' indices, or a stretch of the stream that begins before and ends after them */
+        check(lc_positions_init(&p, FEATURES, length[k], k % 2 ? offset[k] : offset[k] - 3,
+                                offset[k] + EVENTS + 77 * (k % 3), &err),
+              &err);
+        assert_int_equal(p.corpus_bins, LC_POSITION_BINS);
         for (int64_t i = 0; i < EVENTS; i++)
             check(lc_positions_add(&p, event_feature(i), event_position(i, length[k]), offset[k] + i, &err),
                   &err);
         for (int64_t f = 0; f < FEATURES; f++) {
             check_moments(&p, f, offset[k]);
-            check_histogram(&p, f);
+            check_histogram(&p, f, offset[k]);
         }
         lc_positions_release(&p);
     }
+}
+
+/* A stream shorter than the bins has one for each token. */
+static void short_streams_have_few_bins(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_positions p;
+
+    (void)state;
+    check(lc_positions_init(&p, FEATURES, 2, 100, 105, &err), &err);
+    assert_int_equal(p.corpus_bins, 5);
+    for (int64_t i = 100; i < 105; i++)
+        check(lc_positions_add(&p, 1, i % 2, i, &err), &err);
+    check(lc_positions_add(&p, 1, 0, 104, &err), &err);
+    for (int b = 0; b < 5; b++)
+        assert_int_equal(p.item[1]->corpus_bin[b], b == 4 ? 2 : 1);
+    lc_positions_release(&p);
 }
 
 static void saved_positions(struct lc_bytes *out, int64_t parts, uint64_t seed)
@@ -342,7 +368,7 @@ static void saved_positions(struct lc_bytes *out, int64_t parts, uint64_t seed)
 
     shuffle(order, EVENTS, seed);
     for (int64_t p = 0; p < parts; p++)
-        check(lc_positions_init(&part[p], FEATURES, 64, &err), &err);
+        check(lc_positions_init(&part[p], FEATURES, 64, 0, EVENTS, &err), &err);
     for (int64_t i = 0; i < EVENTS; i++)
         check(lc_positions_add(&part[i % parts], event_feature(order[i]), event_position(order[i], 64),
                                order[i], &err),
@@ -670,6 +696,46 @@ static void nothing_to_summarise(void **state)
     lc_samples_release(&log);
 }
 
+/* Values of numpy.polyfit(log10 rank, log10 p, 1) and of numpy.corrcoef. */
+static void rank_fit_is_numpys(void **state)
+{
+    double p[200], sorted[200];
+    struct lc_rank_fit fit;
+
+    (void)state;
+    for (int k = 0; k < 200; k++)
+        p[k] = k % 17 ? (k * 7919 % 1009 + 1) / 5000.0 : 0;
+    lc_rank_frequency(p, 200, sorted, &fit);
+    assert_int_equal(fit.n, 188);
+    near(fit.slope, -0.68083446351870547, 1e-13);
+    near(fit.intercept, 0.13900537149706829, 1e-13);
+    near(fit.r2, 0.47766677360142801, 1e-13);
+    for (int k = 1; k < 188; k++)
+        assert_true(sorted[k] <= sorted[k - 1]);
+    assert_true(sorted[0] == 0.2012 && sorted[187] == 0.002);
+}
+
+static void rank_fit_of_few(void **state)
+{
+    const double law[] = {0.005, 0, 0.01, NAN, 0.0025}, same[] = {0.5, 0.5}, dead[] = {0, 0};
+    double sorted[5];
+    struct lc_rank_fit fit;
+
+    (void)state;
+    lc_rank_frequency((const double[]){0.01, 0.0025, 0.005}, 2, sorted, &fit); /* two points: exactly */
+    near(fit.slope, -2, 1e-14);
+    near(fit.intercept, -2, 1e-14);
+    near(fit.r2, 1, 1e-14);
+    lc_rank_frequency(law, 5, sorted, &fit);
+    assert_int_equal(fit.n, 3);
+    lc_rank_frequency(same, 2, sorted, &fit);
+    assert_true(fabs(fit.slope) < 1e-15 && isnan(fit.r2));
+    lc_rank_frequency(law, 1, sorted, &fit);
+    assert_true(fit.n == 1 && isnan(fit.slope) && isnan(fit.intercept) && isnan(fit.r2));
+    lc_rank_frequency(dead, 2, sorted, &fit);
+    assert_true(fit.n == 0 && isnan(fit.slope));
+}
+
 /* What was saved and cut short is an error, never a read past the end. */
 static void cut_short(void **state)
 {
@@ -681,7 +747,7 @@ static void cut_short(void **state)
         struct lc_err err = LC_ERR_INIT;
         struct lc_reader in = {.data = all.data, .size = size};
         struct lc_positions p;
-        check(lc_positions_init(&p, FEATURES, 64, &err), &err);
+        check(lc_positions_init(&p, FEATURES, 64, 0, EVENTS, &err), &err);
         assert_int_equal(lc_positions_merge(&p, &in, &err), LC_E_FORMAT);
         lc_positions_release(&p);
     }
@@ -699,6 +765,9 @@ int main(void)
         cmocka_unit_test(counts_match_brute_force),
         cmocka_unit_test(counts_merge_in_any_order),
         cmocka_unit_test(positions_match_brute_force),
+        cmocka_unit_test(short_streams_have_few_bins),
+        cmocka_unit_test(rank_fit_is_numpys),
+        cmocka_unit_test(rank_fit_of_few),
         cmocka_unit_test(positions_merge_in_any_order),
         cmocka_unit_test(profiles_match_brute_force),
         cmocka_unit_test(profiles_of_large_gradients),
