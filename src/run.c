@@ -9,37 +9,14 @@
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
 #include "record.h"
-
-/* Units cut the windows into runs of `each`; windows of another length than T (a short last one) make their own. */
-struct cut {
-    int64_t each, full, units; /* windows a unit; windows of length T; units in all */
-};
-
-static struct cut cut_units(const struct lc_study *study, int64_t each)
-{
-    struct cut c = {.each = each, .full = study->windows.count};
-    int64_t last = c.full - 1;
-
-    if (study->windows.length[last] != study->config.windows.length)
-        c.full--;
-    c.units = (c.full + each - 1) / each + (study->windows.count - c.full);
-    return c;
-}
-
-static struct lc_unit unit_at(const struct cut *c, const struct lc_study *study, int64_t index)
-{
-    int64_t first = index * c->each;
-
-    if (first >= c->full) /* the short window */
-        return (struct lc_unit){.first = c->full, .count = study->windows.count - c->full};
-    return (struct lc_unit){.first = first, .count = c->full - first < c->each ? c->full - first : c->each};
-}
+#include "run.h"
+#include "units.h"
 
 /* One point of a sweep, or all there is. */
 struct part {
     const struct lc_study *study;
     void *sums; /* the job's accumulators; NULL: none yet */
-    struct cut cut;
+    struct lc_cut cut;
 };
 
 struct run {
@@ -67,7 +44,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 {
     struct run *run = arg;
     struct part *part = part_at(run, &index);
-    struct lc_unit unit = unit_at(&part->cut, part->study, index);
+    struct lc_unit unit = lc_cut_unit(&part->cut, part->study, index);
     double start = lc_seconds();
 
     unit.breathe = breathe;
@@ -119,7 +96,7 @@ static void progress(void *arg, int64_t done, int64_t units)
                 (double)done / spent, left);
 }
 
-static void warn(const char *text)
+void lc_run_warn(const char *text)
 {
     fprintf(stderr, "lightcone: warning: %s\n", text);
 }
@@ -443,17 +420,6 @@ done:
     return rc;
 }
 
-/* Windows of a unit, so that no unit has more tokens than one of the longest windows. */
-static int64_t unit_size(const struct run *run, const struct lc_study *part)
-{
-    int64_t each = run->job->unit_windows(part), most;
-
-    if (run->study.config.unit_windows > 0)
-        return run->study.config.unit_windows;
-    most = run->job->unit_windows(&run->study) * lc_study_longest_run(&run->study) / lc_study_longest_run(part);
-    return each < most ? each : most;
-}
-
 static int begin_parts(struct run *run, struct lc_err *err)
 {
     int rc;
@@ -463,7 +429,7 @@ static int begin_parts(struct run *run, struct lc_err *err)
     for (int64_t k = 0; k < run->parts; k++) {
         struct part *part = &run->part[k];
         part->study = run->study.points > 0 ? &run->study.point[k] : &run->study;
-        part->cut = cut_units(part->study, unit_size(run, part->study));
+        LC_TRY(rc, lc_cut_make(&part->cut, run->job, &run->study, part->study, err));
         LC_TRY(rc, run->job->begin(&part->sums, part->study, err));
     }
 done:
@@ -480,9 +446,11 @@ static void end_parts(struct run *run)
 
 static int run_study(struct run *run, struct lc_err *err)
 {
+    struct lc_cut cut;
     int rc, opened;
 
-    opened = run->job->open(&run->work, &run->study, unit_size(run, &run->study), err) == LC_OK;
+    opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
+             run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     if (opened)
         begin_parts(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
@@ -492,6 +460,21 @@ done:
     end_parts(run);
     if (opened)
         run->job->close(run->work);
+    return rc;
+}
+
+int lc_run_prepare(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
+                   struct lc_config *config, const struct lc_job **job, struct lc_err *err)
+{
+    int rc = read_config(par, path, overrides, override_count, config, err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (find_job(config, job, err) == LC_OK && par->rank == 0)
+        check_output(config->output, err);
+    rc = lc_comm_agree(par, err);
+    if (rc != LC_OK)
+        lc_config_release(config);
     return rc;
 }
 
@@ -506,15 +489,9 @@ int lc_run(const struct lc_comm *par, const char *config_path, const char *const
 
     lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
-    LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
-    if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)
-        check_output(config.output, err);
-    if ((rc = lc_comm_agree(par, err)) != LC_OK) {
-        lc_config_release(&config);
-        return rc;
-    }
+    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &run.job, err));
     needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, warn, err));
+    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
     run.record.load_seconds = lc_seconds() - start;
     rc = run_study(&run, err);
     lc_study_close(&run.study);

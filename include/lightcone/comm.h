@@ -8,6 +8,8 @@
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 
+/* With comm MPI_COMM_NULL, size 1 and node_size 1 it is this process alone: agreeing, broadcasting and sharing then need
+ * no MPI. */
 struct lc_comm {
     MPI_Comm comm;   /* owned: a duplicate of what lc_comm_init() was given; errors return */
     MPI_Comm node;   /* owned: the ranks that share this node's memory */

@@ -70,7 +70,7 @@ struct lc_config {
     int64_t top_pairs;              /* correlation.top_pairs: of each measure */
     enum lc_spectrum_rule spectrum; /* correlation.spectrum */
     int64_t unit_windows, unit_features; /* 0: the job's own */
-    int64_t memory_per_rank;             /* bytes of its passes; 0: not limited */
+    int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */
     char output[LC_PATH_MAX];
     char source[LC_PATH_MAX]; /* the configuration file, for messages */

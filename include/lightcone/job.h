@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/cost.h"
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 #include "lightcone/results.h"
@@ -34,6 +35,9 @@ struct lc_job {
     /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. Of a sweep's point
      * the driver takes as many, or as few as have no more tokens than a unit of the longest windows. */
     int64_t (*unit_windows)(const struct lc_study *study);
+    /* Bytes that open() takes for units of so many windows, as it likes best; least: as little as it can do with. The
+     * driver cuts units with it so that they fit memory_per_rank. Needs no more of the study than its outline. */
+    int64_t (*buffers)(const struct lc_study *study, int64_t unit_windows, int least);
     /* This rank's buffers for units of at most `unit_windows` windows of the study's length, and in a sweep for its
      * points' units, see unit_windows. close() follows exactly when it succeeds. */
     int (*open)(void **work, const struct lc_study *study, int64_t unit_windows, struct lc_err *err);
@@ -60,6 +64,8 @@ struct lc_job {
     int (*sweep)(void *const *sums, int64_t points, struct lc_result *result, struct lc_err *err);
     /* Useful FLOP of all that was observed on this rank, for the run record. */
     double (*flop)(const void *work);
+    /* What all windows cost on so many ranks, added to the zeroed *out, from the outline of a study alone. */
+    void (*cost)(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out);
 };
 
 extern const struct lc_job *const lc_jobs[]; /* the table; NULL at its end */

@@ -90,7 +90,7 @@ const struct lc_key lc_keys[] = {
     {.name = "unit.features", .kind = LC_KEY_INT, .at = AT(unit_features), .low = 1, .high = INT32_MAX,
      .unset = "the job's own", .meaning = "features that go backward together"},
     {.name = "memory_per_rank", .kind = LC_KEY_BYTES, .at = AT(memory_per_rank), .low = 1, .high = INT64_MAX,
-     .unset = "no limit", .meaning = "bytes that one rank's passes may use"},
+     .unset = "no limit", .meaning = "bytes that one rank's buffers may take"},
     {.name = "cache", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL, .at = AT(cache),
      .unset = "cache/ beside the output", .meaning = "folder for token ids"},
     {.name = "output", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL | LC_KEY_REQUIRED, .at = AT(output),

@@ -37,6 +37,8 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err)
 {
     int first = err->code != LC_OK ? par->rank : par->size;
 
+    if (par->comm == MPI_COMM_NULL)
+        return err->code;
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, par->comm);
     if (first == par->size)
         return LC_OK;
@@ -54,11 +56,14 @@ static void broadcast(void *data, int64_t size, MPI_Comm comm)
 
 void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size)
 {
-    broadcast(data, size, par->comm);
+    if (par->comm != MPI_COMM_NULL)
+        broadcast(data, size, par->comm);
 }
 
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err)
 {
+    if (par->comm == MPI_COMM_NULL)
+        return err->code;
     MPI_Bcast(size, 1, MPI_INT64_T, 0, par->comm);
     if (par->rank != 0)
         lc_alloc(data, *size, 1, "shared bytes", err);
