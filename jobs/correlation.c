@@ -4,20 +4,9 @@
 #include <stdlib.h>
 
 #include "correlation.h"
-#include "lightcone/activity.h"
-#include "lightcone/job.h"
-#include "lightcone/passes.h"
+#include "scan.h"
 
 extern const struct lc_job lc_job_correlation;
-
-enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
-
-struct work {
-    struct lc_forward forward;
-    struct lc_active active;
-    int32_t *token; /* of the unit */
-    double flop;
-};
 
 /* A selection without `from` is by this job's own counts. */
 static struct lc_needs needs(const struct lc_config *config)
@@ -25,48 +14,6 @@ static struct lc_needs needs(const struct lc_config *config)
     int own = config->features.rule == LC_FEATURES_SELECT && !config->features.from[0];
 
     return (struct lc_needs){.keep_short = 1, .selection = !own};
-}
-
-static int64_t unit_windows(const struct lc_study *study)
-{
-    int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
-    int64_t length = lc_study_longest_run(study);
-
-    while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
-        windows--;
-    return windows > 0 ? windows : 1;
-}
-
-static void close(void *arg)
-{
-    struct work *w = arg;
-
-    free(w->token);
-    lc_active_release(&w->active);
-    lc_forward_release(&w->forward);
-    free(w);
-}
-
-static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
-{
-    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank;
-    int64_t bytes = lc_forward_bytes(&study->model, windows * length, length, 0);
-    struct work *w = NULL;
-    int rc;
-
-    if (limit > 0 && bytes > limit)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'memory_per_rank' is %" PRId64 " bytes; the forward pass over a unit needs %" PRId64,
-                       study->config.source, limit, bytes);
-    LC_TRY(rc, LC_ALLOC(&w, 1, "correlation", err));
-    LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "correlation", err));
-    LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 0, err));
-    LC_TRY(rc, lc_active_init(&w->active, windows * length, study->model.shape.width, err));
-    *out = w;
-done:
-    if (rc != LC_OK && w)
-        close(w);
-    return rc;
 }
 
 static void release_site(struct lc_site_pairs *site)
@@ -90,6 +37,7 @@ static void end(void *arg)
         release_site(&s->site[i]);
     free(s->site);
     free(s->token_count);
+    free(s->entry);
     free(s);
 }
 
@@ -113,13 +61,18 @@ static int count_tokens(struct lc_correlation *s, struct lc_err *err)
 static int begin(void **out, const struct lc_study *study, struct lc_err *err)
 {
     struct lc_correlation *s = NULL;
+    int64_t widest = 0;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&s, 1, "correlation", err));
     s->study = study;
     LC_TRY(rc, LC_ALLOC(&s->site, study->sites, "correlation", err));
-    for (int64_t i = 0; i < study->sites; i++)
+    for (int64_t i = 0; i < study->sites; i++) {
+        int64_t features = study->site[i].sae.shape.features;
         s->site[i].positions.width = 1;
+        widest = features > widest ? features : widest;
+    }
+    LC_TRY(rc, LC_ALLOC(&s->entry, widest, "correlation", err));
     LC_TRY(rc, LC_ALLOC(&s->token_count, study->vocab, "token counts", err));
     LC_TRY(rc, count_tokens(s, err));
     *out = s;
@@ -129,46 +82,36 @@ done:
     return rc;
 }
 
-/* A BOS at position 0 is no token of the corpus. */
-static int keep_lists(const struct work *w, const struct lc_study *study, struct lc_site_pairs *site, int64_t length,
-                      struct lc_err *err)
+/* The features seen at the last token become a record. */
+static int close_record(struct lc_correlation *s, struct lc_err *err)
 {
-    const struct lc_active *a = &w->active;
+    struct lc_site_pairs *site = &s->site[s->last.site];
+    int64_t n = s->entries;
 
-    for (int64_t row = 0; row < a->rows; row++) {
-        int64_t n = a->indptr[row + 1] - a->indptr[row];
-        if (n == 0 || (study->bos >= 0 && row % length == 0))
-            continue;
-        if (lc_lists_add(&site->positions, w->token[row], a->feature + a->indptr[row], n, err) != LC_OK)
-            return err->code;
-        site->active += n;
-    }
+    s->entries = 0;
+    site->active += n;
+    return n > 0 ? lc_lists_add(&site->positions, s->last.token, s->entry, n, err) : LC_OK;
+}
+
+static int see(void *arg, const struct lc_sighting *x, struct lc_err *err)
+{
+    struct lc_correlation *s = arg;
+
+    if ((x->site != s->last.site || x->window != s->last.window || x->position != s->last.position) &&
+        close_record(s, err) != LC_OK)
+        return err->code;
+    s->last = (struct lc_place){.site = x->site, .window = x->window, .position = x->position, .token = x->token};
+    s->entry[s->entries++] = x->feature;
     return LC_OK;
 }
 
 static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err)
 {
-    struct work *w = work;
     struct lc_correlation *s = sums;
-    const struct lc_study *study = s->study;
-    int64_t length = lc_study_run_length(study, unit->first), rows = unit->count * length;
-    int rc;
 
-    lc_study_tokens(study, unit->first, unit->count, w->token);
-    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
-    w->flop += lc_forward_flop(&study->model, rows, length);
-    for (int64_t i = 0; i < study->sites; i++) {
-        const struct lc_sae *sae = &study->site[i].sae;
-        LC_TRY(rc, lc_active_find(&w->active, sae, lc_forward_site(&w->forward, study->site[i].layer), rows,
-                                  study->config.threshold, study->config.threshold, err));
-        LC_TRY(rc, keep_lists(w, study, &s->site[i], length, err));
-        w->flop += 2.0 * (double)rows * (double)sae->shape.features * (double)sae->shape.width;
-        if (unit->breathe)
-            unit->breathe(unit->breathe_arg);
-    }
-    s->n_tokens += rows - unit->count * (study->bos >= 0);
-done:
-    return rc;
+    if (lc_scan_run(work, s->study, unit, see, s, &s->n_tokens, err) != LC_OK)
+        return err->code;
+    return close_record(s, err);
 }
 
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
@@ -217,18 +160,42 @@ done:
     return rc;
 }
 
-static double flop(const void *arg)
+/* One site of those that are counted together. */
+static void cost_site(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens,
+                      int64_t ranks, struct lc_cost *out)
 {
-    return ((const struct work *)arg)->flop;
+    double m = lc_assumed_features(assumed, i, tokens), active = assumed->site[i].active;
+    struct lc_joint_size size = {.features = (int64_t)m,
+                                 .sites = 1,
+                                 .ranks = ranks,
+                                 .tokens = (int64_t)tokens,
+                                 .mean_active = active,
+                                 .spectrum = study->config.spectrum};
+
+    out->updates += tokens * (2.0 * active + assumed->site[i].selected * assumed->site[i].selected);
+    out->rank_bytes += (double)lc_joint_bytes(&size);
+    lc_cost_dataset(out, m, 12.0);
+    lc_cost_dataset(out, m * m, 5.0 * 8.0);
+    out->filled_bytes += m * m * 5.0 * 8.0;
+}
+
+/* Nothing is merged into rank 0. */
+static void cost(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out)
+{
+    double tokens = lc_scan_cost(study, out);
+
+    for (int64_t i = 0; i < study->sites; i++)
+        cost_site(study, assumed, i, tokens, ranks, out);
 }
 
 const struct lc_job lc_job_correlation = {
     .name = "correlation",
     .summary = "which features are active together: joint counts, covariances, Pearson, Jaccard, spectrum",
     .needs = needs,
-    .unit_windows = unit_windows,
-    .open = open,
-    .close = close,
+    .unit_windows = lc_scan_unit_windows,
+    .buffers = lc_scan_buffers,
+    .open = lc_scan_open,
+    .close = lc_scan_close,
     .begin = begin,
     .end = end,
     .observe = observe,
@@ -239,5 +206,6 @@ const struct lc_job lc_job_correlation = {
     .fill = lc_correlation_fill,
     .beside = &lc_correlation_spectrum,
     .one_length = 1,
-    .flop = flop,
+    .flop = lc_scan_flop,
+    .cost = cost,
 };

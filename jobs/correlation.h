@@ -33,11 +33,21 @@ struct lc_site_pairs {
     double *eigenvector; /* this rank's part, row k: vector k; NULL unless wanted */
 };
 
+/* A token of a window. */
+struct lc_place {
+    int64_t site, window, position;
+    int32_t token;
+};
+
 struct lc_correlation {
     const struct lc_study *study;
     struct lc_site_pairs *site; /* [sites] */
     int64_t n_tokens;           /* N: of this rank, then of all */
     int64_t *token_count;       /* [V] N(a) of all */
+    /* while observing: the features seen so far at the last token */
+    struct lc_place last;
+    int32_t *entry;
+    int64_t entries;
 };
 
 /* The lists of all ranks become matrices: lc_job's gather. Collective; agrees on errors. */

@@ -133,14 +133,15 @@ static double input_bytes(const struct lc_bytes *provenance)
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double buffers = plan->buffer_bytes, merged = 0.0;
+    double buffers = plan->buffer_bytes, merged = 0.0, filled = 0.0;
 
     for (int64_t k = 0; k < plan->points; k++) {
         plan->rank_bytes += plan->point[k].cost.rank_bytes;
         merged += plan->point[k].cost.merged_bytes;
+        filled += plan->point[k].cost.filled_bytes;
     }
     plan->rank_bytes += buffers + LC_PLAN_PROGRAM_BYTES;
-    plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes;
+    plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes - filled;
     plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;

@@ -46,6 +46,7 @@ struct lc_cost {
     double rank_bytes;   /* accumulators of one rank of `ranks`, when its units are done */
     double merged_bytes; /* those of rank 0 when all are merged into it */
     double result_bytes; /* the job's datasets */
+    double filled_bytes; /* of these, what all ranks write and no rank holds whole */
 };
 
 /* A dataset of `count` values of `size` bytes goes to the result. */
