@@ -173,6 +173,8 @@ static const struct {
     {"window_length", 'i', "window length T (tokens)"},
     {"readout", 's', "readout position"},
     {"features", 's', "which features"},
+    {"summary", 's', "mean entropy that leads"},
+    {"source", 's', "source"},
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
