@@ -3,6 +3,7 @@
 # does it: the demo's model, SAEs and text stand in. Then the report of all ten results: every figure of the paper.
 set -eu
 : "${LIGHTCONE:=$PWD/build/release/lightcone}" "${MPIRUN:=mpirun}" "${WORK:=$(mktemp -d)}"
+# shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
 data=$WORK/pythia-70m/data
 mkdir -p "$data/dictionaries/pythia-70m-deduped"
@@ -47,3 +48,4 @@ for line in 'bias of the SAE,,ignore,own,no' 'threshold: active is f > this,,1,0
     grep -q "^$line" "$sides" || fail "not side by side: $line"
 done
 grep -q '^live_features,resid_out_layer0,' "$sides" || fail "live features are not side by side"
+[ "$failures" -eq 0 ]
