@@ -185,6 +185,11 @@ const char *lc_definition_name(int k)
     return keys[k].what;
 }
 
+int lc_definition_is_long(int k)
+{
+    return strcmp(keys[k].key, "definitions") == 0;
+}
+
 char *lc_definition_text(const struct lc_result *r, int k, struct lc_err *err)
 {
     char number[32] = "", *text = NULL;
