@@ -353,6 +353,46 @@ static void consolidation_is_interrupted(void **state)
     }
 }
 
+/* One rank cannot write its whole segment: the old files stay, nothing is lost, and the next resume tries again. */
+static void consolidation_without_room(void **state)
+{
+    struct rlimit old, none;
+    struct driver d;
+    int before;
+
+    (void)state;
+    start_over();
+    signal(SIGXFSZ, SIG_IGN);
+    for (int run = 0; run < 4; run++)
+        one_run(40, INT64_MAX / 2, 100);
+    MPI_Barrier(MPI_COMM_WORLD);
+    before = files_left();
+    begin(&d, par.size, 2, INT64_MAX / 2, 2);
+    getrlimit(RLIMIT_FSIZE, &old);
+    none = old;
+    none.rlim_cur = 0;
+    if (par.rank == par.size - 1)
+        setrlimit(RLIMIT_FSIZE, &none);
+    warned = 0;
+    settle(&d);
+    setrlimit(RLIMIT_FSIZE, &old);
+    REQUIRE(par.rank > 0 || warned == 1);
+    REQUIRE(files_left() > before);
+    REQUIRE(!lc_checkpoint_wants_whole(d.c));
+    labour(&d, 20);
+    killed(&d);
+    begin(&d, par.size, 2, INT64_MAX / 2, 2);
+    require_saved(&d);
+    settle(&d);
+    killed(&d);
+    MPI_Barrier(MPI_COMM_WORLD);
+    REQUIRE(files_left() <= (par.size + 1) / 2);
+    begin(&d, 1, 1, INT64_MAX / 2, 100);
+    require_saved(&d);
+    killed(&d);
+    remove_folder();
+}
+
 static void other_work_is_refused(void **state)
 {
     struct lc_checkpoint_identity other = identity;
@@ -576,6 +616,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(grows_and_consolidates),
     cmocka_unit_test(two_generations_at_most),
     cmocka_unit_test(consolidation_is_interrupted),
+    cmocka_unit_test(consolidation_without_room),
     cmocka_unit_test(other_work_is_refused),
     cmocka_unit_test(strays_stay),
     cmocka_unit_test(merge_fails),
