@@ -43,17 +43,17 @@ struct lc_checkpoint_identity {
 
 struct lc_checkpoint; /* opaque: one rank's end of it */
 
-/* Open FOLDER (made if need be) for this run, which makes its node files. On rank 0 lists what earlier runs left; a file
- * of another identity or format is LC_E_CONFIG, naming what differs (configuration: the first line that does) and
- * `--fresh`; with `fresh` what is there is removed instead. A damaged file and stray names are left alone and said.
- * `par` must outlive it. Collective; agrees on errors. */
+/* Open FOLDER (made if need be) for this run, which makes its node files. Lists what earlier runs left; a file of another
+ * identity or format is LC_E_CONFIG, naming what differs (configuration: the first line that does) and `--fresh`; with
+ * `fresh` what is there is removed instead. Stray names are left alone and said. `par` must outlive it. Collective;
+ * agrees on errors. */
 int lc_checkpoint_open(struct lc_checkpoint **c, const struct lc_comm *par, const char *folder,
                        const struct lc_checkpoint_identity *identity, int fresh, void (*warn)(const char *text),
                        struct lc_err *err);
 
 /* Give every rank its share of the segments found, largest first to whoever has least: `merge` is called with the bytes
  * of each (read and checked on that rank). done[units] becomes 1, on all ranks, for every unit that some rank took over,
- * else 0. Once, before the first append. Warnings about damaged segments go to `warn` on rank 0. After an error (of
+ * else 0. Once, before the first append. Warnings about damage go to `warn` on rank 0. After an error (of
  * `merge`, or out of memory) what was merged is of no use. Collective; agrees on errors. */
 int lc_checkpoint_resume(struct lc_checkpoint *c, int (*merge)(void *arg, struct lc_reader *in, struct lc_err *err),
                          void *arg, unsigned char *done, struct lc_err *err);

@@ -36,25 +36,48 @@ static int look(struct lc_checkpoint *c, const char *folder, const struct lc_che
         return LC_FAIL(err, LC_E_IO, "%s: its files cannot be removed to start over", folder);
     LC_TRY(rc, lc_ckpt_set_list(&c->set, folder, err));
     say_strays(c, folder);
-    LC_TRY(rc, lc_ckpt_set_headers(&c->set, &c->identity, c->warn, err));
     c->run = lc_ckpt_set_last_run(&c->set) + 1;
     c->runs_found = lc_ckpt_set_runs(&c->set);
 done:
     return rc;
 }
 
-/* What rank 0 found out, to all. */
-static int tell(struct lc_checkpoint *c, struct lc_err *err)
+/* The names of files, to all, each rank its share of the files to read. */
+static int share_files(struct lc_checkpoint *c, const char *folder, struct lc_err *err)
+{
+    int64_t size = c->set.files * (int64_t)sizeof(struct lc_ckpt_name);
+    struct lc_ckpt_name *name = NULL;
+    int rc;
+
+    if (c->par->rank == 0)
+        LC_ALLOC(&name, c->set.files, "checkpoint files", err);
+    for (int64_t i = 0; name && i < c->set.files; i++)
+        name[i] = c->set.file[i].name;
+    LC_TRY(rc, lc_comm_agree(c->par, err));
+    LC_TRY(rc, lc_comm_share(c->par, (void **)&name, &size, err));
+    lc_ckpt_set_release(&c->set);
+    rc = lc_ckpt_set_share(&c->set, folder, name, size / (int64_t)sizeof *name, c->par->rank, c->par->size, err);
+done:
+    free(name);
+    return rc;
+}
+
+/* What rank 0 found out, to all; then all read headers, and refuse other work. */
+static int look_together(struct lc_checkpoint *c, const char *folder, struct lc_err *err)
 {
     int64_t known[3] = {c->run, c->runs_found, (int64_t)c->identity.size};
+    int rc;
 
     lc_comm_broadcast(c->par, known, sizeof known);
     c->run = known[0];
     c->runs_found = known[1];
-    if (lc_comm_share(c->par, (void **)&c->identity.data, &known[2], err) != LC_OK)
-        return err->code;
+    LC_TRY(rc, lc_comm_share(c->par, (void **)&c->identity.data, &known[2], err));
     c->identity.size = c->identity.room = (size_t)known[2];
-    return LC_OK;
+    if (share_files(c, folder, err) == LC_OK)
+        lc_ckpt_set_headers(&c->set, &c->identity, err);
+    rc = lc_comm_agree(c->par, err);
+done:
+    return rc;
 }
 
 static int open_writer(struct lc_checkpoint *c, const char *folder, struct lc_err *err)
@@ -113,7 +136,7 @@ int lc_checkpoint_open(struct lc_checkpoint **out, const struct lc_comm *par, co
     if (par->rank == 0)
         look(c, folder, identity, fresh, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, tell(c, err));
+    LC_TRY(rc, look_together(c, folder, err));
     LC_TRY(rc, open_writer(c, folder, err));
     *out = c;
 done:

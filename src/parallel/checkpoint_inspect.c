@@ -70,7 +70,7 @@ int lc_checkpoint_inspect(const char *folder, struct lc_checkpoint_state *out, s
     *out = (struct lc_checkpoint_state){0};
     if (rc != LC_OK)
         return rc;
-    LC_TRY(rc, lc_ckpt_set_headers(&set, NULL, NULL, err));
+    LC_TRY(rc, lc_ckpt_set_headers(&set, NULL, err));
     sum_files(&set, out);
     newest = find_newest(&set);
     if (!newest) {

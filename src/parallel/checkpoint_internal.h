@@ -12,7 +12,7 @@ enum { LC_CKPT_RUNS_MOST = 8 }; /* a resume that finds files of more runs consol
 struct lc_checkpoint {
     const struct lc_comm *par; /* not owned */
     void (*warn)(const char *text);
-    struct lc_ckpt_set set; /* what earlier runs left; rank 0 */
+    struct lc_ckpt_set set; /* what earlier runs left: this rank's share, until rank 0 has brought it together */
     struct lc_bytes identity;
     struct lc_shared shared; /* struct lc_ckpt_node */
     struct lc_ckpt_writer writer;

@@ -1,5 +1,5 @@
-/* checkpoint_resume.c - the segments of earlier runs go out to the ranks, each to one. Rank 0 reads the heads and
- * chooses; what proves damaged where its payload is read is passed over, and what it had superseded comes in its place:
+/* checkpoint_resume.c - the segments of earlier runs go out to the ranks, each to one. All read heads, each its share of
+ * the files; rank 0 chooses; what proves damaged where its payload is read is passed over, and what it had superseded comes in its place:
  * so a few rounds, as a rule one and an empty one. */
 #include "checkpoint_internal.h"
 
@@ -154,16 +154,36 @@ static int do_tasks(struct resume *r, struct lc_err *err)
     return lc_comm_agree(r->c->par, err);
 }
 
+static void say_damaged_files(const struct lc_checkpoint *c)
+{
+    char text[LC_PATH_MAX + 160], name[LC_CKPT_NAME_MAX];
+
+    for (int64_t i = 0; i < c->set.files; i++) {
+        const struct lc_ckpt_file *f = &c->set.file[i];
+        if (f->damaged == 0)
+            continue;
+        lc_ckpt_name_print(name, &f->name);
+        if (f->usable)
+            snprintf(text, sizeof text, "%s/%s: %" PRId64 " segments are damaged or cut short", c->set.folder, name,
+                     f->damaged);
+        else
+            snprintf(text, sizeof text, "%s/%s: the header is damaged, cut short or that of another file name",
+                     c->set.folder, name);
+        c->warn(text);
+    }
+}
+
 static void say_losses(const struct lc_checkpoint *c, const unsigned char *done)
 {
     struct lc_ckpt_losses lost;
     char text[256];
 
+    say_damaged_files(c);
     lc_ckpt_set_losses(&c->set, done, &lost);
     if (lost.damaged > 0 || lost.missing > 0) {
         snprintf(text, sizeof text,
-                 "checkpoint: %" PRId64 " segments are damaged or cut short, %" PRId64
-                 " are missing; the units in them are done again",
+                 "checkpoint: %" PRId64 " segments or files are damaged or cut short, %" PRId64
+                 " segments are missing; the units in them are done again",
                  lost.damaged, lost.missing);
         c->warn(text);
     }
@@ -176,6 +196,28 @@ static void say_losses(const struct lc_checkpoint *c, const unsigned char *done)
     }
 }
 
+static int save_set(void *arg, struct lc_bytes *out, struct lc_err *err)
+{
+    return lc_ckpt_set_save(arg, out, err);
+}
+
+static int merge_set(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    return lc_ckpt_set_merge(arg, in, err);
+}
+
+/* Every rank its files; rank 0 then has all heads. */
+static int scan_together(struct lc_checkpoint *c, struct lc_err *err)
+{
+    const struct lc_mergeable what = {.save = save_set, .merge = merge_set, .arg = &c->set};
+
+    lc_ckpt_set_scan(&c->set, c->writer.units, err);
+    if (lc_comm_agree(c->par, err) != LC_OK || lc_comm_merge(c->par, &what, err) != LC_OK)
+        return err->code;
+    lc_ckpt_set_sort(&c->set);
+    return LC_OK;
+}
+
 int lc_checkpoint_resume(struct lc_checkpoint *c, int (*merge)(void *arg, struct lc_reader *in, struct lc_err *err),
                          void *arg, unsigned char *done, struct lc_err *err)
 {
@@ -183,9 +225,7 @@ int lc_checkpoint_resume(struct lc_checkpoint *c, int (*merge)(void *arg, struct
     int rc;
 
     memset(done, 0, (size_t)c->writer.units);
-    if (c->par->rank == 0)
-        lc_ckpt_set_scan(&c->set, c->writer.units, err);
-    LC_TRY(rc, lc_comm_agree(c->par, err));
+    LC_TRY(rc, scan_together(c, err));
     do {
         LC_TRY(rc, share_tasks(&r, done, err));
         LC_TRY(rc, do_tasks(&r, err));

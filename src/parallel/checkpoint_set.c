@@ -88,7 +88,7 @@ int lc_ckpt_set_list(struct lc_ckpt_set *set, const char *folder, struct lc_err 
     DIR *dir = opendir(folder);
     struct dirent *entry;
 
-    *set = (struct lc_ckpt_set){0};
+    *set = (struct lc_ckpt_set){.step = 1};
     if (!dir)
         return LC_FAIL(err, LC_E_IO, "%s: %s", folder, strerror(errno));
     snprintf(set->folder, sizeof set->folder, "%s", folder);
@@ -102,6 +102,19 @@ int lc_ckpt_set_list(struct lc_ckpt_set *set, const char *folder, struct lc_err 
     else if (set->files > 0)
         qsort(set->file, (size_t)set->files, sizeof *set->file, compare_files);
     return err->code;
+}
+
+int lc_ckpt_set_share(struct lc_ckpt_set *set, const char *folder, const struct lc_ckpt_name *name, int64_t count,
+                      int64_t first, int64_t step, struct lc_err *err)
+{
+    *set = (struct lc_ckpt_set){.first = first, .step = step};
+    if (LC_ALLOC(&set->file, count, "checkpoint files", err) != LC_OK)
+        return err->code;
+    snprintf(set->folder, sizeof set->folder, "%s", folder);
+    set->files = set->file_room = count;
+    for (int64_t i = 0; i < count; i++)
+        set->file[i].name = name[i];
+    return LC_OK;
 }
 
 void lc_ckpt_set_release(struct lc_ckpt_set *set)
@@ -148,12 +161,11 @@ static int read_header(struct lc_ckpt_file *f, const char *path, const struct lc
     return rc;
 }
 
-int lc_ckpt_set_headers(struct lc_ckpt_set *set, const struct lc_bytes *ours, void (*warn)(const char *text),
-                        struct lc_err *err)
+int lc_ckpt_set_headers(struct lc_ckpt_set *set, const struct lc_bytes *ours, struct lc_err *err)
 {
-    char path[LC_PATH_MAX], text[LC_PATH_MAX + 128];
+    char path[LC_PATH_MAX];
 
-    for (int64_t i = 0; i < set->files; i++) {
+    for (int64_t i = set->first; i < set->files; i += set->step) {
         struct lc_err its = LC_ERR_INIT;
         if (lc_ckpt_set_path(path, set->folder, &set->file[i].name, err) != LC_OK)
             return err->code;
@@ -164,9 +176,6 @@ int lc_ckpt_set_headers(struct lc_ckpt_set *set, const struct lc_bytes *ours, vo
         if (its.code != LC_E_FORMAT)
             return LC_FAIL(err, its.code, "%s", its.msg);
         set->file[i].damaged = 1;
-        snprintf(text, sizeof text, "%s; its units are done again", its.msg);
-        if (warn)
-            warn(text);
     }
     return LC_OK;
 }
@@ -224,12 +233,91 @@ static int compare_found(const void *a, const void *b)
 
 int lc_ckpt_set_scan(struct lc_ckpt_set *set, int64_t units, struct lc_err *err)
 {
-    for (int64_t i = 0; i < set->files; i++)
+    for (int64_t i = set->first; i < set->files; i += set->step)
         if (set->file[i].usable && scan_file(set, i, units, err) != LC_OK)
             return err->code;
+    lc_ckpt_set_sort(set);
+    return LC_OK;
+}
+
+void lc_ckpt_set_sort(struct lc_ckpt_set *set)
+{
     if (set->count > 0)
         qsort(set->found, (size_t)set->count, sizeof *set->found, compare_found);
-    return LC_OK;
+}
+
+/* A file that another rank has read. */
+struct file_seen {
+    int64_t index, damaged;
+    int32_t usable;
+    char digest[LC_HASH_HEX];
+};
+
+static int was_read(const struct lc_ckpt_file *f)
+{
+    return f->usable || f->damaged;
+}
+
+int lc_ckpt_set_save(const struct lc_ckpt_set *set, struct lc_bytes *out, struct lc_err *err)
+{
+    int64_t files = 0;
+    int rc;
+
+    for (int64_t i = 0; i < set->files; i++)
+        files += was_read(&set->file[i]);
+    LC_TRY(rc, lc_bytes_add(out, &files, sizeof files, err));
+    for (int64_t i = 0; i < set->files; i++) {
+        const struct lc_ckpt_file *f = &set->file[i];
+        struct file_seen seen = {.index = i, .damaged = f->damaged, .usable = f->usable};
+        if (!was_read(f))
+            continue;
+        memcpy(seen.digest, f->header.digest, sizeof seen.digest);
+        LC_TRY(rc, lc_bytes_add(out, &seen, sizeof seen, err));
+    }
+    LC_TRY(rc, lc_bytes_add(out, &set->count, sizeof set->count, err));
+    for (int64_t i = 0; i < set->count; i++) {
+        const struct lc_ranges *r = &set->found[i].ranges;
+        LC_TRY(rc, lc_bytes_add(out, &set->found[i], sizeof set->found[i], err));
+        LC_TRY(rc, lc_bytes_add(out, r->at, (size_t)r->count * sizeof *r->at, err));
+    }
+done:
+    return rc;
+}
+
+static int merge_segment(struct lc_ckpt_set *set, struct lc_reader *in, struct lc_err *err)
+{
+    struct lc_ranges r = {0};
+    struct lc_ckpt_found f;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &f, sizeof f, err));
+    LC_TRY(rc, LC_ALLOC(&r.at, f.ranges.count, "ranges of units", err));
+    r.count = r.room = f.ranges.count;
+    LC_TRY(rc, lc_reader_take(in, r.at, (size_t)r.count * sizeof *r.at, err));
+    return keep_segment(set, f.file, &f.segment, &r, err);
+done:
+    lc_ranges_release(&r);
+    return rc;
+}
+
+int lc_ckpt_set_merge(struct lc_ckpt_set *set, struct lc_reader *in, struct lc_err *err)
+{
+    int64_t files, segments;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &files, sizeof files, err));
+    for (int64_t i = 0; i < files; i++) {
+        struct file_seen seen;
+        LC_TRY(rc, lc_reader_take(in, &seen, sizeof seen, err));
+        set->file[seen.index].usable = seen.usable;
+        set->file[seen.index].damaged = seen.damaged;
+        memcpy(set->file[seen.index].header.digest, seen.digest, sizeof seen.digest);
+    }
+    LC_TRY(rc, lc_reader_take(in, &segments, sizeof segments, err));
+    for (int64_t i = 0; i < segments; i++)
+        LC_TRY(rc, merge_segment(set, in, err));
+done:
+    return rc;
 }
 
 static int same_rank(const struct lc_ckpt_found *a, const struct lc_ckpt_found *b)

@@ -503,6 +503,46 @@ static void mutilate(void)
     lc_ckpt_set_release(&set);
 }
 
+static void flip(int64_t at)
+{
+    struct lc_ckpt_name name = {1, 0, 0};
+    struct lc_err err = LC_ERR_INIT;
+    char path[LC_PATH_MAX];
+    unsigned char byte;
+    int fd;
+
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (par.rank == 0) {
+        REQUIRE(lc_ckpt_set_path(path, folder, &name, &err) == LC_OK);
+        REQUIRE((fd = open(path, O_RDWR)) >= 0 && pread(fd, &byte, 1, (off_t)at) == 1);
+        byte ^= 1;
+        REQUIRE(pwrite(fd, &byte, 1, (off_t)at) == 1 && close(fd) == 0);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* A header, a segment's head, a payload: each is said on rank 0, and its units are to be done again. */
+static void damage_is_said(void **state)
+{
+    static const int64_t place[] = {200, LC_CKPT_BLOCK + 150, LC_CKPT_BLOCK + LC_CKPT_HEAD + 20};
+
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct driver d;
+        start_over();
+        begin(&d, par.size, 7, INT64_MAX / 2, 100);
+        d.held[par.rank]++;
+        d.fresh[d.count++] = par.rank;
+        REQUIRE(append(&d) == LC_OK);
+        killed(&d);
+        flip(place[k]);
+        REQUIRE(begin(&d, par.size, 7, INT64_MAX / 2, 100) == (k == 0 ? 0 : par.size - 1));
+        REQUIRE(par.rank > 0 || warned == (k < 2 ? 2 : 1));
+        killed(&d);
+        remove_folder();
+    }
+}
+
 static void mutilated(void **state)
 {
     (void)state;
@@ -620,6 +660,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_work_is_refused),
     cmocka_unit_test(strays_stay),
     cmocka_unit_test(merge_fails),
+    cmocka_unit_test(damage_is_said),
     cmocka_unit_test(mutilated),
     cmocka_unit_test(a_rank_has_no_room),
     cmocka_unit_test(a_full_file_system),
