@@ -511,7 +511,7 @@ static void job_begin(struct job *j, int64_t run)
         struct lc_ckpt_writer *w = &j->rank[r];
         *w = (struct lc_ckpt_writer){.node = &j->node, .identity = &j->identity, .run = run, .node_size = RANKS,
                                      .rank = r, .units = UNITS, .growth_floor = INT64_MAX / 2, .fd = -1};
-        snprintf(w->folder, sizeof w->folder, "%s", j->folder);
+        memcpy(w->folder, j->folder, sizeof j->folder);
         if (r == 0)
             assert_int_equal(lc_ckpt_writer_make_first(w, &err), LC_OK);
         assert_int_equal(lc_ckpt_writer_open(w, &err), LC_OK);
