@@ -95,7 +95,8 @@ FUZZ_CC   ?= clang
 FUZZ_FLAGS = $(CPPFLAGS) $(shell pkg-config --cflags $(FUZZ_PKGS)) -Isrc/text $(CSTD) -g -O1 -fno-omit-frame-pointer \
              -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_PKGS  = yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto
-FUZZ_OBJ  := $(patsubst %.c,$(B)/fuzz/%.o,$(wildcard src/base/*.c src/config/*.c src/format/*.c src/text/*.c))
+FUZZ_OBJ  := $(patsubst %.c,$(B)/fuzz/%.o,$(wildcard src/base/*.c src/config/*.c src/format/*.c src/text/*.c \
+             src/parallel/checkpoint_format.c src/parallel/checkpoint_ranges.c))
 FUZZERS   := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 $(B)/fuzz/%.o: %.c
