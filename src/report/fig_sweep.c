@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "figures.h"
+#include "lightcone/order.h"
 
 enum { TRACKED = 10, LINES_MOST = 400, MARKS = 12 };
 
@@ -27,13 +28,6 @@ static int by_activation(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static int by_index(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Add what one point's samples activate. */
 static int weigh_point(const struct lc_view_site *s, struct weighed *w, struct lc_err *err)
 {
@@ -45,9 +39,9 @@ static int weigh_point(const struct lc_view_site *s, struct weighed *w, struct l
     LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/feature", s->name, &feature, err));
     LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/activation", s->name, &activation, err));
     for (int64_t i = 0; i < feature.count && i < activation.count; i++) {
-        const int32_t *at = bsearch((const int32_t *)feature.data + i, of->data, (size_t)of->count, sizeof *at, by_index);
-        if (at)
-            w[at - (const int32_t *)of->data].activation += (double)((const float *)activation.data)[i];
+        int64_t at = lc_find_i32(of->data, of->count, ((const int32_t *)feature.data)[i]);
+        if (at >= 0)
+            w[at].activation += (double)((const float *)activation.data)[i];
     }
 done:
     lc_array_release(&feature);

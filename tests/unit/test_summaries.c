@@ -233,8 +233,9 @@ static void check_classes(const struct lc_summaries *sum, const struct lc_sample
 static void groups_match_brute_force(void **state)
 {
     static const unsigned char kept[FEATURES] = {1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    const struct lc_summary_rule rule = {.kept = kept,
-                                         .features = FEATURES,
+    static const int32_t feature[] = {0, 1, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16}; /* the same as a list */
+    const struct lc_summary_rule rule = {.feature = feature,
+                                         .features = sizeof feature / sizeof *feature,
                                          .position = position_of,
                                          .positions = POSITIONS,
                                          .seed = SEED,
