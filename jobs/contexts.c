@@ -1,25 +1,15 @@
 /* contexts - the windows in which each feature is most strongly active, and where in them. */
+#include <math.h>
 #include <stdlib.h>
 
-#include "lightcone/activity.h"
-#include "lightcone/job.h"
-#include "lightcone/passes.h"
 #include "lightcone/top_contexts.h"
+#include "scan.h"
 
 extern const struct lc_job lc_job_contexts;
-
-enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
 
 struct sums {
     const struct lc_study *study;
     struct lc_top_contexts *site; /* [sites] */
-};
-
-struct work {
-    struct lc_forward forward;
-    struct lc_active active;
-    int32_t *token; /* of the unit */
-    double flop;
 };
 
 /* Every token of the corpus takes part, a short last window's too: the same windows as sparsity's. */
@@ -27,55 +17,6 @@ static struct lc_needs needs(const struct lc_config *config)
 {
     (void)config;
     return (struct lc_needs){.keep_short = 1, .selection = 1};
-}
-
-static int64_t unit_windows(const struct lc_study *study)
-{
-    int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
-    int64_t length = lc_study_longest_run(study);
-
-    while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
-        windows--;
-    return windows > 0 ? windows : 1;
-}
-
-static int check_memory(const struct lc_study *study, int64_t rows, int64_t length, struct lc_err *err)
-{
-    int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
-
-    if (limit > 0 && bytes > limit)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
-                       study->config.source, (long long)limit, (long long)rows, (long long)bytes);
-    return LC_OK;
-}
-
-static void close(void *arg)
-{
-    struct work *w = arg;
-
-    free(w->token);
-    lc_active_release(&w->active);
-    lc_forward_release(&w->forward);
-    free(w);
-}
-
-static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
-{
-    int64_t length = lc_study_longest_run(study);
-    struct work *w = NULL;
-    int rc;
-
-    LC_TRY(rc, check_memory(study, windows * length, length, err));
-    LC_TRY(rc, LC_ALLOC(&w, 1, "contexts", err));
-    LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "contexts", err));
-    LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 0, err));
-    LC_TRY(rc, lc_active_init(&w->active, windows * length, study->model.shape.width, err));
-    *out = w;
-done:
-    if (rc != LC_OK && w)
-        close(w);
-    return rc;
 }
 
 static void end(void *arg)
@@ -106,46 +47,23 @@ done:
     return rc;
 }
 
-/* What one site saw in the rows of the unit; a BOS at position 0 is no token of the corpus. */
-static int note_site(const struct lc_active *a, const struct lc_site *site, struct lc_top_contexts *top,
-                     const struct lc_unit *unit, int64_t length, int64_t bos, struct lc_err *err)
+static int see(void *arg, const struct lc_sighting *x, struct lc_err *err)
 {
-    for (int64_t row = 0; row < a->rows; row++) {
-        struct lc_context context = {.window = unit->first + row / length, .position = row % length - bos};
-        if (context.position < 0)
-            continue;
-        for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++) {
-            context.value = (double)a->activation[k];
-            if ((!site->selected || site->selected[a->feature[k]]) &&
-                lc_top_contexts_add(top, a->feature[k], &context, err) != LC_OK)
-                return err->code;
-        }
-    }
-    return LC_OK;
+    struct sums *s = arg;
+    const struct lc_site *site = &s->study->site[x->site];
+    const struct lc_context context = {.window = x->window, .position = x->position, .value = (double)x->activation};
+
+    if (site->selected && !site->selected[x->feature])
+        return LC_OK;
+    return lc_top_contexts_add(&s->site[x->site], x->feature, &context, err);
 }
 
 static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err)
 {
-    struct work *w = work;
     struct sums *s = sums;
-    const struct lc_study *study = s->study;
-    int64_t length = lc_study_run_length(study, unit->first), rows = unit->count * length;
-    int rc;
+    int64_t tokens = 0;
 
-    lc_study_tokens(study, unit->first, unit->count, w->token);
-    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
-    w->flop += lc_forward_flop(&study->model, rows, length);
-    for (int64_t i = 0; i < study->sites; i++) {
-        const struct lc_site *site = &study->site[i];
-        LC_TRY(rc, lc_active_find(&w->active, &site->sae, lc_forward_site(&w->forward, site->layer), rows,
-                                  study->config.threshold, study->config.threshold, err));
-        LC_TRY(rc, note_site(&w->active, site, &s->site[i], unit, length, study->bos >= 0, err));
-        w->flop += 2.0 * (double)rows * (double)site->sae.shape.features * (double)site->sae.shape.width;
-        if (unit->breathe)
-            unit->breathe(unit->breathe_arg);
-    }
-done:
-    return rc;
+    return lc_scan_run(work, s->study, unit, see, s, &tokens, err);
 }
 
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
@@ -238,9 +156,22 @@ static int finish(void *arg, struct lc_result *r, struct lc_err *err)
     return rc;
 }
 
-static double flop(const void *arg)
+static void cost(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out)
 {
-    return ((const struct work *)arg)->flop;
+    double tokens = lc_scan_cost(study, out), each = (double)study->config.contexts_top;
+
+    for (int64_t i = 0; i < study->sites; i++) {
+        double seen = tokens * assumed->site[i].selected, lists = lc_assumed_features(assumed, i, tokens);
+        double mine = lc_assumed_features(assumed, i, tokens / (double)ranks);
+        double kept = fmin(seen, lists * each), features = (double)study->site[i].sae.shape.features;
+        out->updates += seen;
+        out->rank_bytes += 8.0 * features + mine * (sizeof(struct lc_context_list) + each * sizeof(struct lc_context));
+        out->merged_bytes += 8.0 * features + lists * (sizeof(struct lc_context_list) + each * sizeof(struct lc_context));
+        lc_cost_dataset(out, kept, 4.0);
+        lc_cost_dataset(out, kept, 8.0);
+        lc_cost_dataset(out, kept, 8.0);
+        lc_cost_dataset(out, kept, 4.0);
+    }
 }
 
 const struct lc_job lc_job_contexts = {
@@ -248,14 +179,16 @@ const struct lc_job lc_job_contexts = {
     .summary = "the windows in which each feature is most strongly active, and where in them",
     .one_length = 1,
     .needs = needs,
-    .unit_windows = unit_windows,
-    .open = open,
-    .close = close,
+    .unit_windows = lc_scan_unit_windows,
+    .buffers = lc_scan_buffers,
+    .open = lc_scan_open,
+    .close = lc_scan_close,
     .begin = begin,
     .end = end,
     .observe = observe,
     .save = save,
     .merge = merge,
     .finish = finish,
-    .flop = flop,
+    .flop = lc_scan_flop,
+    .cost = cost,
 };

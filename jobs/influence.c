@@ -37,6 +37,7 @@ struct sums {
 struct work {
     struct lc_forward forward;
     struct lc_backward backward;
+    int64_t fixed;                  /* bytes of all but the backward pass */
     struct lc_active *active;       /* [sites] at the unit's readouts */
     int64_t sites;
     int32_t *token;
@@ -95,24 +96,39 @@ static int list_readouts(struct lc_readouts *out, const struct lc_study *study, 
     return LC_OK;
 }
 
-/* Seeds that descend together: as configured, and no more than memory_per_rank has room for beside the `bytes` of the
- * forward pass. */
-static int chunk_seeds(const struct lc_study *study, int64_t bytes, int64_t *out, struct lc_err *err)
+/* Bytes of everything but the backward pass. */
+static int64_t fixed_bytes(const struct lc_study *study, int64_t windows)
 {
-    const struct lc_config *config = &study->config;
-    int64_t length = lc_study_longest_run(study);
-    int64_t chunk = config->unit_features ? config->unit_features : (CHUNK_ROWS + length - 1) / length;
+    int64_t length = lc_study_longest_run(study), d = study->model.shape.width, rows = windows * readout_count(study);
+    int64_t bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
 
-    while (config->memory_per_rank > 0 && chunk > 1 &&
-           bytes + lc_backward_bytes(&study->model, chunk, length) > config->memory_per_rank)
+    bytes += study->sites * lc_active_bytes(rows, d) + rows * d * (int64_t)sizeof(float);
+    bytes += windows * length * (int64_t)sizeof(int32_t) + 2 * length * (int64_t)sizeof(double);
+    return bytes + (study->config.token_residual ? d * d * (int64_t)sizeof(float) : 0);
+}
+
+/* Seeds that descend together where memory is no question. */
+static int64_t usual_seeds(const struct lc_study *study)
+{
+    int64_t length = lc_study_longest_run(study);
+
+    return study->config.unit_features ? study->config.unit_features : (CHUNK_ROWS + length - 1) / length;
+}
+
+static int64_t buffers(const struct lc_study *study, int64_t windows, int least)
+{
+    return fixed_bytes(study, windows) +
+           lc_backward_bytes(&study->model, least ? 1 : usual_seeds(study), lc_study_longest_run(study));
+}
+
+/* No more seeds than memory_per_rank has room for beside the `fixed` bytes. */
+static int64_t chunk_seeds(const struct lc_study *study, int64_t fixed)
+{
+    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank, chunk = usual_seeds(study);
+
+    while (limit > 0 && chunk > 1 && fixed + lc_backward_bytes(&study->model, chunk, length) > limit)
         chunk--;
-    *out = chunk;
-    bytes += lc_backward_bytes(&study->model, chunk, length);
-    if (config->memory_per_rank > 0 && bytes > config->memory_per_rank)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'memory_per_rank' is %lld bytes; the passes over windows of %lld need at least %lld",
-                       config->source, (long long)config->memory_per_rank, (long long)length, (long long)bytes);
-    return LC_OK;
+    return chunk;
 }
 
 static void close(void *arg)
@@ -139,28 +155,25 @@ static void close(void *arg)
  * run of this length alone. */
 static int fit_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
 {
-    int64_t length = lc_study_longest_run(study), chunk = 0;
-    int64_t forward = lc_forward_bytes(&study->model, w->forward.room, w->forward.context, 1);
+    int64_t length = lc_study_longest_run(study);
 
     if (w->backward.context == length)
         return LC_OK;
-    if (chunk_seeds(study, forward, &chunk, err) != LC_OK)
-        return err->code;
     lc_backward_release(&w->backward);
-    return lc_backward_init(&w->backward, &study->model, chunk, length, err);
+    return lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err);
 }
 
 /* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
 static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
-    int64_t length = lc_study_longest_run(study), d = study->model.shape.width, chunk = 0;
-    int64_t rows = windows * readout_count(study), bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
+    int64_t length = lc_study_longest_run(study), d = study->model.shape.width;
+    int64_t rows = windows * readout_count(study);
     struct work *w = NULL;
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&w, 1, "influence", err));
     w->sites = study->sites;
-    LC_TRY(rc, chunk_seeds(study, bytes, &chunk, err));
+    w->fixed = fixed_bytes(study, windows);
     LC_TRY(rc, LC_ALLOC(&w->active, study->sites, "influence", err));
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, lc_active_init(&w->active[i], rows, d, err));
@@ -169,7 +182,7 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     LC_TRY(rc, LC_ALLOC(&w->j, length, "influence", err));
     LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
-    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk, length, err));
+    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err));
     if (study->config.token_residual) {
         LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
         for (int64_t i = 0; i < d; i++)
@@ -518,11 +531,65 @@ static double flop(const void *arg)
     return ((const struct work *)arg)->flop;
 }
 
+/* FLOP of one readout of n positions at a site. */
+static void cost_readout(const struct lc_study *study, const struct lc_site_assumed *a, int64_t i, int64_t n,
+                         struct lc_cost *out)
+{
+    double d = (double)study->model.shape.width, down = lc_backward_flop(&study->model, study->site[i].layer, n);
+    double gram = a->positive * a->positive * d * (1.0 + 2.0 * (double)n);
+
+    out->flop[LC_PART_ENCODER] += 2.0 * (double)study->site[i].sae.shape.features * d;
+    out->flop[LC_PART_FEATURES] += a->selected * down;
+    if (study->config.token_reconstruction)
+        out->flop[LC_PART_RECONSTRUCTION] += (a->positive - a->selected) * down + gram;
+    if (study->config.token_residual)
+        out->flop[LC_PART_RESIDUAL] += d * down;
+}
+
+/* Accumulators of one site after so many readouts. */
+static double site_bytes(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double readouts)
+{
+    double length = (double)lc_study_longest_run(study), item = (double)sizeof(struct lc_sample);
+    double vectors = (double)(study->config.token_residual + study->config.token_reconstruction);
+    double sample = item + (study->config.keep_profiles ? 4.0 * length : 0.0);
+    double feature = 2.0 * length * (double)sizeof(struct lc_exact);
+
+    return 1.5 * readouts * (assumed->site[i].selected * sample + vectors * (item + 4.0 * length)) + /* rooms double */
+           lc_assumed_features(assumed, i, readouts) * feature + 16.0 * (double)study->site[i].sae.shape.features;
+}
+
+static void cost(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out)
+{
+    double windows = (double)study->windows.count, readouts = windows * (double)readout_count(study);
+    int64_t length = lc_study_longest_run(study);
+    struct lc_readouts list = {0};
+    struct lc_err ignored = LC_ERR_INIT;
+
+    out->flop[LC_PART_FORWARD] = windows * lc_forward_flop(&study->model, length, length);
+    lc_cost_dataset(out, readouts, 8.0);
+    lc_cost_dataset(out, readouts, 8.0);
+    if (list_readouts(&list, study, &ignored) != LC_OK)
+        return;
+    for (int64_t i = 0; i < study->sites; i++) {
+        struct lc_cost site = {0};
+        for (int64_t k = 0; k < list.count; k++)
+            cost_readout(study, &assumed->site[i], i, list.position[k] + 1, &site);
+        for (int part = 0; part < LC_PARTS; part++)
+            out->flop[part] += windows * site.flop[part];
+        out->rank_bytes += site_bytes(study, assumed, i, readouts / (double)ranks);
+        out->merged_bytes += site_bytes(study, assumed, i, readouts);
+        lc_influence_cost(study, readouts * assumed->site[i].selected, lc_assumed_features(assumed, i, readouts), readouts,
+                          out);
+    }
+    free(list.position);
+}
+
 const struct lc_job lc_job_influence = {
     .name = "influence",
     .summary = "how far each active feature reaches back: squared gradients over the input tokens and their entropy",
     .needs = needs,
     .unit_windows = unit_windows,
+    .buffers = buffers,
     .open = open,
     .close = close,
     .begin = begin,
@@ -533,4 +600,5 @@ const struct lc_job lc_job_influence = {
     .finish = finish,
     .sweep = sweep,
     .flop = flop,
+    .cost = cost,
 };

@@ -26,6 +26,10 @@ struct lc_readouts {
 int lc_influence_write(const struct lc_study *study, const struct lc_readouts *readouts,
                        struct lc_site_influence *site, struct lc_result *r, struct lc_err *err);
 
+/* Add the datasets of one site to a cost: so many samples of so many distinct features, so many readouts. */
+void lc_influence_cost(const struct lc_study *study, double samples, double features, double readouts,
+                       struct lc_cost *out);
+
 /* Write sites/SITE/sweep from points whose groups are written: study[points], site[points][sites]. */
 int lc_influence_write_sweep(const struct lc_study *const *study, struct lc_site_influence *const *site, int64_t points,
                              struct lc_result *r, struct lc_err *err);

@@ -158,6 +158,31 @@ done:
     return rc;
 }
 
+void lc_influence_cost(const struct lc_study *study, double samples, double features, double readouts,
+                       struct lc_cost *out)
+{
+    double length = (double)lc_study_longest_run(study);
+    int vectors = study->config.token_residual + study->config.token_reconstruction;
+
+    for (int column = 0; column < 8; column++) /* window and position of 8 bytes, then one of int32, five of float */
+        lc_cost_dataset(out, samples, column < 2 ? 8.0 : 4.0);
+    if (study->config.keep_profiles)
+        lc_cost_dataset(out, samples * length, 4.0);
+    lc_cost_dataset(out, features, 4.0);
+    for (int column = 0; column < 3; column++) /* samples, mean, sd */
+        lc_cost_dataset(out, features, 8.0);
+    lc_cost_dataset(out, features * LC_ENTROPY_BINS, 8.0);
+    lc_cost_dataset(out, features * length, 8.0);
+    lc_cost_dataset(out, features * length, 8.0);
+    lc_cost_dataset(out, (double)study->windows.count, 8.0);
+    lc_cost_dataset(out, (double)study->windows.count, 8.0);
+    for (int v = 0; v < vectors; v++) {
+        lc_cost_dataset(out, readouts, 8.0);
+        lc_cost_dataset(out, readouts, 8.0);
+        lc_cost_dataset(out, readouts * length, 4.0);
+    }
+}
+
 int lc_influence_write_sweep(const struct lc_study *const *study, struct lc_site_influence *const *site, int64_t points,
                              struct lc_result *r, struct lc_err *err)
 {

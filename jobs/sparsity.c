@@ -1,19 +1,16 @@
 /* sparsity - how often each feature is active, on which tokens and where. */
+#include <math.h>
 #include <stdlib.h>
 
-#include "lightcone/activity.h"
 #include "lightcone/counts.h"
-#include "lightcone/job.h"
-#include "lightcone/passes.h"
 #include "lightcone/positions.h"
 #include "lightcone/rank_frequency.h"
 #include "lightcone/sparsity_tables.h"
+#include "scan.h"
 
 extern const struct lc_job lc_job_sparsity;
 
 #define GROUP "sites/SITE/sparsity"
-
-enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
 
 /* Accumulators of one site. */
 struct site_counts {
@@ -27,66 +24,10 @@ struct sums {
     int64_t n_tokens;         /* N */
 };
 
-struct work {
-    struct lc_forward forward;
-    struct lc_active active;
-    int32_t *token; /* of the unit */
-    double flop;
-};
-
 static struct lc_needs needs(const struct lc_config *config)
 {
     (void)config;
     return (struct lc_needs){.keep_short = 1};
-}
-
-static int64_t unit_windows(const struct lc_study *study)
-{
-    int64_t windows = UNIT_TOKENS / study->config.windows.length, limit = study->config.memory_per_rank;
-    int64_t length = lc_study_longest_run(study);
-
-    while (limit > 0 && windows > 1 && lc_forward_bytes(&study->model, windows * length, length, 0) > limit)
-        windows--;
-    return windows > 0 ? windows : 1;
-}
-
-static int check_memory(const struct lc_study *study, int64_t rows, int64_t length, struct lc_err *err)
-{
-    int64_t bytes = lc_forward_bytes(&study->model, rows, length, 0), limit = study->config.memory_per_rank;
-
-    if (limit > 0 && bytes > limit)
-        return LC_FAIL(err, LC_E_CONFIG,
-                       "%s: key 'memory_per_rank' is %lld bytes; the forward pass over %lld tokens needs %lld",
-                       study->config.source, (long long)limit, (long long)rows, (long long)bytes);
-    return LC_OK;
-}
-
-static void close(void *arg)
-{
-    struct work *w = arg;
-
-    free(w->token);
-    lc_active_release(&w->active);
-    lc_forward_release(&w->forward);
-    free(w);
-}
-
-static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
-{
-    int64_t length = lc_study_longest_run(study);
-    struct work *w = NULL;
-    int rc;
-
-    LC_TRY(rc, check_memory(study, windows * length, length, err));
-    LC_TRY(rc, LC_ALLOC(&w, 1, "sparsity", err));
-    LC_TRY(rc, LC_ALLOC(&w->token, windows * length, "sparsity", err));
-    LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 0, err));
-    LC_TRY(rc, lc_active_init(&w->active, windows * length, study->model.shape.width, err));
-    *out = w;
-done:
-    if (rc != LC_OK && w)
-        close(w);
-    return rc;
 }
 
 static void end(void *arg)
@@ -109,7 +50,7 @@ static int64_t end_of_windows(const struct lc_windows *w)
 
 static int begin(void **out, const struct lc_study *study, struct lc_err *err)
 {
-    int64_t length = lc_study_longest_run(study);
+    int64_t length = study->config.windows.length;
     struct sums *s = NULL;
     int rc;
 
@@ -126,49 +67,22 @@ done:
     return rc;
 }
 
-/* What one site saw in the rows of the unit; a BOS at position 0 is no token of the corpus. */
-static int count_site(const struct work *w, const struct lc_study *study, struct site_counts *site,
-                      const struct lc_unit *unit, int64_t length, struct lc_err *err)
+static int see(void *arg, const struct lc_sighting *x, struct lc_err *err)
 {
-    const struct lc_active *a = &w->active;
-    int64_t bos = study->bos >= 0;
+    struct site_counts *site = &((struct sums *)arg)->site[x->site];
+    int rc;
 
-    for (int64_t row = 0; row < a->rows; row++) {
-        int64_t position = row % length;
-        int64_t index = study->windows.start[unit->first + row / length] + position - bos;
-        if (position < bos)
-            continue;
-        for (int64_t k = a->indptr[row]; k < a->indptr[row + 1]; k++)
-            if (lc_counts_add(&site->tokens, a->feature[k], w->token[row], 1, index, err) != LC_OK ||
-                lc_positions_add(&site->positions, a->feature[k], position, index, err) != LC_OK)
-                return err->code;
-    }
-    return LC_OK;
+    LC_TRY(rc, lc_counts_add(&site->tokens, x->feature, x->token, 1, x->index, err));
+    LC_TRY(rc, lc_positions_add(&site->positions, x->feature, x->position, x->index, err));
+done:
+    return rc;
 }
 
 static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc_err *err)
 {
-    struct work *w = work;
     struct sums *s = sums;
-    const struct lc_study *study = s->study;
-    int64_t length = lc_study_run_length(study, unit->first), rows = unit->count * length;
-    int rc;
 
-    lc_study_tokens(study, unit->first, unit->count, w->token);
-    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
-    w->flop += lc_forward_flop(&study->model, rows, length);
-    for (int64_t i = 0; i < study->sites; i++) {
-        const struct lc_sae *sae = &study->site[i].sae;
-        LC_TRY(rc, lc_active_find(&w->active, sae, lc_forward_site(&w->forward, study->site[i].layer), rows,
-                                  study->config.threshold, study->config.threshold, err));
-        LC_TRY(rc, count_site(w, study, &s->site[i], unit, length, err));
-        w->flop += 2.0 * (double)rows * (double)sae->shape.features * (double)sae->shape.width;
-        if (unit->breathe)
-            unit->breathe(unit->breathe_arg);
-    }
-    s->n_tokens += rows - unit->count * (study->bos >= 0);
-done:
-    return rc;
+    return lc_scan_run(work, s->study, unit, see, s, &s->n_tokens, err);
 }
 
 static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
@@ -316,23 +230,58 @@ done:
     return rc;
 }
 
-static double flop(const void *arg)
+/* Bytes of the accumulators of one site after so many tokens. */
+static double site_bytes(double pairs, double seen, int64_t features)
 {
-    return ((const struct work *)arg)->flop;
+    double slots = pairs > 512.0 ? exp2(ceil(log2(2.0 * pairs))) : 1024.0;
+
+    return slots * (double)sizeof(struct lc_count) + seen * (double)sizeof(struct lc_position_count) +
+           (double)features * (double)sizeof(struct lc_position_count *);
+}
+
+static void cost_site(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens,
+                      double ranks, struct lc_cost *out)
+{
+    int64_t length = study->config.windows.length, bins = length < LC_POSITION_BINS ? length : LC_POSITION_BINS;
+    int64_t features = study->site[i].sae.shape.features;
+    double pairs = lc_assumed_pairs(assumed, i, tokens, features, study->vocab), f = (double)features;
+    double share = lc_assumed_pairs(assumed, i, tokens / ranks, features, study->vocab);
+
+    out->updates += 2.0 * tokens * assumed->site[i].active;
+    out->rank_bytes += site_bytes(share, lc_assumed_features(assumed, i, tokens / ranks), features);
+    out->merged_bytes += site_bytes(pairs, lc_assumed_features(assumed, i, tokens), features);
+    for (int column = 0; column < 8; column++) /* count, frequency, four moments, unique_tokens, vocab_entropy */
+        lc_cost_dataset(out, f, 8.0);
+    lc_cost_dataset(out, f * (double)bins, 8.0);
+    lc_cost_dataset(out, f * fmin(LC_POSITION_BINS, tokens), 8.0); /* over the corpus */
+    lc_cost_dataset(out, f + 1.0, 8.0);
+    lc_cost_dataset(out, pairs, 4.0);
+    lc_cost_dataset(out, pairs, 8.0);
+    lc_cost_dataset(out, pairs, 8.0);
+}
+
+static void cost(const struct lc_study *study, const struct lc_assumed *assumed, int64_t ranks, struct lc_cost *out)
+{
+    double tokens = lc_scan_cost(study, out);
+
+    for (int64_t i = 0; i < study->sites; i++)
+        cost_site(study, assumed, i, tokens, (double)ranks, out);
 }
 
 const struct lc_job lc_job_sparsity = {
     .name = "sparsity",
     .summary = "how often each feature is active, on which tokens and where in the window",
     .needs = needs,
-    .unit_windows = unit_windows,
-    .open = open,
-    .close = close,
+    .unit_windows = lc_scan_unit_windows,
+    .buffers = lc_scan_buffers,
+    .open = lc_scan_open,
+    .close = lc_scan_close,
     .begin = begin,
     .end = end,
     .observe = observe,
     .save = save,
     .merge = merge,
     .finish = finish,
-    .flop = flop,
+    .flop = lc_scan_flop,
+    .cost = cost,
 };

@@ -16,6 +16,7 @@
 #include "lightcone/linalg.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
+#include "plan.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
@@ -29,26 +30,30 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json;
 };
 
 struct option {
     const char *flag;
     size_t offset; /* of a `const char *` in struct arguments, or of a struct words */
-    int repeats;
+    enum { ONCE, REPEATS, BARE } form; /* with a value, each time one more, without a value */
 };
 
 static const struct option options[] = {
-    {"--set", offsetof(struct arguments, set), 1},
-    {"-o", offsetof(struct arguments, output), 0},
-    {"--site", offsetof(struct arguments, site), 0},
-    {"--feature", offsetof(struct arguments, feature), 0},
-    {"--top", offsetof(struct arguments, top), 0},
-    {"--by", offsetof(struct arguments, by), 0},
-    {"--figure", offsetof(struct arguments, figure), 1},
-    {"--format", offsetof(struct arguments, format), 1},
-    {"--size", offsetof(struct arguments, size), 0},
-    {"--tokenizer", offsetof(struct arguments, tokenizer), 0},
+    {"--set", offsetof(struct arguments, set), REPEATS},
+    {"-o", offsetof(struct arguments, output), ONCE},
+    {"--site", offsetof(struct arguments, site), ONCE},
+    {"--feature", offsetof(struct arguments, feature), ONCE},
+    {"--top", offsetof(struct arguments, top), ONCE},
+    {"--by", offsetof(struct arguments, by), ONCE},
+    {"--figure", offsetof(struct arguments, figure), REPEATS},
+    {"--format", offsetof(struct arguments, format), REPEATS},
+    {"--size", offsetof(struct arguments, size), ONCE},
+    {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
+    {"-n", offsetof(struct arguments, ranks), ONCE},
+    {"--gflops", offsetof(struct arguments, gflops), ONCE},
+    {"--like", offsetof(struct arguments, like), ONCE},
+    {"--json", offsetof(struct arguments, json), BARE},
 };
 
 struct command {
@@ -90,6 +95,27 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
         return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld on", flag, text,
                        (long long)least);
     return LC_OK;
+}
+
+static int positive_number(const char *flag, const char *text, double *out, struct lc_err *err)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    if (*end || end == text || !(*out >= 1e-3 && *out <= 1e9))
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a number from 0.001 to 1e9", flag, text);
+    return LC_OK;
+}
+
+static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+
+    if (a->ranks && whole_number("-n", a->ranks, 1, &how.ranks, err) != LC_OK)
+        return err->code;
+    if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
+        return err->code;
+    return lc_plan(par, a->positional.word[0], a->set.word, a->set.count, &how, stdout, err);
 }
 
 static int act_show(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -156,6 +182,9 @@ static int act_help(const struct lc_comm *par, const struct arguments *a, struct
 static const struct command commands[] = {
     {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1,
      act_run},
+    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
+     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
+     act_plan},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
      "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
      MAX_ARGUMENTS, 0, act_report},
@@ -235,15 +264,16 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
         const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
         if (!o && argv[i][0] == '-' && argv[i][1])
             return LC_FAIL(err, LC_E_USAGE, "'%s' takes no option %s; usage: lightcone %s", c->name, argv[i], c->usage);
-        if (o && i + 1 >= argc)
+        if (o && o->form != BARE && i + 1 >= argc)
             return LC_FAIL(err, LC_E_USAGE, "%s needs a value; usage: lightcone %s", argv[i], c->usage);
-        if (!o || o->repeats) {
+        if (!o || o->form == REPEATS) {
             struct words *words = o ? (void *)((char *)a + o->offset) : &a->positional;
             if (words->count == MAX_ARGUMENTS)
                 return LC_FAIL(err, LC_E_USAGE, "more than %d arguments", MAX_ARGUMENTS);
             words->word[words->count++] = o ? argv[++i] : argv[i];
         } else {
-            *(const char **)(void *)((char *)a + o->offset) = argv[++i];
+            i += o->form != BARE;
+            *(const char **)(void *)((char *)a + o->offset) = argv[i];
         }
     }
     if (a->positional.count < c->least || a->positional.count > c->most)

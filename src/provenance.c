@@ -17,14 +17,27 @@ static int add_line(struct lc_bytes *out, const char *hash, int64_t size, const 
     return lc_bytes_printf(out, err, "%s  %" PRId64 "  %s  %s\n", hash, size, role, name);
 }
 
-static int add_file(struct lc_bytes *out, const char *path, const char *role, struct lc_err *err)
+/* Lines that are being written. */
+struct list {
+    struct lc_bytes *out;
+    int hashes; /* 0: none of files that must be read for it */
+};
+
+static int add_file(const struct list *to, const char *path, const char *role, struct lc_err *err)
 {
-    char hash[LC_HASH_HEX];
+    char hash[LC_HASH_HEX] = "";
+    struct lc_map map;
     int64_t size = 0;
 
-    if (lc_hash_file(hash, &size, path, err) != LC_OK)
+    if (to->hashes && lc_hash_file(hash, &size, path, err) != LC_OK)
         return err->code;
-    return add_line(out, hash, size, role, lc_path_name(path), err);
+    if (!to->hashes) {
+        if (lc_map_open(&map, path, err) != LC_OK)
+            return err->code;
+        size = (int64_t)map.size;
+        lc_map_close(&map);
+    }
+    return add_line(to->out, hash, size, role, lc_path_name(path), err);
 }
 
 static int matches(const char *name, const char *const *patterns)
@@ -36,7 +49,7 @@ static int matches(const char *name, const char *const *patterns)
 }
 
 /* Files of a folder that match, in the order of their names. */
-static int add_folder(struct lc_bytes *out, const char *folder, const char *const *patterns, const char *role,
+static int add_folder(const struct list *to, const char *folder, const char *const *patterns, const char *role,
                       struct lc_err *err)
 {
     struct dirent **entry = NULL;
@@ -49,7 +62,7 @@ static int add_folder(struct lc_bytes *out, const char *folder, const char *cons
         if (rc == LC_OK && matches(entry[i]->d_name, patterns)) {
             rc = lc_path_join(path, folder, entry[i]->d_name, err);
             if (rc == LC_OK && lc_path_is_file(path))
-                rc = add_file(out, path, role, err);
+                rc = add_file(to, path, role, err);
         }
         free(entry[i]);
     }
@@ -57,7 +70,7 @@ static int add_folder(struct lc_bytes *out, const char *folder, const char *cons
     return rc;
 }
 
-static int add_sae(struct lc_bytes *out, const struct lc_study *study, const struct lc_site *site, struct lc_err *err)
+static int add_sae(const struct list *to, const struct lc_study *study, const struct lc_site *site, struct lc_err *err)
 {
     static const char *const files[] = {"ae.pt", "config.json", "cfg.json", "*.safetensors", NULL};
     char path[LC_PATH_MAX], role[64];
@@ -66,20 +79,21 @@ static int add_sae(struct lc_bytes *out, const struct lc_study *study, const str
     if (lc_sae_path(path, sizeof path, study->config.sae_path, site->layer, err) != LC_OK)
         return err->code;
     if (lc_path_is_file(path))
-        return add_file(out, path, role, err);
-    return add_folder(out, path, files, role, err);
+        return add_file(to, path, role, err);
+    return add_folder(to, path, files, role, err);
 }
 
 int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
-                        struct lc_err *err)
+                        int hashes, struct lc_err *err)
 {
+    const struct list to = {out, hashes};
     static const char *const files[] = {"config.json", "*.safetensors", "*.safetensors.index.json", NULL};
     int rc;
 
-    LC_TRY(rc, add_folder(out, study->config.model_path, files, "model", err));
+    LC_TRY(rc, add_folder(&to, study->config.model_path, files, "model", err));
     LC_TRY(rc, add_line(out, corpus->tokenizer_hash, corpus->tokenizer_size, "tokenizer", "tokenizer.json", err));
     for (int64_t i = 0; i < study->sites; i++)
-        LC_TRY(rc, add_sae(out, study, &study->site[i], err));
+        LC_TRY(rc, add_sae(&to, study, &study->site[i], err));
     LC_TRY(rc,
            add_line(out, corpus->text_hash, corpus->text_size, "corpus", lc_path_name(study->config.corpus_path), err));
 done:
@@ -93,15 +107,18 @@ static int match(const struct lc_bytes *ours, const char *theirs, const char *ke
 
     while (line < end) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const char *name = line + strcspn(line, " ");
         char text[512];
         if (!newline)
             break;
+        name += strspn(name, " ");
         snprintf(text, sizeof text, "%.*s", (int)(newline - line + 1), line);
         if (!strstr(theirs, text))
             return LC_FAIL(
                 err, LC_E_CONFIG,
-                "%s: %s must be of the same model, tokenizer, SAEs and corpus; not among its inputs: %.*s", path, key,
-                (int)(newline - line), line);
+                "%s: %s must be of the same model, tokenizer, SAEs and corpus; not among its inputs, by size and SHA-256: "
+                "%.*s",
+                path, key, (int)(newline - name), name);
         line = newline + 1;
     }
     return LC_OK;

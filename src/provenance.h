@@ -8,8 +8,9 @@
 #include "lightcone/results.h"
 #include "lightcone/study.h"
 
-/* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. */
-int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
+/* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. hashes 0: model and
+ * SAEs are not read, their hashes left empty; such lines still match those of the same sizes and names. */
+int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus, int hashes,
                         struct lc_err *err);
 
 /* The result `from` at `path`, which the key `key` names, must be of the same inputs: every line of the study's must be

@@ -88,16 +88,24 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
                      ranks(all, par->size));
 }
 
+int lc_record_path(char out[LC_PATH_MAX], const char *output, const char *suffix, const char *type, struct lc_err *err)
+{
+    const char *dot = strrchr(lc_path_name(output), '.');
+    int stem = dot ? (int)(dot - output) : (int)strlen(output);
+
+    if (snprintf(out, LC_PATH_MAX, "%.*s.%s.%s", stem, output, suffix, type) >= LC_PATH_MAX)
+        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is too long", output);
+    return LC_OK;
+}
+
 static int write_json(const struct lc_study *study, json_t *record, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
-    const char *output = study->config.output, *dot = strrchr(lc_path_name(output), '.');
     char *text = record ? json_dumps(record, JSON_INDENT(2)) : NULL;
-    int stem = dot ? (int)(dot - output) : (int)strlen(output);
     int rc = text ? LC_OK : LC_FAIL(err, LC_E_LIBRARY, "the run record cannot be put into JSON");
 
-    if (rc == LC_OK && snprintf(path, sizeof path, "%.*s.run.json", stem, output) >= (int)sizeof path)
-        rc = LC_FAIL(err, LC_E_IO, "%.64s...: the path is too long", output);
+    if (rc == LC_OK)
+        rc = lc_record_path(path, study->config.output, "run", "json", err);
     if (rc == LC_OK)
         rc = lc_file_write(path, text, strlen(text), err);
     free(text);

@@ -3,6 +3,7 @@
 #define LC_RECORD_H
 
 #include "lightcone/comm.h"
+#include "lightcone/file.h"
 #include "lightcone/study.h"
 
 /* One rank's share of a run. Plain data, gathered as bytes. */
@@ -20,6 +21,9 @@ struct lc_run_record {
 
 /* Seconds of a clock that only goes forward. */
 double lc_seconds(void);
+
+/* out = RESULT.SUFFIX.TYPE beside the result at `output`, whose own .h5 is dropped. */
+int lc_record_path(char out[LC_PATH_MAX], const char *output, const char *suffix, const char *type, struct lc_err *err);
 
 /* Gather every rank's part and write RESULT.run.json on rank 0. Collective; agrees on errors. */
 int lc_record_write(const struct lc_comm *par, const struct lc_study *study, struct lc_run_record *record,

@@ -9,37 +9,14 @@
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
 #include "record.h"
-
-/* Units cut the windows into runs of `each`; windows of another length than T (a short last one) make their own. */
-struct cut {
-    int64_t each, full, units; /* windows a unit; windows of length T; units in all */
-};
-
-static struct cut cut_units(const struct lc_study *study, int64_t each)
-{
-    struct cut c = {.each = each, .full = study->windows.count};
-    int64_t last = c.full - 1;
-
-    if (study->windows.length[last] != study->config.windows.length)
-        c.full--;
-    c.units = (c.full + each - 1) / each + (study->windows.count - c.full);
-    return c;
-}
-
-static struct lc_unit unit_at(const struct cut *c, const struct lc_study *study, int64_t index)
-{
-    int64_t first = index * c->each;
-
-    if (first >= c->full) /* the short window */
-        return (struct lc_unit){.first = c->full, .count = study->windows.count - c->full};
-    return (struct lc_unit){.first = first, .count = c->full - first < c->each ? c->full - first : c->each};
-}
+#include "run.h"
+#include "units.h"
 
 /* One point of a sweep, or all there is. */
 struct part {
     const struct lc_study *study;
     void *sums; /* the job's accumulators; NULL: none yet */
-    struct cut cut;
+    struct lc_cut cut;
 };
 
 struct run {
@@ -67,7 +44,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 {
     struct run *run = arg;
     struct part *part = part_at(run, &index);
-    struct lc_unit unit = unit_at(&part->cut, part->study, index);
+    struct lc_unit unit = lc_cut_unit(&part->cut, part->study, index);
     double start = lc_seconds();
 
     unit.breathe = breathe;
@@ -119,7 +96,7 @@ static void progress(void *arg, int64_t done, int64_t units)
                 (double)done / spent, left);
 }
 
-static void warn(const char *text)
+void lc_run_warn(const char *text)
 {
     fprintf(stderr, "lightcone: warning: %s\n", text);
 }
@@ -294,21 +271,82 @@ done:
     return rc;
 }
 
-static int write_result(struct run *run, struct lc_err *err)
+static int write_contents(struct run *run, struct lc_result *r, struct lc_err *err)
 {
-    struct lc_result *r = NULL;
     int sweep = run->study.points > 0, rc;
 
-    LC_TRY(rc, lc_result_create(&r, run->study.config.output, err));
-    LC_TRY(rc, put_definitions(&run->study, r, err));
-    LC_TRY(rc, put_config(&run->study, r, err));
     if (!sweep)
         LC_TRY(rc, put_windows(&run->study, r, err));
     LC_TRY(rc, lc_result_put_vocabulary(r, run->study.tokenizer, run->study.vocab, err));
-    LC_TRY(rc, sweep ? write_points(run, r, err) : run->job->finish(run->part[0].sums, r, err));
-    return lc_result_commit(r, err);
+    rc = sweep ? write_points(run, r, err) : run->job->finish(run->part[0].sums, r, err);
 done:
-    lc_result_abandon(r);
+    return rc;
+}
+
+/* Rank 0: one of the job's files, but for what all ranks fill. The second one leaves out what only the first needs. */
+static int build_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_result **out,
+                      struct lc_err *err)
+{
+    struct lc_result *r = NULL;
+    int rc;
+
+    LC_TRY(rc, lc_result_create(&r, path, err));
+    LC_TRY(rc, put_definitions(&run->study, r, err));
+    LC_TRY(rc, put_config(&run->study, r, err));
+    LC_TRY(rc, beside ? beside->finish(run->part[0].sums, r, err) : write_contents(run, r, err));
+    *out = r;
+done:
+    if (rc != LC_OK)
+        lc_result_abandon(r);
+    return rc;
+}
+
+struct filler {
+    struct run *run;
+    int (*fill)(void *sums, const struct lc_comm *par, struct lc_result *result, struct lc_err *err);
+};
+
+static int fill(void *arg, struct lc_result *r, struct lc_err *err)
+{
+    const struct filler *f = arg;
+
+    return f->fill(f->run->part[0].sums, f->run->par, r, err);
+}
+
+static int write_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_err *err)
+{
+    struct filler filler = {.run = run, .fill = beside ? beside->fill : run->job->fill};
+    struct lc_result *r = NULL;
+
+    if (run->par->rank == 0)
+        build_file(run, beside, path, &r, err);
+    if (lc_comm_agree(run->par, err) != LC_OK) {
+        lc_result_abandon(r);
+        return err->code;
+    }
+    return lc_result_publish(r, run->par, path, fill, &filler, err);
+}
+
+/* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
+static int write_files(struct run *run, double start, struct lc_err *err)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+    const char *output = run->study.config.output;
+    char second[LC_PATH_MAX] = "";
+    int rc;
+
+    if (beside && beside->wanted(&run->study)) {
+        LC_TRY(rc, lc_record_path(second, output, beside->suffix, "h5", err));
+        LC_TRY(rc, write_file(run, beside, second, err));
+    }
+    LC_TRY(rc, write_file(run, NULL, output, err));
+    run->record.write_seconds = lc_seconds() - start;
+    rc = lc_record_write(run->par, &run->study, &run->record, err);
+    if (rc != LC_OK && run->par->rank == 0)
+        unlink(output);
+done:
+    if (rc != LC_OK && second[0] && run->par->rank == 0)
+        unlink(second);
     return rc;
 }
 
@@ -322,29 +360,31 @@ static void print_end(const struct run *run)
             run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, run->study.config.output);
 }
 
-/* From merged accumulators to files: rank 0 writes, all agree. */
+/* From merged accumulators to files. */
 static int conclude(struct run *run, struct lc_err *err)
 {
-    double start = lc_seconds();
-    int rc;
+    int rc = write_files(run, lc_seconds(), err);
 
-    if (run->par->rank == 0)
-        write_result(run, err);
-    LC_TRY(rc, lc_comm_agree(run->par, err));
-    run->record.write_seconds = lc_seconds() - start;
-    rc = lc_record_write(run->par, &run->study, &run->record, err);
-    if (rc != LC_OK && run->par->rank == 0)
-        unlink(run->study.config.output); /* what fails leaves no result */
     if (rc == LC_OK && run->par->rank == 0)
         print_end(run);
-done:
+    return rc;
+}
+
+static int merge_parts(struct run *run, struct lc_err *err)
+{
+    const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
+    int rc = LC_OK;
+
+    if (!run->job->gather)
+        return lc_comm_merge(run->par, &mergeable, err);
+    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
+        rc = run->job->gather(run->part[k].sums, run->par, err);
     return rc;
 }
 
 static int compute(struct run *run, struct lc_err *err)
 {
     struct lc_handout handout = {.work = work, .arg = run, .progress = progress, .progress_arg = run};
-    const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
     int rc;
 
     for (int64_t k = 0; k < run->parts; k++)
@@ -353,21 +393,10 @@ static int compute(struct run *run, struct lc_err *err)
     LC_TRY(rc, lc_handout_run(run->par, &handout, err));
     run->record.compute_seconds = lc_seconds() - run->started;
     run->record.mine.flop = run->job->flop(run->work);
-    LC_TRY(rc, lc_comm_merge(run->par, &mergeable, err));
+    LC_TRY(rc, merge_parts(run, err));
     run->record.merge_seconds = lc_seconds() - run->started - run->record.compute_seconds;
 done:
     return rc;
-}
-
-/* Windows of a unit, so that no unit has more tokens than one of the longest windows. */
-static int64_t unit_size(const struct run *run, const struct lc_study *part)
-{
-    int64_t each = run->job->unit_windows(part), most;
-
-    if (run->study.config.unit_windows > 0)
-        return run->study.config.unit_windows;
-    most = run->job->unit_windows(&run->study) * lc_study_longest_run(&run->study) / lc_study_longest_run(part);
-    return each < most ? each : most;
 }
 
 static int begin_parts(struct run *run, struct lc_err *err)
@@ -379,7 +408,7 @@ static int begin_parts(struct run *run, struct lc_err *err)
     for (int64_t k = 0; k < run->parts; k++) {
         struct part *part = &run->part[k];
         part->study = run->study.points > 0 ? &run->study.point[k] : &run->study;
-        part->cut = cut_units(part->study, unit_size(run, part->study));
+        LC_TRY(rc, lc_cut_make(&part->cut, run->job, &run->study, part->study, err));
         LC_TRY(rc, run->job->begin(&part->sums, part->study, err));
     }
 done:
@@ -396,9 +425,11 @@ static void end_parts(struct run *run)
 
 static int run_study(struct run *run, struct lc_err *err)
 {
+    struct lc_cut cut;
     int rc, opened;
 
-    opened = run->job->open(&run->work, &run->study, unit_size(run, &run->study), err) == LC_OK;
+    opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
+             run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     if (opened)
         begin_parts(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
@@ -408,6 +439,21 @@ done:
     end_parts(run);
     if (opened)
         run->job->close(run->work);
+    return rc;
+}
+
+int lc_run_prepare(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
+                   struct lc_config *config, const struct lc_job **job, struct lc_err *err)
+{
+    int rc = read_config(par, path, overrides, override_count, config, err);
+
+    if (rc != LC_OK)
+        return rc;
+    if (find_job(config, job, err) == LC_OK && par->rank == 0)
+        check_output(config->output, err);
+    rc = lc_comm_agree(par, err);
+    if (rc != LC_OK)
+        lc_config_release(config);
     return rc;
 }
 
@@ -422,15 +468,9 @@ int lc_run(const struct lc_comm *par, const char *config_path, const char *const
 
     lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
-    LC_TRY(rc, read_config(par, config_path, overrides, override_count, &config, err));
-    if (find_job(&config, &run.job, err) == LC_OK && par->rank == 0)
-        check_output(config.output, err);
-    if ((rc = lc_comm_agree(par, err)) != LC_OK) {
-        lc_config_release(&config);
-        return rc;
-    }
+    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &run.job, err));
     needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, warn, err));
+    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
     run.record.load_seconds = lc_seconds() - start;
     rc = run_study(&run, err);
     lc_study_close(&run.study);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/leading.h"
 #include "lightcone/results.h"
 #include "provenance.h"
 
@@ -23,38 +24,6 @@ static int select_list(const struct lc_config *config, struct lc_site *site, str
     return LC_OK;
 }
 
-struct candidate {
-    int64_t feature;
-    double frequency;
-};
-
-static int by_frequency(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-
-    if (x->frequency != y->frequency)
-        return x->frequency > y->frequency ? -1 : 1;
-    return (x->feature > y->feature) - (x->feature < y->feature);
-}
-
-static int select_frequent(const struct lc_feature_config *rule, struct lc_site *site, const double *frequency,
-                           const int64_t *unique, struct lc_err *err)
-{
-    struct candidate *list = NULL;
-    int64_t n = 0;
-
-    if (LC_ALLOC(&list, site->sae.shape.features, "feature selection", err) != LC_OK)
-        return err->code;
-    for (int64_t f = 0; f < site->sae.shape.features; f++)
-        if (frequency[f] > rule->min_frequency && unique[f] > rule->min_unique && frequency[f] > 0.0)
-            list[n++] = (struct candidate){f, frequency[f]};
-    qsort(list, (size_t)n, sizeof *list, by_frequency);
-    for (int64_t i = 0; i < n && (rule->top == 0 || i < rule->top); i++)
-        site->selected[list[i].feature] = 1;
-    free(list);
-    return LC_OK;
-}
-
 static int select_site(const struct lc_result *from, const char *path, const struct lc_feature_config *rule,
                        struct lc_site *site, struct lc_err *err)
 {
@@ -68,7 +37,7 @@ static int select_site(const struct lc_result *from, const char *path, const str
     if (frequency.count != site->sae.shape.features || unique.count != frequency.count)
         LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s: features.from has %" PRId64 " features at %s, the SAE has %" PRId64,
                            path, frequency.count, site->name, site->sae.shape.features));
-    LC_TRY(rc, select_frequent(rule, site, frequency.data, unique.data, err));
+    LC_TRY(rc, lc_leading_select(rule, frequency.count, frequency.data, unique.data, site->selected, err));
 done:
     lc_array_release(&frequency);
     lc_array_release(&unique);

@@ -26,6 +26,14 @@ struct outline {
     struct site_outline site[];
 };
 
+/* How rank 0 reads. */
+struct reading {
+    const struct lc_needs *needs;
+    void (*warn)(const char *text);
+    int outline; /* nothing will be computed: a cache that cannot be written is no error */
+    struct lc_corpus corpus;
+};
+
 static int sae_is_there(const struct lc_config *config, int64_t layer)
 {
     struct lc_err ignored = LC_ERR_INIT;
@@ -76,15 +84,28 @@ static int outline_sites(struct outline *o, const struct lc_config *config, stru
     return LC_OK;
 }
 
-static int open_text(struct lc_study *s, struct lc_corpus *corpus, struct lc_err *err)
+static int open_corpus(struct lc_study *s, struct reading *in, const char *tokenizer, struct lc_err *err)
+{
+    const struct lc_config *c = &s->config;
+    struct lc_err first = LC_ERR_INIT;
+
+    if (!in->outline)
+        return lc_corpus_open(&in->corpus, s->tokenizer, tokenizer, c->corpus_path, c->cache, c->corpus_tokens, err);
+    if (lc_corpus_open(&in->corpus, s->tokenizer, tokenizer, c->corpus_path, c->cache, c->corpus_tokens, &first) == LC_OK)
+        return LC_OK;
+    if (lc_corpus_open(&in->corpus, s->tokenizer, tokenizer, c->corpus_path, NULL, c->corpus_tokens, err) == LC_OK)
+        in->warn(first.msg); /* of the cache, then */
+    return err->code;
+}
+
+static int open_text(struct lc_study *s, struct reading *in, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
     int rc;
 
     LC_TRY(rc, lc_path_join(path, s->config.model_path, "tokenizer.json", err));
     LC_TRY(rc, lc_tokenizer_open(&s->tokenizer, path, err));
-    LC_TRY(rc, lc_corpus_open(corpus, s->tokenizer, path, s->config.corpus_path, s->config.cache,
-                              s->config.corpus_tokens, err));
+    LC_TRY(rc, open_corpus(s, in, path, err));
 done:
     return rc;
 }
@@ -123,8 +144,8 @@ static void warn_bos(const struct lc_study *s, const struct outline *o, void (*w
 }
 
 /* Rank 0: everything that can be wrong with the inputs but for the numbers in the weights. */
-static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const struct lc_needs *needs,
-                        struct outline **out, int64_t *size, void (*warn)(const char *), struct lc_err *err)
+static int make_outline(struct lc_study *s, struct reading *in, struct outline **out, int64_t *size,
+                        struct lc_err *err)
 {
     struct lc_model_shape model;
     struct outline *o = NULL;
@@ -135,45 +156,71 @@ static int make_outline(struct lc_study *s, struct lc_corpus *corpus, const stru
     LC_TRY(rc, lc_alloc((void **)&o, 1, (size_t)*size, "outline", err));
     *out = o;
     o->model = model;
-    o->decoder = needs->decoder;
+    o->decoder = in->needs->decoder;
     LC_TRY(rc, outline_sites(o, &s->config, err));
     LC_TRY(rc, lc_model_check(&model, o->site[o->sites - 1].layer + 1, s->config.model_path, err));
-    LC_TRY(rc, open_text(s, corpus, err));
-    o->tokens = corpus->count;
+    LC_TRY(rc, open_text(s, in, err));
+    o->tokens = in->corpus.count;
     o->vocab = lc_tokenizer_vocab_size(s->tokenizer);
     o->bos = s->config.windows.bos == LC_BOS_EACH ? lc_tokenizer_bos(s->tokenizer) : -1;
     LC_TRY(rc, check_text(s, o, err));
-    warn_bos(s, o, warn);
+    warn_bos(s, o, in->warn);
 done:
     return rc;
 }
 
-/* Every rank: pointers into the shared weights, which may still be empty. */
-static int bind(struct lc_study *s, const struct lc_comm *par, const struct outline *o, struct lc_err *err)
+/* Are the windows those that end on the strongest activations of features? */
+static int ends_on_contexts(const struct lc_study *s, const struct lc_needs *needs)
 {
-    int64_t depth = o->site[o->sites - 1].layer + 1, floats = lc_model_floats(&o->model, depth), at;
-    int rc;
+    return needs->readouts && s->config.readout == LC_READOUT_TOP;
+}
 
-    at = floats;
-    for (int64_t i = 0; i < o->sites; i++)
-        floats += lc_sae_floats(&o->site[i].sae, o->decoder);
-    LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
-    LC_TRY(rc, lc_shared_init(&s->stream, par, o->tokens * (int64_t)sizeof(int32_t), "token ids", err));
-    if (LC_ALLOC(&s->site, o->sites, "sites", err) == LC_OK)
-        lc_model_bind(&s->model, &o->model, depth, s->weights.data, err);
-    LC_TRY(rc, lc_comm_agree(par, err));
-    for (int64_t i = 0; i < o->sites; i++) {
-        struct lc_site *site = &s->site[i];
-        site->layer = o->site[i].layer;
-        lc_site_name(site->name, site->layer);
-        lc_sae_bind(&site->sae, &o->site[i].sae, o->decoder, (float *)s->weights.data + at);
-        at += lc_sae_floats(&o->site[i].sae, o->decoder);
-    }
+/* Every rank: the study by its shapes; weights and tokens are not there yet. */
+static int place(struct lc_study *s, const struct outline *o, const struct lc_needs *needs, struct lc_err *err)
+{
+    if (LC_ALLOC(&s->site, o->sites, "sites", err) != LC_OK)
+        return err->code;
+    s->model = (struct lc_model){.shape = o->model, .depth = o->site[o->sites - 1].layer + 1};
     s->sites = o->sites;
-    s->token = s->stream.data;
     s->tokens = o->tokens;
     s->vocab = o->vocab;
     s->bos = o->bos;
+    for (int64_t i = 0; i < o->sites; i++) {
+        s->site[i] = (struct lc_site){.layer = o->site[i].layer, .sae.shape = o->site[i].sae};
+        lc_site_name(s->site[i].name, s->site[i].layer);
+    }
+    if (!ends_on_contexts(s, needs) &&
+        lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err) != LC_OK)
+        lc_err_prefix(err, s->config.source);
+    return err->code;
+}
+
+int64_t lc_study_weights(const struct lc_study *s, int decoder)
+{
+    int64_t floats = lc_model_floats(&s->model.shape, s->model.depth);
+
+    for (int64_t i = 0; i < s->sites; i++)
+        floats += lc_sae_floats(&s->site[i].sae.shape, decoder);
+    return floats;
+}
+
+/* Every rank: pointers into the shared weights, which may still be empty. */
+static int bind(struct lc_study *s, const struct lc_comm *par, int decoder, struct lc_err *err)
+{
+    const struct lc_model_shape shape = s->model.shape;
+    int64_t floats = lc_study_weights(s, decoder), at = lc_model_floats(&shape, s->model.depth);
+    int rc;
+
+    LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
+    LC_TRY(rc, lc_shared_init(&s->stream, par, s->tokens * (int64_t)sizeof(int32_t), "token ids", err));
+    lc_model_bind(&s->model, &shape, s->model.depth, s->weights.data, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    for (int64_t i = 0; i < s->sites; i++) {
+        const struct lc_sae_shape sae = s->site[i].sae.shape;
+        lc_sae_bind(&s->site[i].sae, &sae, decoder, (float *)s->weights.data + at);
+        at += lc_sae_floats(&sae, decoder);
+    }
+    s->token = s->stream.data;
 done:
     return rc;
 }
@@ -190,7 +237,7 @@ static int load(struct lc_study *s, const struct lc_corpus *corpus, struct lc_er
         LC_TRY(rc, lc_sae_load(&s->site[i].sae, path, s->config.sae_bias, err));
     }
     memcpy(s->stream.data, corpus->id, (size_t)corpus->count * sizeof *corpus->id);
-    LC_TRY(rc, lc_provenance_write(&s->provenance, s, corpus, err));
+    LC_TRY(rc, lc_provenance_write(&s->provenance, s, corpus, 1, err));
 done:
     return rc;
 }
@@ -221,39 +268,71 @@ done:
     return rc;
 }
 
+static const struct lc_study unread = {.bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+
+static void take_over(struct lc_study *s, struct lc_config *config)
+{
+    *s = unread;
+    s->config = *config;
+    *config = (struct lc_config){0};
+}
+
 int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_config *config, const struct lc_needs *needs,
                   void (*warn)(const char *text), struct lc_err *err)
 {
-    struct lc_corpus corpus = {0};
+    struct reading in = {.needs = needs, .warn = warn};
     struct outline *o = NULL;
     int64_t size = 0;
-    int top, rc;
+    int rc;
 
-    *s = (struct lc_study){.config = *config, .bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
-    *config = (struct lc_config){0};
+    take_over(s, config);
     if (par->rank == 0)
-        make_outline(s, &corpus, needs, &o, &size, warn, err);
+        make_outline(s, &in, &o, &size, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
-    top = needs->readouts && s->config.readout == LC_READOUT_TOP;
-    if (!top && lc_windows_make(&s->windows, &s->config.windows, o->tokens, needs->keep_short, err) != LC_OK)
-        lc_err_prefix(err, s->config.source);
+    place(s, o, needs, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, bind(s, par, o, err));
+    LC_TRY(rc, bind(s, par, o->decoder, err));
     if (par->rank == 0)
-        load(s, &corpus, err);
+        load(s, &in.corpus, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     lc_shared_publish(&s->weights, par);
     lc_shared_publish(&s->stream, par);
     if (needs->selection)
         LC_TRY(rc, lc_selection_make(s, par, err));
-    if (top)
+    if (ends_on_contexts(s, needs))
         LC_TRY(rc, lc_top_readouts_make(s, par, err));
     make_points(s, err);
     rc = lc_comm_agree(par, err);
 done:
     free(o);
-    lc_corpus_close(&corpus);
+    lc_corpus_close(&in.corpus);
+    if (rc != LC_OK)
+        lc_study_close(s);
+    return rc;
+}
+
+int lc_study_outline(struct lc_study *s, struct lc_config *config, const struct lc_needs *needs,
+                     void (*warn)(const char *text), struct lc_err *err)
+{
+    struct reading in = {.needs = needs, .warn = warn, .outline = 1};
+    const struct lc_comm alone = {.comm = MPI_COMM_NULL, .size = 1, .node_size = 1};
+    struct outline *o = NULL;
+    int64_t size = 0;
+    int rc;
+
+    take_over(s, config);
+    LC_TRY(rc, make_outline(s, &in, &o, &size, err));
+    LC_TRY(rc, place(s, o, needs, err));
+    LC_TRY(rc, lc_provenance_write(&s->provenance, s, &in.corpus, 0, err));
+    if (needs->selection)
+        LC_TRY(rc, lc_selection_make(s, &alone, err));
+    if (ends_on_contexts(s, needs))
+        LC_TRY(rc, lc_top_readouts_make(s, &alone, err));
+    rc = make_points(s, err);
+done:
+    free(o);
+    lc_corpus_close(&in.corpus);
     if (rc != LC_OK)
         lc_study_close(s);
     return rc;
@@ -278,7 +357,7 @@ void lc_study_close(struct lc_study *s)
         lc_tokenizer_close(s->tokenizer);
     lc_bytes_release(&s->provenance);
     lc_config_release(&s->config);
-    *s = (struct lc_study){.weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+    *s = unread;
 }
 
 int64_t lc_study_run_length(const struct lc_study *s, int64_t window)

@@ -25,6 +25,8 @@ struct lc_active {
 
 /* Workspace for up to row_room rows of SAEs of width up to `width`. */
 int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct lc_err *err);
+/* Bytes that lc_active_init() would take. */
+int64_t lc_active_bytes(int64_t row_room, int64_t width);
 void lc_active_release(struct lc_active *a);
 
 /* Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of

@@ -8,6 +8,8 @@
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 
+/* With comm MPI_COMM_NULL, size 1 and node_size 1 it is this process alone: agreeing, broadcasting and sharing then need
+ * no MPI. */
 struct lc_comm {
     MPI_Comm comm;   /* owned: a duplicate of what lc_comm_init() was given; errors return */
     MPI_Comm node;   /* owned: the ranks that share this node's memory */
@@ -21,7 +23,7 @@ int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err);
 void lc_comm_release(struct lc_comm *par);
 
 /* Make one outcome of all ranks' outcomes: every rank returns the same code, and *err becomes the error of the
- * lowest-numbered rank that failed. Collective: every rank calls it, failed or not. */
+ * lowest-numbered rank that failed; agreeing again on the same error changes nothing. Collective: every rank calls it, failed or not. */
 int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 
 /* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */

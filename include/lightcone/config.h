@@ -14,6 +14,8 @@ enum lc_window_choice { LC_CHOICE_SEQUENTIAL, LC_CHOICE_RANDOM, LC_CHOICE_STARTS
 enum lc_window_align { LC_ALIGN_START, LC_ALIGN_END };
 enum lc_bos_rule { LC_BOS_NONE, LC_BOS_EACH };
 enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS, LC_READOUT_TOP };
+enum lc_covariance_rule { LC_COVARIANCE_CONDITIONAL, LC_COVARIANCE_COACTIVATION };
+enum lc_spectrum_rule { LC_SPECTRUM_NONE, LC_SPECTRUM_VALUES, LC_SPECTRUM_VECTORS };
 enum lc_feature_rule { LC_FEATURES_ACTIVE, LC_FEATURES_LIST, LC_FEATURES_SELECT };
 
 struct lc_int_list {
@@ -42,7 +44,8 @@ struct lc_feature_config {
     int64_t top;          /* the most frequent so many; 0: all */
     int64_t min_unique;   /* unique tokens > this, strictly; negative: no bound */
     int64_t min_samples;  /* features with fewer samples are dropped from the summaries; 0: none */
-    char from[LC_PATH_MAX]; /* result of a sparsity job; absolute or relative to the working folder, resolved */
+    char from[LC_PATH_MAX]; /* result of a sparsity job; absolute or relative to the working folder, resolved. Empty: the
+                             * counts of the job itself, which only correlation has */
 };
 
 struct lc_config {
@@ -63,8 +66,11 @@ struct lc_config {
     int64_t contexts_top;           /* contexts job: windows kept for every feature */
     int token_residual, token_reconstruction; /* token_vector: [...] */
     int keep_profiles;
+    enum lc_covariance_rule covariance; /* correlation.definition: which one "the correlation" is; results hold both */
+    int64_t top_pairs;              /* correlation.top_pairs: of each measure */
+    enum lc_spectrum_rule spectrum; /* correlation.spectrum */
     int64_t unit_windows, unit_features; /* 0: the job's own */
-    int64_t memory_per_rank;             /* bytes of its passes; 0: not limited */
+    int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */
     char output[LC_PATH_MAX];
     char source[LC_PATH_MAX]; /* the configuration file, for messages */

@@ -45,4 +45,12 @@ int lc_file_write_parts(const char *path, const struct lc_stretch *part, int cou
 /* The file `from`, synced to the disk, becomes `to`, and the folder is synced: the last step of the above. */
 int lc_file_publish(const char *from, const char *to, struct lc_err *err);
 
+/* The same in steps, for a file that is not written in one piece: its name until it is whole; ... */
+int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err);
+/* ... its beginning, and disk space for `room` bytes in all, so that a full disk is an error here and not later: the file
+ * then has that size (room 0: just these stretches); removed again on failure; ... */
+int lc_draft_write(const char *partial, const struct lc_stretch *part, int count, int64_t room, struct lc_err *err);
+/* ... fsync and rename; removed on failure. */
+int lc_draft_publish(const char *partial, const char *path, struct lc_err *err);
+
 #endif

@@ -21,6 +21,9 @@ struct lc_handout {
  * go to ranks that are idle. Collective. */
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err);
 
+/* Of so many ranks, those that work; rank 0 only hands out where there are many. */
+int64_t lc_handout_workers(int64_t ranks);
+
 /* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED. */
 void lc_handout_catch_signals(void);
 

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/err.h"
 
 /* C[m,n] = A[m,k] B[k,n] + beta C. */
 void lc_gemm_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
@@ -50,6 +51,8 @@ const char *lc_blas_config(void);
 const char *lc_blas_core_repair(void);
 /* One thread per rank: the ranks are the parallelism, and the bits must not depend on a thread count. */
 void lc_blas_single_thread(void);
+/* The best GFLOP/s of this core in a product of the jobs' shape, tried for `spend` seconds. */
+int lc_gemm_rate(double *gflops, double spend, struct lc_err *err);
 /* What this build and the BLAS compute with, e.g. "avx512 SkylakeX": results agree to the last bit within a class. */
 void lc_kernel_class(char out[64]);
 

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "lightcone/comm.h"
 #include "lightcone/err.h"
 
 struct lc_result; /* opaque: a file being written, or open for reading */
@@ -23,6 +24,23 @@ int lc_result_create(struct lc_result **out, const char *path, struct lc_err *er
 /* Write a partial file, fsync, rename to PATH; frees *r in any case. A failed write (disk full) leaves no
  * file at all. */
 int lc_result_commit(struct lc_result *r, struct lc_err *err);
+/* Make a dataset whose contents no rank holds whole; all ranks fill it in lc_result_publish(), by which such a file must
+ * be committed. */
+int lc_result_reserve(struct lc_result *r, const char *name, const char *site, const int64_t *dim, struct lc_err *err);
+
+/* Commit what rank 0 has made (r; NULL on other ranks), after all ranks together have filled what it reserved: disk space
+ * for the whole file first, then `fill` on every rank, then fsync and rename. `fill` is collective, fills every reserved
+ * dataset with lc_result_fill(), agrees on errors, and is not called when nothing is reserved. Frees r in any case.
+ * Where anything fails no file is left. The bytes do not depend on the number of ranks. Collective; agrees on errors. */
+int lc_result_publish(struct lc_result *r, const struct lc_comm *par, const char *path,
+                      int (*fill)(void *arg, struct lc_result *r, struct lc_err *err), void *arg, struct lc_err *err);
+/* Inside `fill`: rows first ... first + rows - 1 of a reserved matrix of n columns; rows may be 0. Other ranks write other
+ * rows, each on its own, in one consecutive piece of the file: the collective writes of MPI would bring scattered pieces
+ * together, at several times the cost of doing that first. Collective, since the dataset is opened; not agreed: another
+ * rank may have failed. */
+int lc_result_fill(struct lc_result *r, const char *name, const char *site, int64_t n, int64_t first, int64_t rows,
+                   const void *data, struct lc_err *err);
+
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 

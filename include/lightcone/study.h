@@ -62,6 +62,15 @@ int lc_study_open(struct lc_study *study, const struct lc_comm *par, struct lc_c
                   const struct lc_needs *needs, void (*warn)(const char *text), struct lc_err *err);
 void lc_study_close(struct lc_study *study); /* collective */
 
+/* The same without weights and tokens, in this process alone: shapes, windows, selected features, all of it checked as
+ * lc_study_open() does before it reads numbers. The inputs' hashes are left out of `provenance` where they would take
+ * reading weights. A cache that cannot be written is a warning. Not collective; needs no MPI. */
+int lc_study_outline(struct lc_study *study, struct lc_config *config, const struct lc_needs *needs,
+                     void (*warn)(const char *text), struct lc_err *err);
+
+/* Floats that the weights of model and SAEs take, once on every node. */
+int64_t lc_study_weights(const struct lc_study *study, int decoder);
+
 /* Positions of a window as the model runs it: its tokens, and a BOS before them when there is one. */
 int64_t lc_study_run_length(const struct lc_study *study, int64_t window);
 /* The same of a whole window: T, and one more with a BOS. */

@@ -156,24 +156,60 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
     return LC_OK;
 }
 
-int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err)
+int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err)
 {
-    char partial[LC_PATH_MAX];
-    int fd, rc = LC_OK, n = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
+    int n = snprintf(partial, LC_PATH_MAX, "%s.%ld.partial", path, (long)getpid());
 
-    if (n < 0 || n >= (int)sizeof partial)
+    if (n < 0 || n >= LC_PATH_MAX)
         return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
-    fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return LC_OK;
+}
+
+static int reserve(int fd, const char *path, int64_t room, struct lc_err *err)
+{
+    int reason = posix_fallocate(fd, 0, (off_t)room);
+
+    /* a file system that cannot promise space may still have it */
+    if (reason == 0 || reason == EOPNOTSUPP || reason == EINVAL)
+        return LC_OK;
+    return LC_FAIL(err, LC_E_IO, "%s: no room for %lld bytes: %s", path, (long long)room, strerror(reason));
+}
+
+int lc_draft_write(const char *partial, const struct lc_stretch *part, int count, int64_t room, struct lc_err *err)
+{
+    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc = LC_OK;
+
     if (fd < 0)
-        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", path, strerror(errno));
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s", partial, strerror(errno));
+    if (room > 0)
+        rc = reserve(fd, partial, room, err);
     for (int i = 0; i < count && rc == LC_OK; i++)
         rc = write_all(fd, partial, part[i].data, part[i].size, err);
     if (close(fd) != 0 && rc == LC_OK)
         rc = LC_FAIL(err, LC_E_IO, "%s: %s", partial, strerror(errno));
-    if (rc == LC_OK)
-        rc = lc_file_publish(partial, path, err);
     if (rc != LC_OK)
         unlink(partial);
+    return rc;
+}
+
+int lc_draft_publish(const char *partial, const char *path, struct lc_err *err)
+{
+    int rc = lc_file_publish(partial, path, err);
+
+    if (rc != LC_OK)
+        unlink(partial);
+    return rc;
+}
+
+int lc_file_write_parts(const char *path, const struct lc_stretch *part, int count, struct lc_err *err)
+{
+    char partial[LC_PATH_MAX];
+    int rc;
+
+    LC_TRY(rc, lc_draft_path(partial, path, err));
+    LC_TRY(rc, lc_draft_write(partial, part, count, 0, err));
+    rc = lc_draft_publish(partial, path, err);
+done:
     return rc;
 }
 

@@ -81,7 +81,7 @@ static int config_check(const struct lc_config *c, const struct lc_tree *tree, s
                             "key 'readout' holds position %" PRId64
                             "; allowed: below 'windows.length', %" PRId64,
                             positions->value[positions->count - 1], shortest);
-    if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0])
+    if (c->features.rule == LC_FEATURES_SELECT && !c->features.from[0] && strcmp(c->job, "correlation") != 0)
         return lc_tree_fail(tree, lc_tree_line(tree, "features"), err,
                             "key 'features.from' is missing; a selection needs the result of a sparsity job");
     return readout_check(c, tree, err);

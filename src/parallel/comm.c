@@ -37,10 +37,12 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err)
 {
     int first = err->code != LC_OK ? par->rank : par->size;
 
+    if (par->comm == MPI_COMM_NULL)
+        return err->code;
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, par->comm);
     if (first == par->size)
         return LC_OK;
-    if (first == par->rank)
+    if (first == par->rank && err->rank < 0) /* an error agreed on before keeps its rank */
         err->rank = par->rank;
     MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first, par->comm);
     return err->code;
@@ -54,11 +56,14 @@ static void broadcast(void *data, int64_t size, MPI_Comm comm)
 
 void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size)
 {
-    broadcast(data, size, par->comm);
+    if (par->comm != MPI_COMM_NULL)
+        broadcast(data, size, par->comm);
 }
 
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err)
 {
+    if (par->comm == MPI_COMM_NULL)
+        return err->code;
     MPI_Bcast(size, 1, MPI_INT64_T, 0, par->comm);
     if (par->rank != 0)
         lc_alloc(data, *size, 1, "shared bytes", err);

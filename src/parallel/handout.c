@@ -155,6 +155,11 @@ static void labour(const struct lc_comm *par, const struct lc_handout *h, struct
     say(par, err->code == LC_OK ? LEAVES | finished : LEAVES | FAILED);
 }
 
+int64_t lc_handout_workers(int64_t ranks)
+{
+    return ranks <= FEW_RANKS ? ranks : ranks - 1;
+}
+
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
     struct coordinator c = {.par = par, .h = h};

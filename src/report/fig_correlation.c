@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "figures.h"
 
@@ -15,11 +16,26 @@ static const struct measure {
     {"sites/SITE/correlation/coactivation", "coactivation"},
 };
 
+/* A result that holds both says which one it was made for. */
+static int is_second_wanted(const struct lc_result *r, const char *site)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    char *wanted = NULL;
+    int second = lc_result_get_text(r, "sites/SITE/correlation", site, "definition", &wanted, &ignored) == LC_OK &&
+                 wanted && strcmp(wanted, measures[1].name) == 0;
+
+    free(wanted);
+    return second;
+}
+
 static const struct measure *measure_of(const struct lc_view_site *s)
 {
-    for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++)
-        if (s->part[LC_VIEW_CORRELATION] && lc_result_has(s->part[LC_VIEW_CORRELATION], measures[i].dataset, s->name))
-            return &measures[i];
+    const struct lc_result *r = s->part[LC_VIEW_CORRELATION];
+    int first = r ? is_second_wanted(r, s->name) : 0;
+
+    for (int i = 0; r && i < 2; i++)
+        if (lc_result_has(r, measures[(first + i) % 2].dataset, s->name))
+            return &measures[(first + i) % 2];
     return NULL;
 }
 

@@ -12,6 +12,8 @@ struct lc_result {
     char **sites;
     int64_t n_sites, size; /* size: bytes of the file, when open for reading */
     int64_t point, points; /* -1: not within a point; how many there are, when open for reading */
+    char (*reserved)[LC_RESULT_NAME_MAX]; /* datasets that wait for all ranks to fill them */
+    int64_t reserved_count, reserved_bytes;
 };
 
 /* Silence HDF5's own printing and refuse filter plugins; before any other call, as often as one likes. */
@@ -19,6 +21,9 @@ void lc_hdf5_quiet(void);
 
 /* LC_E_IO with "path: object: what" and HDF5's innermost reason. */
 int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what, struct lc_err *err);
+
+/* The bytes of a file that is being made in memory. */
+int lc_hdf5_image(const struct lc_result *r, const void **data, size_t *size, struct lc_err *err);
 
 /* 1 when `path` is an object of that kind, reached by hard links alone. */
 int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind);

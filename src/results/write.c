@@ -1,5 +1,6 @@
 /* Writing RESULT.h5. Deterministic: no object times, contiguous layout, groups and attributes in the order of
  * the calls. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ static void result_free(struct lc_result *r)
         return;
     if (r->file >= 0)
         H5Fclose(r->file);
+    free(r->reserved);
     free(r->path);
     free(r);
 }
@@ -99,19 +101,31 @@ void lc_result_at(struct lc_result *r, int64_t point)
     r->point = point;
 }
 
-int lc_result_commit(struct lc_result *r, struct lc_err *err)
+int lc_hdf5_image(const struct lc_result *r, const void **data, size_t *size, struct lc_err *err)
 {
     void *handle = NULL; /* where the memory driver keeps its pointer to the file's bytes */
-    ssize_t size = -1;
-    int rc;
+    ssize_t bytes = -1;
 
     if (H5Fflush(r->file, H5F_SCOPE_LOCAL) >= 0 && H5Fget_vfd_handle(r->file, H5P_DEFAULT, &handle) >= 0 &&
         handle)
-        size = H5Fget_file_image(r->file, NULL, 0);
-    if (size < 0)
-        rc = lc_hdf5_fail(r, "", "cannot be completed", err);
-    else
-        rc = lc_file_write(r->path, *(void **)handle, (size_t)size, err);
+        bytes = H5Fget_file_image(r->file, NULL, 0);
+    if (bytes < 0)
+        return lc_hdf5_fail(r, "", "cannot be completed", err);
+    *data = *(void **)handle;
+    *size = (size_t)bytes;
+    return LC_OK;
+}
+
+int lc_result_commit(struct lc_result *r, struct lc_err *err)
+{
+    const void *data = NULL;
+    size_t size = 0;
+    int rc;
+
+    assert(r->reserved_count == 0);
+    rc = lc_hdf5_image(r, &data, &size, err);
+    if (rc == LC_OK)
+        rc = lc_file_write(r->path, data, size, err);
     result_free(r);
     return rc;
 }
@@ -211,21 +225,46 @@ static int make_space(const struct lc_result *r, const char *path, const struct 
     return *space < 0 ? lc_hdf5_fail(r, path, "the shape cannot be made", err) : LC_OK;
 }
 
-static int write_dataset(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
-                         hid_t set, int64_t count, const void *data, struct lc_err *err)
+/* Its place in the file is not decided before all ranks fill it: nothing of it is kept in memory. */
+static int reserve(struct lc_result *r, const char *path, const struct lc_schema_row *row, int64_t count,
+                   struct lc_err *err)
+{
+    void *more = realloc(r->reserved, (size_t)(r->reserved_count + 1) * sizeof *r->reserved);
+
+    if (!more)
+        return LC_FAIL(err, LC_E_MEMORY, "%s: no memory for the name of %s", r->path, path);
+    r->reserved = more;
+    snprintf(r->reserved[r->reserved_count++], LC_RESULT_NAME_MAX, "%s", path);
+    r->reserved_bytes += count * (int64_t)lc_hdf5_type_size(row->type);
+    return LC_OK;
+}
+
+static int describe(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
+                    struct lc_err *err)
 {
     int rc;
 
-    if (count > 0 && H5Dwrite(set, lc_hdf5_memory_type(row->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        return lc_hdf5_fail(r, path, "cannot be written", err);
     LC_TRY(rc, put_attribute_text(r, set, path, "units", row->units, err));
     LC_TRY(rc, put_attribute_text(r, set, path, "description", row->description, err));
 done:
     return rc;
 }
 
-int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim,
-                  const void *data, struct lc_err *err)
+static hid_t creation_list(int late)
+{
+    hid_t list = timeless(H5P_DATASET_CREATE);
+
+    if (late && list >= 0 &&
+        (H5Pset_alloc_time(list, H5D_ALLOC_TIME_LATE) < 0 || H5Pset_fill_time(list, H5D_FILL_TIME_NEVER) < 0)) {
+        H5Pclose(list);
+        return H5I_INVALID_HID;
+    }
+    return list;
+}
+
+/* data NULL: reserved. */
+static int put(struct lc_result *r, const char *name, const char *site, const int64_t *dim, const void *data,
+               struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
@@ -238,23 +277,39 @@ int lc_result_put(struct lc_result *r, const char *name, const char *site, const
     LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
     LC_TRY(rc, make_folder_of(r, path, err));
     LC_TRY(rc, make_space(r, path, row, dim, &space, &count, err));
-    creation = timeless(H5P_DATASET_CREATE);
+    creation = creation_list(!data);
     if (creation >= 0)
         set = H5Dcreate2(r->file, path, lc_hdf5_file_type(row->type), space, H5P_DEFAULT, creation,
                          H5P_DEFAULT);
-    if (set < 0) {
-        rc = lc_hdf5_fail(r, path, "the dataset cannot be made", err);
-        goto done;
-    }
-    rc = write_dataset(r, path, row, set, count, data, err);
-    if (H5Dclose(set) < 0 && rc == LC_OK)
-        rc = lc_hdf5_fail(r, path, "the dataset cannot be closed", err);
+    if (set < 0)
+        LC_TRY(rc, lc_hdf5_fail(r, path, "the dataset cannot be made", err));
+    if (data && count > 0 &&
+        H5Dwrite(set, lc_hdf5_memory_type(row->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        LC_TRY(rc, lc_hdf5_fail(r, path, "cannot be written", err));
+    LC_TRY(rc, describe(r, path, row, set, err));
+    if (!data && count > 0)
+        rc = reserve(r, path, row, count, err);
 done:
+    if (set >= 0 && H5Dclose(set) < 0 && rc == LC_OK)
+        rc = lc_hdf5_fail(r, path, "the dataset cannot be closed", err);
     if (creation >= 0)
         H5Pclose(creation);
     if (space >= 0)
         H5Sclose(space);
     return rc;
+}
+
+int lc_result_put(struct lc_result *r, const char *name, const char *site, const int64_t *dim,
+                  const void *data, struct lc_err *err)
+{
+    static const char nothing[8]; /* of an empty dataset */
+
+    return put(r, name, site, dim, data ? data : nothing, err);
+}
+
+int lc_result_reserve(struct lc_result *r, const char *name, const char *site, const int64_t *dim, struct lc_err *err)
+{
+    return put(r, name, site, dim, NULL, err);
 }
 
 /* Open the object that carries attributes, making the group where needed; close with H5Oclose. */

@@ -25,6 +25,14 @@ done:
     return rc;
 }
 
+int64_t lc_active_bytes(int64_t row_room, int64_t width)
+{
+    const struct lc_active *a = NULL;
+    int64_t floats = row_room * (width + PANEL) * (int64_t)sizeof *a->z;
+
+    return floats + row_room * (int64_t)sizeof *a->length + (row_room + 1) * (int64_t)sizeof *a->indptr;
+}
+
 void lc_active_release(struct lc_active *a)
 {
     free(a->indptr);

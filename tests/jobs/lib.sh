@@ -7,6 +7,8 @@ if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
+# ScaLAPACK sends very many small messages: ranks that wait must not keep the cores from those that have something to say
+export OMPI_MCA_mpi_yield_when_idle=1
 # the unit tests look for leaks; here the stacks of Open MPI's own would take a minute a run
 case $LIGHTCONE in */asan/*) export ASAN_OPTIONS=detect_leaks=0 ;; esac
 demo=$PWD/configs/demo data=$PWD/tests/data

@@ -42,7 +42,7 @@ says stdout 'lightcone 0.1.0'
 silent
 for word in help --help -h; do
     status "$word" 0 "$LIGHTCONE" "$word"
-    says stdout 'lightcone run CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone import' 'lightcone export' sparsity influence 'help config'
+    says stdout 'lightcone run CONFIG' 'lightcone plan CONFIG' 'lightcone report' 'lightcone show' 'lightcone info' 'lightcone import' 'lightcone export' sparsity influence 'help config'
     silent
 done
 status 'help config' 0 "$LIGHTCONE" help config
@@ -73,6 +73,14 @@ run c.yaml --set windows|expected key.path=value
 run c.yaml --set =3|expected key.path=value
 run c.yaml --set windows..count=3|a part of the key is empty
 run c.yaml --set window.count=3|did you mean 'windows'?
+plan|usage: lightcone plan CONFIG [-n RANKS]
+plan c.yaml -n|-n needs a value
+plan c.yaml -n 0|-n is '0'; allowed: a whole number from 1 on
+plan c.yaml -n 2.5|-n is '2.5'
+plan c.yaml --gflops -3|--gflops is '-3'; allowed: a number from 0.001 to 1e9
+plan c.yaml --gflops fast|--gflops is 'fast'; allowed: a number from 0.001
+plan c.yaml --json --top 3|'plan' takes no option --top
+run c.yaml --json|'run' takes no option --json
 info|usage: lightcone info PATH
 info a b|usage: lightcone info PATH
 show|usage: lightcone show RESULT.h5

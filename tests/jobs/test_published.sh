@@ -33,3 +33,4 @@ import entropies "$r"/entropy_comparison_*.pt
 import sweep "$r"/entropy_vs_batch_size_*.pt
 LC_FIDELITY=$WORK "${LIGHTCONE%/*}/tests/test_fidelity"
 LC_PUBLISHED=$WORK "${LIGHTCONE%/*}/tests/test_published_files"
+LC_PUBLISHED=$WORK "${LIGHTCONE%/*}/tests/test_published_pairs"

@@ -56,6 +56,17 @@ same selected "3" "$demo/influence.yaml" --set windows.count=7 --set "sites.laye
     --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual]'
 same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
 same no_profiles "2" "$demo/influence.yaml" --set windows.count=2 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
+# its matrices are written by all ranks; above 5 some of the listed features are never active
+same correlation "$ranks_to_try" "$demo/correlation.yaml" --set corpus.tokens=6000 --set 'sites.layers=[1, 3]' \
+    --set 'features={min_unique: 9}'
+same correlation_all "3 4" "$demo/correlation.yaml" --set corpus.tokens=3000 --set features=active --set 'sites.layers=[2]' \
+    --set correlation.spectrum=none --set windows.bos=each --set windows.length=60 --set correlation.top_pairs=1000
+same correlation_listed "2 7" "$demo/correlation.yaml" --set corpus.tokens=3000 --set 'sites.layers=[1, 5]' \
+    --set 'features=[1, 5, 17, 100, 200, 300, 400, 777, 1000]' --set threshold=5 --set correlation.spectrum=vectors
+same correlation_from "3" "$demo/correlation.yaml" --set corpus.tokens=8000 --set 'sites.layers=[0, 5]' \
+    --set "features={min_frequency: 0.01, top: 70, from: $WORK/sparsity.h5}" --set correlation.spectrum=none
+same correlation_none "2" "$demo/correlation.yaml" --set corpus.tokens=500 --set 'sites.layers=[0]' \
+    --set 'features={min_unique: 100000}' --set correlation.spectrum=vectors
 same sweep "$ranks_to_try" "$demo/context_sweep.yaml" --set windows.count=6 --set 'sites.layers=[0, 3]'
 # 4000 = 41 * 96 + 64: the longest length has a short last window
 same sweep_counts "$ranks_to_try" "$demo/sparsity.yaml" --set corpus.tokens=4000 --set windows.length="[12, 40, 96]" --set threshold=0 --set "sites.layers=[0, 3]"

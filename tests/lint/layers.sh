@@ -14,13 +14,13 @@ format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
 sae      | sae activity                          |
-stats    | bootstrap counts estimate exact positions profiles rank_frequency samples spread sweep top_contexts |
-parallel | checkpoint comm handout                          | mpi.h
-results  | influence_tables results sparsity_tables              | hdf5.h
+stats    | bootstrap counts estimate exact joint leading pairs positions profiles rank_frequency samples spread sweep top_contexts |
+parallel | blockcyclic checkpoint comm eigen exchange handout | mpi.h
+results  | influence_tables results sparsity_tables | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
-top      | job study                             | jansson.h
+top      | cost job study                             | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \

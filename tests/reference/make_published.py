@@ -1,5 +1,5 @@
-"""Extract what the published scripts found on the small case into safetensors files for the C test: the context sweep
-into sweep.safetensors, the others into expected.safetensors.
+"""Extract what the published scripts found on the small case into safetensors files for the C tests: the context sweep
+into sweep.safetensors, covariances into correlation.safetensors, the others into expected.safetensors.
 
     make_published.py published-code --out ../data/published
 
@@ -172,6 +172,27 @@ def with_bos(model, saes, tokens, out):
         out[at + "J"] = torch.cat(profiles)
 
 
+def correlation(folder, model, saes, tokens):
+    """Published covariances; and, counted in float64, in how many positions two leading features are both active."""
+    out = {}
+    for layer in range(len(saes)):
+        found = load(folder, f"correlation_matrix_resid_out_layer{layer}.pt")
+        out[f"resid_out_layer{layer}/feature"] = integers(found["leading_features"])
+        out[f"resid_out_layer{layer}/conditional"] = found["covariance_matrix"].contiguous()
+    joint, close = [0] * len(saes), [0] * len(saes)
+    for begin in range(0, 25600, 128 * 20):
+        y = outputs(model, tokens, range(begin, begin + 128 * 20, 128), 128)
+        for layer, sae in enumerate(saes):
+            leading, rows = out[f"resid_out_layer{layer}/feature"].long(), y[layer].flatten(0, 1)
+            active = (sae.encode(rows)[:, leading] > 1.0).double()
+            joint[layer] = joint[layer] + active.T @ active
+            close[layer] = close[layer] + near(sae, rows, 1.0)[:, leading].sum(0)
+    for layer in range(len(saes)):
+        out[f"resid_out_layer{layer}/joint_count"] = joint[layer].to(torch.int32)
+        out[f"resid_out_layer{layer}/near"] = close[layer].to(torch.int32)
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -197,6 +218,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in sweep.items()}, options.out / "sweep.safetensors")
     save_file({name: value.contiguous() for name, value in out.items()}, options.out / "expected.safetensors")
+    save_file(correlation(options.folder, model, saes, tokens), options.out / "correlation.safetensors")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ static const struct bad_case bad_cases[] = {
     {.whole = "{job: a, model: {path: a}, sae: {path: b}, corpus: {path: c}}\n",
      .want = {"'output' is missing"}},
     {.more = "features: {top: 5}\n", .want = {"runs/a.yaml:6: key 'features.from' is missing", "sparsity"}},
+    {.more = "correlation: {spectrum: all}\n", .want = {"'correlation.spectrum' is 'all'", "none | values | vectors"}},
+    {.more = "correlation: {top_pairs: 1000001}\n", .want = {"'correlation.top_pairs'", "from 0 to 1000000"}},
     {.more = "windows: {choice: random}\n",
      .want = {"runs/a.yaml:6: key 'windows.count' is missing", "random"}},
     {.more = "windows: {choice: {}}\n", .want = {"'windows.choice.starts' is missing"}},
@@ -341,9 +343,25 @@ static void defaults_are_the_documented_ones(void **state)
     assert_string_equal(c.readout_from, "");
     assert_int_equal(c.contexts_top, 10);
     assert_int_equal(c.keep_profiles, 0);
+    assert_int_equal(c.covariance, LC_COVARIANCE_CONDITIONAL);
+    assert_int_equal(c.top_pairs, 100);
+    assert_int_equal(c.spectrum, LC_SPECTRUM_VALUES);
     assert_int_equal(c.unit_windows, 0);
     assert_int_equal(c.unit_features, 0);
     assert_int_equal(c.memory_per_rank, 0);
+    lc_config_release(&c);
+}
+
+/* Only the correlation job has counts of its own to select by. */
+static void correlation_selects_by_itself(void **state)
+{
+    struct lc_config c;
+
+    (void)state;
+    parse_good(&c, BASE "features: {min_unique: 40}\n", "job=correlation");
+    assert_int_equal(c.features.rule, LC_FEATURES_SELECT);
+    assert_int_equal(c.features.min_unique, 40);
+    assert_int_equal(c.features.from[0], 0);
     lc_config_release(&c);
 }
 
@@ -361,6 +379,7 @@ static const char full[] =
     "token_vector: [reconstruction, residual]\n"
     "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
+    "correlation: {definition: coactivation, top_pairs: 0, spectrum: vectors}\n"
     "unit: {windows: 4, features: 256}\n"
     "memory_per_rank: 3GiB\n"
     "cache: /tmp/c\n"
@@ -402,6 +421,9 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.token_residual + c.token_reconstruction, 2);
     assert_int_equal(c.contexts_top, 3);
     assert_int_equal(c.keep_profiles, 1);
+    assert_int_equal(c.covariance, LC_COVARIANCE_COACTIVATION);
+    assert_int_equal(c.top_pairs, 0);
+    assert_int_equal(c.spectrum, LC_SPECTRUM_VECTORS);
     assert_int_equal(c.unit_windows, 4);
     assert_int_equal(c.unit_features, 256);
     assert_int_equal(c.memory_per_rank, (int64_t)3 << 30);
@@ -575,7 +597,7 @@ static void canonical_of_every_key(void **state)
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
         "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
-        "contexts:\n  top: 3\nkeep:\n  profiles: true\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
+        "contexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);
     lc_config_release(&config);
@@ -656,6 +678,7 @@ int main(void)
         cmocka_unit_test(lengths_are_kept_with_their_longest),
         cmocka_unit_test(a_sweep_has_its_limit),
         cmocka_unit_test(good_input_has_its_canonical_form),
+        cmocka_unit_test(correlation_selects_by_itself),
         cmocka_unit_test(canonical_of_every_key),
         cmocka_unit_test(canonical_ignores_folders_and_output),
         cmocka_unit_test(same_bytes_give_the_same_struct),

@@ -1,0 +1,72 @@
+/* plan.h - what a configuration would do, without doing it. Private to the top level. */
+#ifndef LC_PLAN_H
+#define LC_PLAN_H
+
+#include <stdio.h>
+
+#include "assume.h"
+#include "lightcone/comm.h"
+#include "lightcone/job.h"
+#include "units.h"
+
+struct lc_plan_options {
+    int64_t ranks;
+    int json;
+    double gflops;    /* of one core; 0: measured here */
+    const char *like; /* a sparsity result that tells how many features are active; NULL: none */
+};
+
+/* Seconds of one core: FLOP / (its sgemm rate x the share of it that a part reaches) + updates x LC_PLAN_UPDATE_SECONDS.
+ * Shares as measured at widths 128 and 512: narrow rows leave more to norms, scans and sums beside the products. */
+#define LC_PLAN_FORWARD_SHARE(width)  ((width) / ((width) + 64.0))
+#define LC_PLAN_BACKWARD_SHARE(width) (0.9 * (width) / ((width) + 16.0))
+#define LC_PLAN_UPDATE_SECONDS        50e-9
+/* Bytes a second: of inputs read and checked, of accumulators merged, of a result made and written; and what a rank
+ * takes before its work. */
+#define LC_PLAN_LOAD_RATE         0.45e9
+#define LC_PLAN_MERGE_RATE        0.25e9
+#define LC_PLAN_WRITE_RATE        0.12e9
+#define LC_PLAN_PROGRAM_BYTES     40e6
+
+/* One set of windows: all there is, or one length of several. */
+struct lc_plan_point {
+    const struct lc_study *study; /* borrowed */
+    int64_t tokens;               /* of its windows */
+    struct lc_cut cut;
+    struct lc_cost cost;
+    double seconds, unit_seconds; /* on one core: of all units, of one */
+};
+
+struct lc_plan_time {
+    int64_t ranks;
+    double load, compute, tail, write, total; /* tail: the part of compute in which some rank has nothing to do */
+};
+
+struct lc_plan {
+    const struct lc_job *job;
+    struct lc_study study;
+    struct lc_assumed assumed;
+    const char *assumed_from; /* path, or NULL: the constants */
+    struct lc_plan_point *point;
+    int64_t points;
+    int64_t ranks;
+    double gflops, reached; /* of a core in sgemm; the share of it that the points reach */
+    int measured; /* gflops were, here */
+    double file_bytes, result_bytes;
+    double buffer_bytes;                 /* of a rank, for units of any point */
+    double rank_bytes, root_bytes;       /* of one rank at work; of rank 0 at the end */
+    double weight_bytes, token_bytes;    /* once per node */
+    double node_bytes, machine_bytes;    /* with this machine's cores at work; this machine's memory */
+    int64_t node_ranks;                  /* the ranks in node_bytes */
+    struct lc_plan_time one, asked;      /* on 1 and on `ranks` ranks */
+};
+
+/* Plan a configuration and print it to `out`: the whole of `lightcone plan`. Not collective, needs no MPI. */
+int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+            const struct lc_plan_options *options, FILE *out, struct lc_err *err);
+
+/* Its two forms. */
+void lc_plan_print(const struct lc_plan *plan, FILE *out);
+int lc_plan_json(const struct lc_plan *plan, FILE *out, struct lc_err *err);
+
+#endif
