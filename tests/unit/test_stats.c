@@ -1,15 +1,10 @@
 /* Accumulators and what is derived from them: against hand values, brute force and exact fractions; the same
  * bytes in whatever order things are added and merged. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/counts.h"
 #include "lightcone/exact.h"
 #include "lightcone/positions.h"
@@ -18,12 +13,6 @@
 #include "lightcone/random.h"
 #include "lightcone/samples.h"
 #include "lightcone/spread.h"
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static int64_t below(uint64_t stream, int64_t i, int64_t n)
 {

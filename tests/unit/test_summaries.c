@@ -1,16 +1,11 @@
 /* Groups of samples, ratios and token vectors with their bootstrap intervals: against plain loops over the definitions,
  * which draw the same windows one resampling at a time. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/memory.h"
 #include "lightcone/random.h"
 #include "lightcone/samples.h"
@@ -18,12 +13,6 @@
 enum { WINDOWS = 23, POSITIONS = 4, FEATURES = 17, ROUNDS = 203, SEED = 5 };
 
 static const int64_t position_of[POSITIONS] = {0, 3, 7, 8};
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static double uniform(uint64_t stream, int64_t i)
 {
