@@ -1,6 +1,7 @@
 /* correlation - which features are active together. Every rank keeps the short lists of active features of the
  * positions it saw; then the lists go round, and each rank counts in them the pairs of its part of the matrices. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "correlation.h"
@@ -160,11 +161,12 @@ done:
     return rc;
 }
 
-/* One site of those that are counted together. */
+/* One site. Of a rule by this job's own counts only `top` is known beforehand. */
 static void cost_site(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens,
                       int64_t ranks, struct lc_cost *out)
 {
-    double m = lc_assumed_features(assumed, i, tokens), active = assumed->site[i].active;
+    double top = study->config.features.top > 0 ? (double)study->config.features.top : INFINITY;
+    double m = fmin(lc_assumed_features(assumed, i, tokens), top), active = assumed->site[i].active;
     struct lc_joint_size size = {.features = (int64_t)m,
                                  .sites = 1,
                                  .ranks = ranks,
@@ -173,7 +175,8 @@ static void cost_site(const struct lc_study *study, const struct lc_assumed *ass
                                  .spectrum = study->config.spectrum};
 
     out->updates += tokens * (2.0 * active + assumed->site[i].selected * assumed->site[i].selected);
-    out->rank_bytes += (double)lc_joint_bytes(&size);
+    /* the room for pieces serves one site after the other */
+    out->rank_bytes += (double)lc_joint_bytes(&size) - (i > 0 ? 16.0 * (double)LC_JOINT_PIECE : 0.0);
     lc_cost_dataset(out, m, 12.0);
     lc_cost_dataset(out, m * m, 5.0 * 8.0);
     out->filled_bytes += m * m * 5.0 * 8.0;

@@ -501,8 +501,11 @@ done:
 
 static int finish(void *arg, struct lc_result *r, struct lc_err *err)
 {
+    static const char *const summary[] = {"feature_mean", "window_mean", "pooled"};
     struct sums *s = arg;
 
+    if (lc_result_put_text(r, NULL, NULL, "summary", summary[s->study->config.summary], err) != LC_OK)
+        return err->code;
     return lc_influence_write(s->study, &s->readouts, s->site, r, err);
 }
 

@@ -92,9 +92,9 @@ int lc_assume(struct lc_assumed *a, const struct lc_study *study, const char *li
     int rc;
 
     *a = (struct lc_assumed){0};
-    *source = like                                                   ? like
-              : study->config.features.rule == LC_FEATURES_SELECT ? study->config.features.from
-                                                                     : NULL;
+    *source = like;
+    if (!like && study->config.features.rule == LC_FEATURES_SELECT && study->config.features.from[0])
+        *source = study->config.features.from;
     LC_TRY(rc, LC_ALLOC(&a->site, study->sites, "assumptions", err));
     for (int64_t i = 0; i < study->sites; i++)
         assume_constants(&a->site[i], study, &study->site[i]);

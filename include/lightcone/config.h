@@ -16,6 +16,7 @@ enum lc_bos_rule { LC_BOS_NONE, LC_BOS_EACH };
 enum lc_readout_rule { LC_READOUT_LAST, LC_READOUT_ALL, LC_READOUT_POSITIONS, LC_READOUT_TOP };
 enum lc_covariance_rule { LC_COVARIANCE_CONDITIONAL, LC_COVARIANCE_COACTIVATION };
 enum lc_spectrum_rule { LC_SPECTRUM_NONE, LC_SPECTRUM_VALUES, LC_SPECTRUM_VECTORS };
+enum lc_summary_choice { LC_SUMMARY_FEATURE_MEAN, LC_SUMMARY_WINDOW_MEAN, LC_SUMMARY_POOLED };
 enum lc_feature_rule { LC_FEATURES_ACTIVE, LC_FEATURES_LIST, LC_FEATURES_SELECT };
 
 struct lc_int_list {
@@ -65,6 +66,7 @@ struct lc_config {
     char readout_from[LC_PATH_MAX]; /* readout top: result of a contexts job; resolved */
     int64_t contexts_top;           /* contexts job: windows kept for every feature */
     int token_residual, token_reconstruction; /* token_vector: [...] */
+    enum lc_summary_choice summary;           /* the mean entropy that reports lead with */
     int keep_profiles;
     enum lc_covariance_rule covariance; /* correlation.definition: which one "the correlation" is; results hold both */
     int64_t top_pairs;              /* correlation.top_pairs: of each measure */

@@ -74,6 +74,8 @@ const struct lc_key lc_keys[] = {
     {.name = "token_vector", .kind = LC_KEY_FLAGS, .words = {"residual", "reconstruction"},
      .flag_at = {AT(token_residual), AT(token_reconstruction)}, .fallback = "[reconstruction]",
      .meaning = "influence on the whole token vector"},
+    {.name = "summary", .kind = LC_KEY_WORD, .at = AT(summary), .words = {"feature_mean", "window_mean", "pooled"},
+     .fallback = "feature_mean", .meaning = "the mean entropy that reports lead with; results hold all three"},
     {.name = "contexts.top", .kind = LC_KEY_INT, .at = AT(contexts_top), .low = 1, .high = MAX_TOP,
      .fallback = "10", .meaning = "contexts job: so many windows for every feature"},
     {.name = "keep.profiles", .kind = LC_KEY_BOOL, .at = AT(keep_profiles), .fallback = "false",

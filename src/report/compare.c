@@ -32,13 +32,34 @@ static int same_text(const struct pair *p, const char *key)
     return same;
 }
 
+/* Has some site such a dataset? */
+static int has_dataset(const struct lc_result *r, const char *name)
+{
+    const char *const *sites;
+    int64_t n = lc_result_sites(r, &sites);
+
+    for (int64_t i = 0; i < n; i++)
+        if (lc_result_has(r, name, sites[i]))
+            return 1;
+    return 0;
+}
+
+/* Of one job and choice of features; a sweep with a sweep, a spectrum with a spectrum. */
+static int same_kind(const struct pair *p)
+{
+    const struct lc_result *a = p->side[0], *b = p->side[1];
+
+    return same_text(p, "job") && same_text(p, "features") && !lc_result_points(a) == !lc_result_points(b) &&
+           has_dataset(a, "sites/SITE/spectrum/eigenvalue") == has_dataset(b, "sites/SITE/spectrum/eigenvalue");
+}
+
 /* Pair `n` of the results given: each result with the first one of its kind. 0 when there is no such. */
 static int pair_at(const struct lc_view *v, int64_t n, struct pair *p)
 {
     for (int64_t b = 1; b < v->n_results; b++)
         for (int64_t a = 0; a < b; a++) {
             *p = (struct pair){{v->result[a], v->result[b]}, {v->paths[a], v->paths[b]}};
-            if (!same_text(p, "job") || !same_text(p, "features"))
+            if (!same_kind(p))
                 continue;
             if (n-- == 0)
                 return 1;
@@ -60,7 +81,7 @@ static void side_row(struct lc_table *t, const struct pair *p, const char *what,
 /* Attributes of a site's groups that two definitions can change. */
 static const struct {
     const char *group, *key;
-    char kind; /* i integer, r real */
+    char kind; /* s text, i integer, r real */
 } numbers[] = {
     {INFLUENCE, "feature_mean", 'r'},
     {INFLUENCE, "window_mean", 'r'},
@@ -69,6 +90,7 @@ static const struct {
     {INFLUENCE, "degenerate", 'i'},
     {INFLUENCE, "share_explained", 'r'},
     {"sites/SITE/sparsity", "n_tokens", 'i'},
+    {"sites/SITE/correlation", "definition", 's'},
     {"sites/SITE/correlation", "participation_ratio", 'r'},
     {"sites/SITE/sweep", "saturation_length_site", 'r'},
 };
@@ -80,7 +102,12 @@ static void number_text(const struct lc_result *r, const char *site, int k, char
     int found = 0;
 
     out[0] = '\0';
-    if (numbers[k].kind == 'i') {
+    if (numbers[k].kind == 's') {
+        char *text = NULL;
+        if (lc_result_get_text(r, numbers[k].group, site, numbers[k].key, &text, err) == LC_OK && text)
+            snprintf(out, 32, "%s", text);
+        free(text);
+    } else if (numbers[k].kind == 'i') {
         if (lc_result_get_int(r, numbers[k].group, site, numbers[k].key, &whole, &found, err) == LC_OK && found)
             snprintf(out, 32, "%lld", (long long)whole);
     } else if (lc_result_get_real(r, numbers[k].group, site, numbers[k].key, &real, &found, err) == LC_OK && found) {
@@ -144,6 +171,8 @@ void lc_compare_sides(const struct lc_view *v, struct lc_table *t, struct lc_err
     for (int64_t k = 0; pair_at(v, k, &p); k++) {
         char *text[2];
         for (int key = 0; key < lc_definition_count; key++) {
+            if (lc_definition_is_long(key))
+                continue;
             for (int i = 0; i < 2; i++)
                 text[i] = lc_definition_text(p.side[i], key, err);
             side_row(t, &p, lc_definition_name(key), "", (const char *const[]){text[0] ? text[0] : "", text[1] ? text[1] : ""},

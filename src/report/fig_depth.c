@@ -1,6 +1,8 @@
 /* The headline: mean entropy at each site, under its three definitions, beside the token vectors. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "figures.h"
 
@@ -99,10 +101,31 @@ static int all_rise(const struct lc_view *v)
     return 1;
 }
 
+/* The mean that the first result leads with comes first. */
+static void order_means(const struct lc_view *v, enum lc_view_mean order[LC_VIEW_MEANS])
+{
+    static const enum lc_view_mean usual[] = {LC_VIEW_FEATURE_MEAN, LC_VIEW_WINDOW_MEAN, LC_VIEW_POOLED};
+    struct lc_err ignored = LC_ERR_INIT;
+    char *lead = NULL;
+    int n = 0;
+
+    for (int64_t i = 0; i < v->n_sites && !lead; i++)
+        if (v->site[i].part[LC_VIEW_INFLUENCE])
+            lc_result_get_text(v->site[i].part[LC_VIEW_INFLUENCE], NULL, NULL, "summary", &lead, &ignored);
+    for (int k = 0; k < LC_VIEW_MEANS; k++)
+        if (lead && strcmp(lead, lc_view_mean_names[usual[k]]) == 0)
+            order[n++] = usual[k];
+    for (int k = 0; k < LC_VIEW_MEANS; k++)
+        if (n == 0 || usual[k] != order[0])
+            order[n++] = usual[k];
+    free(lead);
+}
+
 void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err)
 {
-    static const enum lc_view_mean order[] = {LC_VIEW_FEATURE_MEAN, LC_VIEW_WINDOW_MEAN, LC_VIEW_POOLED};
+    enum lc_view_mean order[LC_VIEW_MEANS];
 
+    order_means(v, order);
     if (!all_rise(v)) {
         for (int k = 0; k < LC_VIEW_MEANS; k++)
             verdict_one(v, order[k], out, err);

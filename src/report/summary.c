@@ -124,6 +124,8 @@ static const struct {
     {"window_length", 'i', "window length T (tokens)"},
     {"readout", 's', "readout position"},
     {"features", 's', "which features"},
+    {"summary", 's', "mean entropy that leads"},
+    {"source", 's', "source"},
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
@@ -132,6 +134,11 @@ const int lc_definition_count = KEYS;
 const char *lc_definition_name(int k)
 {
     return keys[k].what;
+}
+
+int lc_definition_is_long(int k)
+{
+    return strcmp(keys[k].key, "definitions") == 0;
 }
 
 char *lc_definition_text(const struct lc_result *r, int k, struct lc_err *err)

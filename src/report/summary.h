@@ -17,6 +17,7 @@ extern const int lc_summary_table_count;
 /* The attributes of a file that say what was measured. Text is the caller's to free, NULL when the file does not say. */
 extern const int lc_definition_count;
 const char *lc_definition_name(int k);
+int lc_definition_is_long(int k); /* a paragraph rather than a word */
 char *lc_definition_text(const struct lc_result *r, int k, struct lc_err *err);
 
 /* All of them. Columns: what, value. */

@@ -3,6 +3,7 @@
 # does it: the demo's model, SAEs and text stand in. Then the report of all ten results: every figure of the paper.
 set -eu
 : "${LIGHTCONE:=$PWD/build/release/lightcone}" "${MPIRUN:=mpirun}" "${WORK:=$(mktemp -d)}"
+# shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
 data=$WORK/pythia-70m/data
 mkdir -p "$data/dictionaries/pythia-70m-deduped"
@@ -43,7 +44,10 @@ done
 # Both sets together: their definitions side by side, differing where they should.
 "$LIGHTCONE" report "$WORK"/paper/results/*.h5 "$WORK"/paper-text/results/*.h5 -o "$results/both" >/dev/null
 sides=$results/both/tables/comparison_definitions.csv
-for line in 'bias of the SAE,,ignore,own,no' 'threshold: active is f > this,,1,0.2,no'; do
+for line in 'bias of the SAE,,ignore,own,no' 'threshold: active is f > this,,1,0.2,no' \
+    'definition,resid_out_layer3,conditional,coactivation,no' 'mean entropy that leads,,window_mean,feature_mean,no'; do
     grep -q "^$line" "$sides" || fail "not side by side: $line"
 done
+[ -s "$results/both/tables/comparison_pairs.csv" ] || fail "nothing is paired"
 grep -q '^live_features,resid_out_layer0,' "$sides" || fail "live features are not side by side"
+[ "$failures" -eq 0 ]

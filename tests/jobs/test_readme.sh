@@ -8,7 +8,7 @@ mkdir -p build/release
 ln -s "$LIGHTCONE" build/release/lightcone
 # the indented commands of "A first run by hand"
 sed -n '/^## A first run by hand/,/^## /s/^    //p' "$root/README.md" >commands.sh
-[ "$(wc -l <commands.sh)" -eq 4 ]
+[ "$(wc -l <commands.sh)" -eq 5 ]
 sh -ex commands.sh >log 2>&1 || { cat log; exit 1; }
 [ -s configs/demo/results/page/index.html ]
 # shellcheck disable=SC2016 # backquotes of Markdown

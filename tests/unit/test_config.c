@@ -200,6 +200,7 @@ static const struct bad_case bad_cases[] = {
     {.more = "windows: {choice: {starts: [-1]}}\n", .want = {"'windows.choice.starts' holds '-1'"}},
     {.more = "token_vector: residual\n",
      .want = {"'token_vector' is 'residual'", "residual, reconstruction"}},
+    {.more = "summary: median\n", .want = {"'summary' is 'median'", "feature_mean", "window_mean", "pooled"}},
     {.more = "token_vector: [gradient]\n", .want = {"'token_vector' holds 'gradient'"}},
     {.more = "token_vector: [residual, residual]\n", .want = {"holds 'residual' twice"}},
     /* texts and paths */
@@ -377,6 +378,7 @@ static const char full[] =
     "  from: ../out/sparsity.h5\n"
     "readout: [127, 0]\n"
     "token_vector: [reconstruction, residual]\n"
+    "summary: pooled\n"
     "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
     "correlation: {definition: coactivation, top_pairs: 0, spectrum: vectors}\n"
@@ -482,7 +484,7 @@ static const struct good_case good_cases[] = {
          "job: influence\nmodel:\n  path: model\nsae:\n  path: 'resid_out_layer{layer}'\n  bias: own\n"
          "corpus:\n  path: corpus.txt\nwindows:\n  length: 64\n  choice: sequential\n  seed: 1\n  bos: none\n"
          "threshold: 0.2\nfeatures: active\nreadout: last\ntoken_vector: [reconstruction]\n"
-         "contexts:\n  top: 10\nkeep:\n  profiles: false\n"},
+         "summary: feature_mean\ncontexts:\n  top: 10\nkeep:\n  profiles: false\n"},
     {.more = "windows: {length: 1}", .canonical = "length: 1\n"},
     {.more = "windows: {length: +1048576}", .canonical = "length: 1048576\n"},
     {.more = "windows: {length: [4, 16, 64]}", .canonical = "  length: [4, 16, 64]\n  align: start\n  choice: sequential\n"},
@@ -597,7 +599,7 @@ static void canonical_of_every_key(void **state)
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
         "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
-        "contexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
+        "summary: pooled\ncontexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);
     lc_config_release(&config);
