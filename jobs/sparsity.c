@@ -134,17 +134,6 @@ static void token_table_release(struct token_table *t)
     free(t->entropy);
 }
 
-static double vocab_entropy(const int64_t *count, int64_t n)
-{
-    double total = 0.0, h = 0.0;
-
-    for (int64_t k = 0; k < n; k++)
-        total += (double)count[k];
-    for (int64_t k = 0; k < n; k++)
-        h -= (double)count[k] / total * log2((double)count[k] / total);
-    return n > 0 ? (h > 0.0 ? h : 0.0) : NAN;
-}
-
 static int token_table_make(struct token_table *t, const struct lc_counts *counts, int64_t features, struct lc_err *err)
 {
     int rc;
@@ -165,7 +154,7 @@ static int token_table_make(struct token_table *t, const struct lc_counts *count
     }
     for (int64_t f = 0; f < features; f++) {
         t->indptr[f + 1] = t->indptr[f] + t->unique[f];
-        t->entropy[f] = vocab_entropy(t->count + t->indptr[f], t->unique[f]);
+        t->entropy[f] = lc_counts_entropy(t->count + t->indptr[f], t->unique[f]);
     }
 done:
     if (rc != LC_OK)

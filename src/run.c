@@ -205,27 +205,6 @@ done:
     return rc;
 }
 
-static int put_vocabulary(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    int64_t ends = study->vocab + 1, *indptr = NULL;
-    struct lc_bytes text = {0};
-    int rc;
-
-    LC_TRY(rc, LC_ALLOC(&indptr, ends, "vocabulary", err));
-    for (int64_t v = 0; v < study->vocab; v++) {
-        size_t size;
-        const unsigned char *bytes = lc_tokenizer_bytes(study->tokenizer, (int32_t)v, &size);
-        LC_TRY(rc, lc_bytes_add(&text, bytes, size, err));
-        indptr[v + 1] = (int64_t)text.size;
-    }
-    LC_TRY(rc, lc_result_put(r, "vocabulary/indptr", NULL, &ends, indptr, err));
-    LC_TRY(rc, put_text(r, "vocabulary/bytes", &text, err));
-done:
-    free(indptr);
-    lc_bytes_release(&text);
-    return rc;
-}
-
 /* A sweep has no one length at its root, and its points are of one length each. */
 static int put_length(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
 {
@@ -298,7 +277,7 @@ static int write_contents(struct run *run, struct lc_result *r, struct lc_err *e
 
     if (!sweep)
         LC_TRY(rc, put_windows(&run->study, r, err));
-    LC_TRY(rc, put_vocabulary(&run->study, r, err));
+    LC_TRY(rc, lc_result_put_vocabulary(r, run->study.tokenizer, run->study.vocab, err));
     rc = sweep ? write_points(run, r, err) : run->job->finish(run->part[0].sums, r, err);
 done:
     return rc;

@@ -39,10 +39,21 @@ int lc_influence_put_features(struct lc_result *r, const char *site, const struc
 /* windows/...: the samples of the table's features; window in [0, windows). */
 int lc_influence_put_windows(struct lc_result *r, const char *site, const struct lc_samples *s,
                              const struct lc_feature_table *t, int64_t windows, struct lc_err *err);
-/* Attributes pooled, window_mean, feature_mean of the table's features, and degenerate. Where the windows are not known
- * (all -1) there is no window_mean, and no interval. */
-int lc_influence_put_summaries(struct lc_result *r, const char *site, const struct lc_samples *s,
-                               const struct lc_feature_table *t, uint64_t seed, struct lc_err *err);
+/* Summaries of sorted samples of the table's features; position[positions] as in struct lc_summary_rule. Where the windows
+ * are not known (all -1) the intervals mean nothing. On success release with lc_summaries_release(). */
+int lc_influence_summarise(const struct lc_samples *s, const struct lc_feature_table *t, const int64_t *position,
+                           int64_t positions, uint64_t seed, struct lc_summaries *out, struct lc_err *err);
+/* Attributes NAME, NAME_sd, NAME_low, NAME_high and NAME_n; no _sd where values have none (a ratio of sums), no _low and
+ * _high without `interval`. */
+int lc_influence_put_summary(struct lc_result *r, const char *site, const char *name, const struct lc_summary *x,
+                             unsigned interval, struct lc_err *err);
+/* With the windows known: window_mean and all intervals. With spreads: participation_... and renyi2_... */
+enum { LC_WITH_WINDOWS = 1, LC_WITH_SPREADS = 2 };
+/* Attributes pooled, window_mean, feature_mean, participation_..., renyi2_..., and degenerate. */
+int lc_influence_put_summaries(struct lc_result *r, const char *site, const struct lc_summaries *x, unsigned with,
+                               struct lc_err *err);
+/* by_activation/... and by_position/... */
+int lc_influence_put_groups(struct lc_result *r, const char *site, const struct lc_summaries *x, struct lc_err *err);
 /* token_vector/KIND/...: one sample a readout; KIND is residual or reconstruction. */
 int lc_influence_put_vector(struct lc_result *r, const char *site, const char *kind, const struct lc_samples *s,
                             struct lc_err *err);

@@ -10,6 +10,7 @@
 #include "lightcone/err.h"
 
 struct lc_result; /* opaque: a file being written, or open for reading */
+struct lc_tokenizer;
 
 enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8 };
 
@@ -65,6 +66,10 @@ int lc_result_put_real(struct lc_result *r, const char *group, const char *site,
                        double value, struct lc_err *err);
 int lc_result_put_int(struct lc_result *r, const char *group, const char *site, const char *key,
                       int64_t value, struct lc_err *err);
+
+/* vocabulary/...: the bytes of tokens [0, count); ids that the tokenizer does not use have none. */
+int lc_result_put_vocabulary(struct lc_result *r, const struct lc_tokenizer *tokenizer, int64_t count,
+                             struct lc_err *err);
 
 /* Open for reading; LC_E_FORMAT when it is no Lightcone result or of another format version. */
 int lc_result_open(struct lc_result **out, const char *path, struct lc_err *err);

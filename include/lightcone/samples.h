@@ -40,7 +40,7 @@ enum { LC_STRENGTHS = 10 }; /* classes of activation */
 
 /* What takes part in the summaries of a log, and how often it is resampled. */
 struct lc_summary_rule {
-    const unsigned char *kept; /* [features] 1: the feature takes part; NULL: every feature */
+    const int32_t *feature; /* [features] those that take part, ascending; NULL: every one in [0, features) */
     int64_t features;
     const int64_t *position; /* [positions] every readout position of the log, ascending; none: no groups of them */
     int64_t positions;

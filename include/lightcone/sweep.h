@@ -15,6 +15,10 @@
  * points of the curve. NaN when the last one is none, when its value is not above 0, or when it is the only one. */
 double lc_saturation_length(const int64_t *t, const double *h, int64_t points, double share);
 
+/* The curve of a site: mean of mean[count,points] over the features that have samples[count,points] at every point, into
+ * curve[points]; returns how many these are. NaN when there are none. */
+int64_t lc_sweep_curve(const int64_t *samples, const double *mean, int64_t count, int64_t points, double *curve);
+
 /* One site over the points of a sweep. */
 struct lc_sweep {
     int64_t points, count;     /* L, M */
@@ -26,8 +30,7 @@ struct lc_sweep {
      * mean of the two in the middle); NaN when there are none. */
     int64_t saturated;
     double saturation_mean, saturation_median;
-    /* Saturation length of the site: of the mean of H over the features that have samples at every point, and how many
-     * these are. */
+    /* Saturation length of the site: of lc_sweep_curve(), and how many features that is over. */
     int64_t complete;
     double saturation_site;
 };

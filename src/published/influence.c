@@ -11,6 +11,20 @@
 
 #define GROUP "sites/SITE/influence"
 
+static int put_summaries(struct lc_imported *to, const struct lc_source *s, const struct lc_samples *samples,
+                         const struct lc_feature_table *t, struct lc_err *err)
+{
+    int windows = samples->count == 0 || samples->item[0].window >= 0;
+    struct lc_summaries sum;
+    int rc = lc_influence_summarise(samples, t, NULL, 0, 1, &sum, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = lc_influence_put_summaries(to->r, s->site, &sum, windows ? LC_WITH_WINDOWS : 0, err);
+    lc_summaries_release(&sum);
+    return rc;
+}
+
 int lc_source_put_influence(struct lc_imported *to, const struct lc_source *s, const struct lc_samples *samples,
                             int64_t windows, struct lc_err *err)
 {
@@ -23,7 +37,7 @@ int lc_source_put_influence(struct lc_imported *to, const struct lc_source *s, c
     LC_TRY(rc, lc_influence_put_samples(to->r, s->site, samples, err));
     LC_TRY(rc, lc_influence_put_features(to->r, s->site, &t, err));
     LC_TRY(rc, lc_influence_put_windows(to->r, s->site, samples, &t, windows, err));
-    LC_TRY(rc, lc_influence_put_summaries(to->r, s->site, samples, &t, 1, err));
+    LC_TRY(rc, put_summaries(to, s, samples, &t, err));
     rc = lc_source_put_threshold(to, s, GROUP, err);
 done:
     lc_feature_table_release(&t);
@@ -126,7 +140,7 @@ static int put_features(struct lc_imported *to, const struct lc_source *s, const
     }
     LC_TRY(rc, lc_influence_put_samples(to->r, s->site, samples, err));
     LC_TRY(rc, lc_influence_put_features(to->r, s->site, &t, err));
-    LC_TRY(rc, lc_influence_put_summaries(to->r, s->site, samples, &t, 1, err));
+    LC_TRY(rc, put_summaries(to, s, samples, &t, err));
     rc = lc_source_put_threshold(to, s, GROUP, err);
 done:
     lc_feature_table_release(&t);

@@ -246,13 +246,6 @@ static int sources_open(struct lc_source **out, const struct lc_import *what, st
 
 /* --- the file as a whole --- */
 
-static int put_text(struct lc_result *r, const char *name, const struct lc_bytes *text, struct lc_err *err)
-{
-    int64_t size = (int64_t)text->size;
-
-    return lc_result_put(r, name, NULL, &size, text->data, err);
-}
-
 static int add_file(struct lc_bytes *text, const char *path, const char *role, struct lc_err *err)
 {
     char hash[LC_HASH_HEX];
@@ -267,35 +260,16 @@ static int put_provenance(struct lc_result *r, const struct lc_source *s, int64_
                           struct lc_err *err)
 {
     struct lc_bytes text = {0};
+    int64_t size;
     int rc = LC_OK;
 
     for (int64_t i = 0; i < count; i++)
         LC_TRY(rc, add_file(&text, lc_pickled_path(s[i].file), "published", err));
     if (tokenizer)
         LC_TRY(rc, add_file(&text, tokenizer, "tokenizer", err));
-    rc = put_text(r, "provenance/files", &text, err);
+    size = (int64_t)text.size;
+    rc = lc_result_put(r, "provenance/files", NULL, &size, text.data, err);
 done:
-    lc_bytes_release(&text);
-    return rc;
-}
-
-static int put_words(struct lc_result *r, const struct lc_tokenizer *tokenizer, struct lc_err *err)
-{
-    int64_t vocab = lc_tokenizer_vocab_size(tokenizer), ends = vocab + 1, *indptr = NULL;
-    struct lc_bytes text = {0};
-    int rc;
-
-    LC_TRY(rc, LC_ALLOC(&indptr, ends, "vocabulary", err));
-    for (int64_t v = 0; v < vocab; v++) {
-        size_t size;
-        const unsigned char *bytes = lc_tokenizer_bytes(tokenizer, (int32_t)v, &size);
-        LC_TRY(rc, lc_bytes_add(&text, bytes, size, err));
-        indptr[v + 1] = (int64_t)text.size;
-    }
-    LC_TRY(rc, lc_result_put(r, "vocabulary/indptr", NULL, &ends, indptr, err));
-    rc = put_text(r, "vocabulary/bytes", &text, err);
-done:
-    free(indptr);
     lc_bytes_release(&text);
     return rc;
 }
@@ -312,7 +286,7 @@ static int put_vocabulary(struct lc_imported *to, const char *path, struct lc_er
             LC_FAIL(err, LC_E_FORMAT, "%s: has tokens up to %" PRId64 "; %s holds token %" PRId64, path,
                     lc_tokenizer_vocab_size(tokenizer) - 1, lc_pickled_path(to->largest_from->file), to->largest_token);
     else
-        rc = put_words(to->r, tokenizer, err);
+        rc = lc_result_put_vocabulary(to->r, tokenizer, lc_tokenizer_vocab_size(tokenizer), err);
     lc_tokenizer_close(tokenizer);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "lightcone/influence_tables.h"
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 #include "source.h"
 
 /* One file: a point a length, ascending. */
@@ -88,13 +89,6 @@ done:
     return rc;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* All features of all points, each once. */
 static int list_features(const struct sweep *x, int32_t **out, int64_t *count, struct lc_err *err)
 {
@@ -107,11 +101,8 @@ static int list_features(const struct sweep *x, int32_t **out, int64_t *count, s
     for (int64_t k = 0; k < x->points; k++)
         for (int64_t i = 0; i < x->at[k].count; i++)
             (*out)[n++] = (int32_t)x->at[k].item[i].feature;
-    qsort(*out, (size_t)n, sizeof **out, ascending);
-    *count = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || (*out)[i] != (*out)[i - 1])
-            (*out)[(*count)++] = (*out)[i];
+    lc_sort_i32(*out, n);
+    *count = lc_unique_i32(*out, n);
     return LC_OK;
 }
 
@@ -119,11 +110,8 @@ static int list_features(const struct sweep *x, int32_t **out, int64_t *count, s
 static void number_features(struct sweep *x, const int32_t *feature, int64_t count)
 {
     for (int64_t k = 0; k < x->points; k++)
-        for (int64_t i = 0; i < x->at[k].count; i++) {
-            int32_t key = (int32_t)x->at[k].item[i].feature;
-            const int32_t *at = bsearch(&key, feature, (size_t)count, sizeof key, ascending);
-            x->at[k].item[i].feature = at - feature;
-        }
+        for (int64_t i = 0; i < x->at[k].count; i++)
+            x->at[k].item[i].feature = lc_find_i32(feature, count, x->at[k].item[i].feature);
 }
 
 /* What all points say together; afterwards the samples have other numbers for their features. */

@@ -4,12 +4,42 @@
 #include <stdlib.h>
 
 #include "figures.h"
+#include "lightcone/order.h"
+#include "lightcone/sweep.h"
+#include "sweep.h"
 
 enum { TRACKED = 10, LINES_MOST = 400, MARKS = 12 };
 
-static int has_sweep(const struct lc_view_site *s)
+/* A sweep with something to draw: where no feature is active at the longest windows, it has none. */
+static int has_curves(const struct lc_view_site *s)
 {
-    return s->part[LC_VIEW_SWEEP] != NULL;
+    int64_t n = s->part[LC_VIEW_SWEEP] ? lc_view_count(s, LC_VIEW_SWEEP_FEATURE) * s->length.count : 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(lc_view_f64(s, LC_VIEW_SWEEP_MEAN)[i]))
+            return 1;
+    return 0;
+}
+
+/* Sites with curves; what is without is named, and the figure left out when it is all. */
+static int choose_sites(const struct lc_view *v, int64_t site[LC_PANELS_MAX], struct lc_figure_out *out,
+                        struct lc_err *err)
+{
+    int64_t empty = 0;
+    int n = lc_panels_choose(v, has_curves, site, &out->sentence, err);
+
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        if (!v->site[i].part[LC_VIEW_SWEEP] || has_curves(&v->site[i]))
+            continue;
+        lc_bytes_printf(&out->sentence, err, "%s is not shown: no feature is active there at the longest windows.\n",
+                        v->site[i].name);
+        empty++;
+    }
+    if (n == 0 && empty > 0)
+        lc_figure_leave_out(out, "no feature of a given sweep is active at its longest windows");
+    else if (n == 0)
+        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+    return n;
 }
 
 /* One feature of a sweep and its activation summed over the points. */
@@ -27,13 +57,6 @@ static int by_activation(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static int by_index(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Add what one point's samples activate. */
 static int weigh_point(const struct lc_view_site *s, struct weighed *w, struct lc_err *err)
 {
@@ -45,9 +68,9 @@ static int weigh_point(const struct lc_view_site *s, struct weighed *w, struct l
     LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/feature", s->name, &feature, err));
     LC_TRY(rc, lc_result_get(r, "sites/SITE/influence/samples/activation", s->name, &activation, err));
     for (int64_t i = 0; i < feature.count && i < activation.count; i++) {
-        const int32_t *at = bsearch((const int32_t *)feature.data + i, of->data, (size_t)of->count, sizeof *at, by_index);
-        if (at)
-            w[at - (const int32_t *)of->data].activation += (double)((const float *)activation.data)[i];
+        int64_t at = lc_find_i32(of->data, of->count, ((const int32_t *)feature.data)[i]);
+        if (at >= 0)
+            w[at].activation += (double)((const float *)activation.data)[i];
     }
 done:
     lc_array_release(&feature);
@@ -155,13 +178,11 @@ int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, 
     static const char *const columns[] = {"site",         "what", "feature", "length", "entropy_bits",
                                           "entropy_se_bits", "n",  "activation_sum", NULL};
     int64_t site[LC_PANELS_MAX];
-    int n = lc_panels_choose(v, has_sweep, site, &out->sentence, err);
+    int n = choose_sites(v, site, out, err);
 
     lc_table_begin(&out->table, columns);
-    if (n == 0) {
-        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+    if (n == 0)
         return err->code;
-    }
     if (n == 1)
         lc_plot_begin(&out->script, 980, 560, 1, err);
     else
@@ -183,84 +204,109 @@ int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, 
     return err->code;
 }
 
-/* Where the means of a sweep reach 95 % of the last: from the points alone, for the eye. NaN when they never do. */
-static double reaches(const int64_t *length, const struct lc_view_summary *m, int64_t n)
-{
-    double goal = n > 0 && m[n - 1].found ? 0.95 * m[n - 1].value : NAN;
+/* Where a site's curve saturates, as its result says. */
+struct saturation {
+    double share, length; /* NaN: not recorded, or never */
+    int64_t features;     /* in the curve */
+};
 
-    for (int64_t k = 0; k < n; k++) {
-        double before = k > 0 ? m[k - 1].value : NAN;
-        if (!(m[k].value >= goal))
-            continue;
-        return k > 0 && isfinite(before) && m[k].value > before
-                   ? (double)length[k - 1] +
-                         (goal - before) / (m[k].value - before) * (double)(length[k] - length[k - 1])
-                   : (double)length[k];
-    }
-    return NAN;
-}
-
-static void say_saturation(const struct lc_view_site *s, double at, struct lc_bytes *out, struct lc_err *err)
+static void say_saturation(const struct lc_view_site *s, const struct saturation *x, double last, struct lc_bytes *out,
+                           struct lc_err *err)
 {
     const int64_t *length = s->length.data;
-    const struct lc_view_summary *last = &s->point[LC_VIEW_FEATURE_MEAN][s->length.count - 1];
 
-    if (isfinite(at))
-        lc_bytes_printf(out, err, "%s: mean entropy reaches 95 %% of its value at %" PRId64 " tokens (%.3f bit) at %.0f tokens.\n",
-                        s->name, length[s->length.count - 1], last->value, at);
+    if (isfinite(x->length))
+        lc_bytes_printf(out, err,
+                        "%s: mean entropy of the %" PRId64 " features with samples at every length reaches %.0f %% of its "
+                        "value at %" PRId64 " tokens (%.3f bit) at %.0f tokens.\n",
+                        s->name, x->features, 100 * x->share, length[s->length.count - 1], last, x->length);
 }
 
-/* An open circle where the rows [from, to) of a site reach 95 % of the last. */
+/* The rows of one site: its curve, and beside it feature_mean. */
+static void add_curve(const struct lc_view_site *s, struct lc_figure_out *out, struct lc_err *err)
+{
+    const struct lc_view_summary *m = s->point[LC_VIEW_FEATURE_MEAN];
+    int64_t points = s->length.count;
+    struct saturation x;
+    double *curve = NULL;
+
+    if (LC_ALLOC(&curve, points, "points of a sweep", err) != LC_OK)
+        return;
+    x.features = lc_sweep_curve(lc_view_i64(s, LC_VIEW_SWEEP_SAMPLES), lc_view_f64(s, LC_VIEW_SWEEP_MEAN),
+                                lc_view_count(s, LC_VIEW_SWEEP_FEATURE), points, curve);
+    x.share = lc_sweep_number(s, "saturation_share", err);
+    x.length = lc_sweep_number(s, "saturation_length_site", err);
+    for (int64_t k = 0; x.features > 0 && k < points; k++)
+        lc_table_row(&out->table, err, "sirirrrirr", s->name, ((const int64_t *)s->length.data)[k], curve[k], x.features,
+                     m[k].value, m[k].low, m[k].high, m[k].n, x.share, x.length);
+    if (x.features > 0)
+        say_saturation(s, &x, curve[points - 1], &out->sentence, err);
+    else
+        lc_bytes_printf(&out->sentence, err, "%s is not shown: no feature has samples at every length.\n", s->name);
+    free(curve);
+}
+
+/* An open circle on the curve of rows [from, to). */
 static void plot_saturation(const struct lc_table *t, int64_t from, int64_t to, int color, struct lc_bytes *script,
                             struct lc_err *err)
 {
-    if (to > from && isfinite(lc_table_number(t, to - 1, 6)))
+    double share = lc_table_number(t, to - 1, 8), length = lc_table_number(t, to - 1, 9);
+
+    if (to > from && isfinite(share) && isfinite(length))
         lc_bytes_printf(script, err,
                         ", \\\n  '+' using (%.6g):(%.6g) every ::::0 with points pt 6 ps 1.8 lw 2 lc rgb '%s' notitle",
-                        lc_table_number(t, to - 1, 6), 0.95 * lc_table_number(t, to - 1, 2), lc_plot_color(color));
+                        length, share * lc_table_number(t, to - 1, 2), lc_plot_color(color));
+}
+
+static void plot_curves(const struct lc_view *v, const int64_t *site, const int64_t *from, int n,
+                        struct lc_figure_out *out, struct lc_err *err)
+{
+    const char *comma = "plot ";
+
+    for (int i = 0; i < n; i++) {
+        char block[16];
+        snprintf(block, sizeof block, "S%d", i);
+        if (from[i + 1] > from[i])
+            lc_table_plot(&out->table, block, from[i], from[i + 1], &out->script, err);
+    }
+    for (int i = 0; i < n; i++) {
+        if (from[i + 1] == from[i])
+            continue;
+        lc_bytes_printf(&out->script, err,
+                        "%s$S%d using 2:6:7 with filledcurves fs transparent solid 0.15 noborder lc rgb '%s' notitle, \\\n"
+                        "  $S%d using 2:5 with lines lw 0.8 dt 2 lc rgb '%s' notitle, \\\n"
+                        "  $S%d using 2:3 with linespoints pt %d ps 0.6 lw 2.2 lc rgb '%s' title '%s'",
+                        comma, i, lc_plot_color(i), i, lc_plot_color(i), i, 4 + i % MARKS, lc_plot_color(i),
+                        v->site[site[i]].name);
+        comma = ", \\\n  ";
+    }
+    for (int i = 0; i < n; i++)
+        plot_saturation(&out->table, from[i], from[i + 1], i, &out->script, err);
+    lc_bytes_printf(&out->script, err, "\n");
 }
 
 int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err)
 {
-    static const char *const columns[] = {"site",     "length", "feature_mean_bits", "low_bits", "high_bits",
-                                          "features", "saturation_length", NULL};
+    static const char *const columns[] = {"site",     "length",    "mean_bits",         "features",
+                                          "feature_mean_bits",     "low_bits",          "high_bits",
+                                          "active_features", "saturation_share", "saturation_length", NULL};
     int64_t site[LC_PANELS_MAX], from[LC_PANELS_MAX + 1] = {0};
-    int n = lc_panels_choose(v, has_sweep, site, &out->sentence, err);
+    int n = choose_sites(v, site, out, err);
 
     lc_table_begin(&out->table, columns);
     for (int i = 0; i < n; i++) {
-        const struct lc_view_site *s = &v->site[site[i]];
-        const struct lc_view_summary *m = s->point[LC_VIEW_FEATURE_MEAN];
-        double at = reaches(s->length.data, m, s->length.count);
-        for (int64_t k = 0; k < s->length.count; k++)
-            if (m[k].found)
-                lc_table_row(&out->table, err, "sirrrir", s->name, ((const int64_t *)s->length.data)[k], m[k].value,
-                             m[k].low, m[k].high, m[k].n, at);
-        say_saturation(s, at, &out->sentence, err);
+        add_curve(&v->site[site[i]], out, err);
         from[i + 1] = lc_table_rows(&out->table);
     }
-    if (lc_table_rows(&out->table) == 0) {
-        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+    if (n > 0 && from[n] == 0)
+        lc_figure_leave_out(out, "no feature of a given sweep has samples at every length");
+    if (n == 0 || from[n] == 0)
         return err->code;
-    }
     lc_plot_begin(&out->script, 900, 520, 1, err);
-    for (int i = 0; i < n; i++) {
-        char block[16];
-        snprintf(block, sizeof block, "S%d", i);
-        lc_table_plot(&out->table, block, from[i], from[i + 1], &out->script, err);
-    }
     lc_bytes_printf(&out->script, err,
                     "set xlabel 'context length (tokens)'\nset ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
                     "set key outside right top\nif (crowded) { set key below left Left reverse }\n");
     lc_plot_tokens_axis(&out->script, 'y', err);
-    for (int i = 0; i < n; i++)
-        lc_bytes_printf(&out->script, err,
-                        "%s$S%d using 2:4:5 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, \\\n"
-                        "  $S%d using 2:3 with linespoints pt %d ps 0.6 lw 2 lc rgb '%s' title '%s'",
-                        i ? ", \\\n  " : "plot ", i, lc_plot_color(i), i, 4 + i % MARKS, lc_plot_color(i),
-                        v->site[site[i]].name);
-    for (int i = 0; i < n; i++)
-        plot_saturation(&out->table, from[i], from[i + 1], i, &out->script, err);
-    lc_bytes_printf(&out->script, err, "\n");
+    plot_curves(v, site, from, n, out, err);
     return err->code;
 }

@@ -83,9 +83,9 @@ const struct lc_figure lc_figures[] = {
     {.name = "saturation",
      .number = "",
      .title = "Saturation of entropy with context",
-     .caption = "feature_mean of H at each length with its bootstrap 95 % interval over windows. Open circle: where it "
-                "reaches 95 % of its value at the longest windows, linear between lengths. Lengths differ in which "
-                "features are active.",
+     .caption = "Bold: mean over the features that have samples at every length, of their mean H. Open circle: where that "
+                "reaches 95 % of its value at the longest windows, linear between lengths (saturation_length_site). Thin: "
+                "feature_mean, over all features active at the length, with its bootstrap 95 % interval over windows.",
      .draw = lc_figure_saturation},
     {.name = "entropy_activation",
      .number = "",
@@ -377,13 +377,11 @@ int64_t lc_figure_window_length(const struct lc_view *v)
 {
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_array *a = &v->site[i].array[LC_VIEW_F_PROFILE_MEAN];
+        const struct lc_result *own = v->site[i].part[LC_VIEW_INFLUENCE], *r = own ? own : v->site[i].part[LC_VIEW_VECTOR];
         struct lc_err ignored = LC_ERR_INIT;
         int64_t length = 0;
         int found;
-        if (v->site[i].part[LC_VIEW_INFLUENCE] &&
-            lc_result_get_int(v->site[i].part[LC_VIEW_INFLUENCE], NULL, NULL, "window_length", &length, &found, &ignored) ==
-                LC_OK &&
-            found)
+        if (r && lc_result_get_int(r, NULL, NULL, "window_length", &length, &found, &ignored) == LC_OK && found)
             return length;
         if (a->data)
             return a->dim[1];

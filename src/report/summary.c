@@ -13,56 +13,6 @@ static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
     return lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
 }
 
-/* Mean over readouts of sum R_reconstruction / sum R_residual. */
-static double share_explained(const struct lc_view_site *s)
-{
-    const double *a = lc_view_f64(s, LC_VIEW_RECONSTRUCTION_TOTAL),
-                 *b = lc_view_f64(s, LC_VIEW_RESIDUAL_TOTAL);
-    int64_t n = lc_view_count(s, LC_VIEW_RESIDUAL_TOTAL), used = 0;
-    double sum = 0;
-
-    if (!a || !b || n != lc_view_count(s, LC_VIEW_RECONSTRUCTION_TOTAL))
-        return NAN;
-    for (int64_t i = 0; i < n; i++) {
-        if (!isfinite(a[i]) || !(b[i] > 0) || !isfinite(b[i]))
-            continue;
-        sum += a[i] / b[i];
-        used++;
-    }
-    return used ? sum / (double)used : NAN;
-}
-
-static double row_sum(const float *x, int64_t n)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)x[i];
-    return sum;
-}
-
-/* Mean over readouts of sum_t' min(P, P') between the two token vectors. */
-static double profile_overlap(const struct lc_view_site *s)
-{
-    const struct lc_array *a = &s->array[LC_VIEW_RESIDUAL_PROFILE],
-                          *b = &s->array[LC_VIEW_RECONSTRUCTION_PROFILE];
-    int64_t used = 0;
-    double total = 0;
-
-    if (!a->data || !b->data || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1])
-        return NAN;
-    for (int64_t r = 0; r < a->dim[0]; r++) {
-        const float *x = (const float *)a->data + r * a->dim[1], *y = (const float *)b->data + r * a->dim[1];
-        double sx = row_sum(x, a->dim[1]), sy = row_sum(y, a->dim[1]);
-        if (!(sx > 0 && sy > 0) || !isfinite(sx) || !isfinite(sy))
-            continue;
-        for (int64_t i = 0; i < a->dim[1]; i++)
-            total += fmin((double)x[i] / sx, (double)y[i] / sy);
-        used++;
-    }
-    return used ? total / (double)used : NAN;
-}
-
 static void summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {
@@ -86,8 +36,8 @@ static void summary_influence(const struct lc_view *v, struct lc_table *t, struc
 static void summary_token_vector(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {
-        "site", "readouts", "residual_bits", "reconstruction_bits", "share_explained", "profile_overlap",
-        NULL};
+        "site",      "readouts",   "residual_bits", "reconstruction_bits", "share_explained", "share_low",
+        "share_high", "share_n",   "profile_overlap", "overlap_low",       "overlap_high",    "overlap_n", NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
@@ -95,9 +45,9 @@ static void summary_token_vector(const struct lc_view *v, struct lc_table *t, st
         int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY),
                 b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
         if (a > 0 || b > 0)
-            lc_table_row(t, err, "sirrrr", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
-                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), share_explained(s),
-                         profile_overlap(s));
+            lc_table_row(t, err, "sirrrrrirrri", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
+                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), s->share.value, s->share.low, s->share.high,
+                         s->share.n, s->overlap.value, s->overlap.low, s->overlap.high, s->overlap.n);
     }
 }
 
@@ -136,7 +86,8 @@ const struct lc_summary_table lc_summary_tables[] = {
     {"summary_token_vector", "Token vectors, by site",
      "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; "
      "profile overlap: sum over "
-     "positions of the lesser of the two shares; means over readouts.",
+     "positions of the lesser of the two shares; means over readouts; low and high: bootstrap 95 % interval over windows; "
+     "n: readouts with both.",
      summary_token_vector},
     {"summary_sparsity", "Sparsity, by site", "Mean L0: sum of activation probabilities; dead: never active.",
      summary_sparsity},

@@ -24,7 +24,7 @@ void lc_sweep_means(const struct lc_view *v, struct lc_table *t, struct lc_err *
     }
 }
 
-static double number(const struct lc_view_site *s, const char *key, struct lc_err *err)
+double lc_sweep_number(const struct lc_view_site *s, const char *key, struct lc_err *err)
 {
     double x = NAN;
     int found;
@@ -46,8 +46,8 @@ void lc_sweep_saturation(const struct lc_view *v, struct lc_table *t, struct lc_
         if (!s->part[LC_VIEW_SWEEP])
             continue;
         lc_result_get_int(s->part[LC_VIEW_SWEEP], SWEEP, s->name, "saturation_length_n", &n, &found, err);
-        lc_table_row(t, err, "srirr", s->name, number(s, "saturation_length_site", err), n,
-                     number(s, "saturation_length_mean", err), number(s, "saturation_length_median", err));
+        lc_table_row(t, err, "srirr", s->name, lc_sweep_number(s, "saturation_length_site", err), n,
+                     lc_sweep_number(s, "saturation_length_mean", err), lc_sweep_number(s, "saturation_length_median", err));
     }
 }
 
@@ -96,13 +96,9 @@ void lc_sweep_counts(const struct lc_view *v, struct lc_table *t, struct lc_err 
             add_counts_of(t, v->result[i], err);
 }
 
-/* Whether the site has a whole sweep: the view has checked the shapes of mean and se alone. */
 static int is_whole(const struct lc_view_site *s)
 {
-    const struct lc_array *samples = &s->array[LC_VIEW_SWEEP_SAMPLES];
-
-    return s->part[LC_VIEW_SWEEP] && s->length.count > 0 && samples->data && samples->dim[1] == s->length.count &&
-           s->array[LC_VIEW_SWEEP_SATURATION].data;
+    return s->part[LC_VIEW_SWEEP] && s->array[LC_VIEW_SWEEP_SATURATION].data;
 }
 
 void lc_sweep_features(const struct lc_view_site *s, struct lc_table *t, struct lc_err *err)

@@ -10,6 +10,9 @@ void lc_sweep_means(const struct lc_view *v, struct lc_table *t, struct lc_err *
 void lc_sweep_saturation(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
 void lc_sweep_counts(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
 
+/* An attribute of a site's sweep, such as saturation_length_site; NaN when the result does not have it. */
+double lc_sweep_number(const struct lc_view_site *s, const char *key, struct lc_err *err);
+
 /* Columns of lc_sweep_features(), ended by NULL: one row a feature, at the longest windows. */
 extern const char *const lc_sweep_feature_columns[];
 void lc_sweep_features(const struct lc_view_site *s, struct lc_table *t, struct lc_err *err);

@@ -18,13 +18,20 @@ enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, STRENGTH, READOU
 
 /* the part of a site that each group belongs to, and the dataset that says that it is there */
 static const enum lc_view_part part_of[GROUPS] = {
-    [SPARSE] = LC_VIEW_SPARSITY, [SWEPT] = LC_VIEW_SWEEP, [LEADING] = LC_VIEW_CORRELATION};
+    [RESIDUAL] = LC_VIEW_VECTOR,
+    [RECONSTRUCTION] = LC_VIEW_VECTOR,
+    [SPARSE] = LC_VIEW_SPARSITY,
+    [SWEPT] = LC_VIEW_SWEEP,
+    [LEADING] = LC_VIEW_CORRELATION};
 static const struct {
-    const char *name, *mark;
-} parts[LC_VIEW_PARTS] = {[LC_VIEW_INFLUENCE] = {"influence", INFLUENCE "/samples/entropy"},
-                          [LC_VIEW_SPARSITY] = {"sparsity", SPARSITY "/count"},
-                          [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature"},
-                          [LC_VIEW_CORRELATION] = {"correlation", PAIRS "/feature"}};
+    const char *name, *mark, *other; /* one of them is enough */
+} parts[LC_VIEW_PARTS] = {
+    [LC_VIEW_INFLUENCE] = {"influence", INFLUENCE "/samples/entropy", NULL},
+    [LC_VIEW_VECTOR] = {"token vector", INFLUENCE "/token_vector/residual/entropy",
+                        INFLUENCE "/token_vector/reconstruction/entropy"},
+    [LC_VIEW_SPARSITY] = {"sparsity", SPARSITY "/count", NULL},
+    [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature", NULL},
+    [LC_VIEW_CORRELATION] = {"correlation", PAIRS "/feature", NULL}};
 
 static const struct {
     const char *name;
@@ -51,11 +58,7 @@ static const struct {
     [LC_VIEW_F_PROFILE_MEAN] = {INFLUENCE "/features/profile_mean", FEATURE},
     [LC_VIEW_F_PROFILE_SD] = {INFLUENCE "/features/profile_sd", FEATURE},
     [LC_VIEW_RESIDUAL_ENTROPY] = {INFLUENCE "/token_vector/residual/entropy", RESIDUAL},
-    [LC_VIEW_RESIDUAL_TOTAL] = {INFLUENCE "/token_vector/residual/total", RESIDUAL},
-    [LC_VIEW_RESIDUAL_PROFILE] = {INFLUENCE "/token_vector/residual/profile", RESIDUAL},
     [LC_VIEW_RECONSTRUCTION_ENTROPY] = {INFLUENCE "/token_vector/reconstruction/entropy", RECONSTRUCTION},
-    [LC_VIEW_RECONSTRUCTION_TOTAL] = {INFLUENCE "/token_vector/reconstruction/total", RECONSTRUCTION},
-    [LC_VIEW_RECONSTRUCTION_PROFILE] = {INFLUENCE "/token_vector/reconstruction/profile", RECONSTRUCTION},
     [LC_VIEW_STRENGTH_LEAST] = {INFLUENCE "/by_activation/least", STRENGTH},
     [LC_VIEW_STRENGTH_GREATEST] = {INFLUENCE "/by_activation/greatest", STRENGTH},
     [LC_VIEW_STRENGTH_SAMPLES] = {INFLUENCE "/by_activation/samples", STRENGTH},
@@ -198,16 +201,26 @@ done:
     return rc;
 }
 
+static int vectors_read(struct lc_view_site *s, const struct lc_result *r, struct lc_err *err)
+{
+    int rc = summary_read(r, s->name, "share_explained", &s->share, err);
+
+    return rc == LC_OK ? summary_read(r, s->name, "profile_overlap", &s->overlap, err) : rc;
+}
+
 /* The axis of a sweep and the means at its points. */
 static int sweep_read(struct lc_view_site *s, struct lc_result *r, const char *path, struct lc_err *err)
 {
-    const struct lc_array *mean = &s->array[LC_VIEW_SWEEP_MEAN], *se = &s->array[LC_VIEW_SWEEP_SE];
+    static const enum lc_view_id grids[] = {LC_VIEW_SWEEP_SAMPLES, LC_VIEW_SWEEP_MEAN, LC_VIEW_SWEEP_SE};
     int64_t n;
-    int rc;
+    int rc, fits;
 
     LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &s->length, err));
     n = s->length.count;
-    if (n != lc_result_points(r) || !mean->data || mean->dim[1] != n || !se->data || se->dim[1] != n)
+    fits = n > 0 && n == lc_result_points(r);
+    for (int i = 0; i < 3; i++)
+        fits &= s->array[grids[i]].data && s->array[grids[i]].dim[1] == n;
+    if (!fits)
         return LC_FAIL(err, LC_E_FORMAT, "%s: the sweep of site %s does not have the %" PRId64 " points of its axis",
                        path, s->name, n);
     for (int i = 0; i < LC_VIEW_MEANS; i++) {
@@ -306,13 +319,19 @@ static enum lc_view_choice choice_of(const struct lc_result *r)
     return choice;
 }
 
+static int has_part(const struct lc_result *r, enum lc_view_part part, const char *site)
+{
+    return lc_result_has(r, parts[part].mark, site) ||
+           (parts[part].other && lc_result_has(r, parts[part].other, site));
+}
+
 static int has_influence(const struct lc_result *r)
 {
     const char *const *names;
     int64_t n = lc_result_sites(r, &names);
 
     for (int64_t i = 0; i < n; i++)
-        if (lc_result_has(r, parts[LC_VIEW_INFLUENCE].mark, names[i]))
+        if (has_part(r, LC_VIEW_INFLUENCE, names[i]))
             return 1;
     return 0;
 }
@@ -331,12 +350,14 @@ static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, 
                      struct lc_err *err)
 {
     struct lc_result *r = v->result[result];
-    int rc;
+    int rc, features = part <= LC_VIEW_VECTOR && has_part(r, LC_VIEW_INFLUENCE, s->name);
 
-    if (!lc_result_has(r, parts[part].mark, s->name))
+    if (!has_part(r, part, s->name))
         return LC_OK;
-    if (part == LC_VIEW_INFLUENCE && choice_of(r) != v->choice)
+    if (features && choice_of(r) != v->choice)
         return LC_OK; /* one figure does not mix the two */
+    if (s->part[part] && part == LC_VIEW_VECTOR && features)
+        return LC_OK; /* the note about the influence beside it says so */
     if (s->part[part])
         return lc_bytes_printf(&v->notes, err, "%s: its %s of %s is not drawn, %s has it too.\n", v->paths[result],
                                parts[part].name, s->name, s->path[part]);
@@ -347,6 +368,8 @@ static int site_take(struct lc_view *v, struct lc_view_site *s, int64_t result, 
         LC_TRY(rc, summaries_read(s, r, err));
         LC_TRY(rc, features_group(s, err));
     }
+    if (part == LC_VIEW_VECTOR)
+        LC_TRY(rc, vectors_read(s, r, err));
     if (part == LC_VIEW_SWEEP)
         LC_TRY(rc, sweep_read(s, r, v->paths[result], err));
 done:

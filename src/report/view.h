@@ -30,11 +30,7 @@ enum lc_view_id {
     LC_VIEW_F_PROFILE_MEAN,
     LC_VIEW_F_PROFILE_SD,
     LC_VIEW_RESIDUAL_ENTROPY,
-    LC_VIEW_RESIDUAL_TOTAL,
-    LC_VIEW_RESIDUAL_PROFILE,
     LC_VIEW_RECONSTRUCTION_ENTROPY,
-    LC_VIEW_RECONSTRUCTION_TOTAL,
-    LC_VIEW_RECONSTRUCTION_PROFILE,
     LC_VIEW_STRENGTH_LEAST,
     LC_VIEW_STRENGTH_GREATEST,
     LC_VIEW_STRENGTH_SAMPLES,
@@ -56,7 +52,7 @@ enum lc_view_id {
 
 enum lc_view_mean { LC_VIEW_POOLED, LC_VIEW_WINDOW_MEAN, LC_VIEW_FEATURE_MEAN, LC_VIEW_MEANS };
 
-/* One summary of mean entropy, bits; found 0 (and NaN) when the result does not have it. */
+/* One summary, of mean entropy in bits or of a share; found 0 (and NaN) when the result does not have it. */
 struct lc_view_summary {
     double value, sd, low, high;
     int64_t n;
@@ -70,8 +66,15 @@ struct lc_view_feature {
     double activation, entropy; /* sum of f_a over all samples; mean of H, bits, NaN without samples */
 };
 
-/* What a result can hold of a site. */
-enum lc_view_part { LC_VIEW_INFLUENCE, LC_VIEW_SPARSITY, LC_VIEW_SWEEP, LC_VIEW_CORRELATION, LC_VIEW_PARTS };
+/* What a result can hold of a site. Influence is that of features; token vectors can stand in a result without any. */
+enum lc_view_part {
+    LC_VIEW_INFLUENCE,
+    LC_VIEW_VECTOR,
+    LC_VIEW_SPARSITY,
+    LC_VIEW_SWEEP,
+    LC_VIEW_CORRELATION,
+    LC_VIEW_PARTS
+};
 
 struct lc_view_site {
     const char *name;
@@ -80,6 +83,7 @@ struct lc_view_site {
     struct lc_array array[LC_VIEW_ARRAYS]; /* data NULL when absent */
     struct lc_view_summary mean[LC_VIEW_MEANS];
     int64_t degenerate;
+    struct lc_view_summary share, overlap; /* of the two token vectors: share explained, overlap of profiles */
     struct lc_view_feature *feature; /* by ascending index */
     int64_t n_features;
     struct lc_array length;                           /* [L] window lengths of the sweep */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 
 #define INFLUENCE "sites/SITE/influence"
 #define SAMPLES   INFLUENCE "/samples/"
@@ -27,13 +28,6 @@ static void put(const struct sink *to, const char *name, const int64_t *dim, con
 
 /* --- features --- */
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* The features with enough samples, and how many each has. */
 static int find_features(struct lc_feature_table *t, const struct lc_samples *s, int64_t least, struct lc_err *err)
 {
@@ -45,7 +39,7 @@ static int find_features(struct lc_feature_table *t, const struct lc_samples *s,
     for (int64_t i = 0; i < s->count; i++)
         if (!s->item[i].spread.degenerate)
             all[n++] = (int32_t)s->item[i].feature;
-    qsort(all, (size_t)n, sizeof *all, ascending);
+    lc_sort_i32(all, n);
     for (int64_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && all[end] == all[i]; end++)
             continue;
@@ -58,10 +52,7 @@ static int find_features(struct lc_feature_table *t, const struct lc_samples *s,
 
 int64_t lc_feature_table_row(const struct lc_feature_table *t, int64_t feature)
 {
-    int32_t key = (int32_t)feature;
-    const int32_t *at = t->count ? bsearch(&key, t->feature, (size_t)t->count, sizeof key, ascending) : NULL;
-
-    return at ? at - t->feature : -1;
+    return lc_find_i32(t->feature, t->count, feature);
 }
 
 static void fill(struct lc_feature_table *t, const struct lc_samples *s)
@@ -272,7 +263,7 @@ int lc_influence_put_vector(struct lc_result *r, const char *site, const char *k
     return put_profiles(&to, name, s);
 }
 
-/* --- windows and summaries --- */
+/* --- windows --- */
 
 int lc_influence_put_windows(struct lc_result *r, const char *site, const struct lc_samples *s,
                              const struct lc_feature_table *t, int64_t windows, struct lc_err *err)
@@ -299,66 +290,6 @@ int lc_influence_put_windows(struct lc_result *r, const char *site, const struct
 done:
     free(count);
     free(mean);
-    return rc;
-}
-
-/* `suffixes` of the value, its sd, the ends of its interval; 2 where there is no interval. */
-static void put_summary(const struct sink *to, const char *name, const struct lc_summary *x, int suffixes)
-{
-    const char *suffix[] = {"", "_sd", "_low", "_high"};
-    double value[] = {x->mean, x->sd, x->low, x->high};
-    char key[48];
-
-    for (int i = 0; i < suffixes && to->err->code == LC_OK; i++) {
-        snprintf(key, sizeof key, "%s%s", name, suffix[i]);
-        lc_result_put_real(to->r, INFLUENCE, to->site, key, value[i], to->err);
-    }
-    snprintf(key, sizeof key, "%s_n", name);
-    if (to->err->code == LC_OK)
-        lc_result_put_int(to->r, INFLUENCE, to->site, key, x->count, to->err);
-}
-
-/* The samples with the table's row in place of the feature, those of other features left out; degenerate ones stay, to
- * be counted. */
-static int by_row(const struct lc_samples *s, const struct lc_feature_table *t, struct lc_samples *out,
-                  struct lc_err *err)
-{
-    *out = (struct lc_samples){0};
-    if (LC_ALLOC(&out->item, s->count, "summaries", err) != LC_OK)
-        return err->code;
-    for (int64_t i = 0; i < s->count; i++) {
-        struct lc_sample x = s->item[i];
-        x.feature = lc_feature_table_row(t, x.feature);
-        if (x.feature < 0 && !x.spread.degenerate)
-            continue;
-        x.window = x.window < 0 ? 0 : x.window;
-        out->item[out->count++] = x;
-    }
-    return LC_OK;
-}
-
-int lc_influence_put_summaries(struct lc_result *r, const char *site, const struct lc_samples *s,
-                               const struct lc_feature_table *t, uint64_t seed, struct lc_err *err)
-{
-    const struct sink to = {r, site, err};
-    int known = s->count == 0 || s->item[0].window >= 0;
-    const struct lc_summary_rule rule = {
-        .features = t->count, .seed = seed, .rounds = known ? LC_BOOTSTRAP_ROUNDS : 1};
-    struct lc_summaries sum;
-    struct lc_samples own;
-    int rc = by_row(s, t, &own, err);
-
-    if (rc != LC_OK)
-        return rc;
-    LC_TRY(rc, lc_samples_summarise(&own, &rule, &sum, err));
-    put_summary(&to, "pooled", &sum.pooled, known ? 4 : 2);
-    if (known)
-        put_summary(&to, "window_mean", &sum.window_mean, 4);
-    put_summary(&to, "feature_mean", &sum.feature_mean, known ? 4 : 2);
-    rc = err->code == LC_OK ? lc_result_put_int(r, INFLUENCE, site, "degenerate", sum.degenerate, err) : err->code;
-    lc_summaries_release(&sum);
-done:
-    lc_samples_release(&own);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lightcone/estimate.h"
+#include "lightcone/order.h"
 #include "lightcone/samples.h"
 
 /* All that is estimated from one site's samples. */
@@ -24,38 +25,49 @@ enum {
 struct roll {
     const struct lc_sample **sample; /* [count] */
     int64_t count, windows, features;
-    int32_t *place;         /* [all features] which of those that take part, from 1 in order of appearance; 0: none */
+    int32_t *feature;        /* [count] which of those that take part, in order of appearance */
     unsigned char *strength; /* [count] class of the activation */
 };
 
 static void roll_release(struct roll *r)
 {
     free(r->sample);
-    free(r->place);
+    free(r->feature);
     free(r->strength);
+}
+
+/* Place of a feature among those of the rule, or -1. */
+static int64_t place_of(const struct lc_summary_rule *rule, int64_t feature)
+{
+    return rule->feature ? lc_find_i32(rule->feature, rule->features, feature) : feature;
 }
 
 static int roll_make(struct roll *r, const struct lc_samples *s, const struct lc_summary_rule *rule,
                      int64_t *degenerate, struct lc_err *err)
 {
+    int32_t *number = NULL; /* [features] from 1; 0: not yet seen */
     int rc;
 
     *r = (struct roll){0};
     *degenerate = 0;
     LC_TRY(rc, LC_ALLOC(&r->sample, s->count, "summaries", err));
-    LC_TRY(rc, LC_ALLOC(&r->place, rule->features, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&r->feature, s->count, "summaries", err));
     LC_TRY(rc, LC_ALLOC(&r->strength, s->count, "summaries", err));
+    LC_TRY(rc, LC_ALLOC(&number, rule->features, "summaries", err));
     for (int64_t i = 0; i < s->count; i++) {
         const struct lc_sample *x = &s->item[i];
+        int64_t place = x->spread.degenerate ? -1 : place_of(rule, x->feature);
         *degenerate += x->spread.degenerate;
-        if (x->spread.degenerate || (rule->kept && !rule->kept[x->feature]))
+        if (place < 0)
             continue;
         r->windows += r->count == 0 || r->sample[r->count - 1]->window != x->window;
-        if (r->place[x->feature] == 0)
-            r->place[x->feature] = (int32_t)++r->features;
+        if (number[place] == 0)
+            number[place] = (int32_t)++r->features;
+        r->feature[r->count] = number[place] - 1;
         r->sample[r->count++] = x;
     }
 done:
+    free(number);
     if (rc != LC_OK)
         roll_release(r);
     return rc;
@@ -119,7 +131,7 @@ static int enter(struct lc_estimate *e, const struct roll *r, int64_t i, int64_t
                  const struct lc_summary_rule *rule, struct lc_err *err)
 {
     const struct lc_spread *x = &r->sample[i]->spread;
-    int64_t feature = r->place[r->sample[i]->feature] - 1;
+    int64_t feature = r->feature[i];
     int rc;
 
     LC_TRY(rc, lc_estimate_add(&e[POOLED], window, 0, x->entropy, err));

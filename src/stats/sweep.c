@@ -112,24 +112,34 @@ static int summarise_features(struct lc_sweep *s, const int64_t *t, struct lc_er
     return LC_OK;
 }
 
+int64_t lc_sweep_curve(const int64_t *samples, const double *mean, int64_t count, int64_t points, double *curve)
+{
+    int64_t complete = 0;
+
+    for (int64_t k = 0; k < points; k++)
+        curve[k] = 0.0;
+    for (int64_t m = 0; m < count; m++) {
+        int64_t there = 0;
+        for (int64_t k = 0; k < points; k++)
+            there += samples[m * points + k] > 0;
+        if (there < points)
+            continue;
+        complete++;
+        for (int64_t k = 0; k < points; k++)
+            curve[k] += mean[m * points + k];
+    }
+    for (int64_t k = 0; k < points; k++)
+        curve[k] = complete > 0 ? curve[k] / (double)complete : (double)NAN;
+    return complete;
+}
+
 static int summarise_site(struct lc_sweep *s, const int64_t *t, struct lc_err *err)
 {
     double *curve = NULL;
 
     if (LC_ALLOC(&curve, s->points, "sweep", err) != LC_OK)
         return err->code;
-    for (int64_t m = 0; m < s->count; m++) {
-        int64_t there = 0;
-        for (int64_t k = 0; k < s->points; k++)
-            there += s->samples[m * s->points + k] > 0;
-        if (there < s->points)
-            continue;
-        s->complete++;
-        for (int64_t k = 0; k < s->points; k++)
-            curve[k] += s->mean[m * s->points + k];
-    }
-    for (int64_t k = 0; k < s->points; k++)
-        curve[k] = s->complete > 0 ? curve[k] / (double)s->complete : (double)NAN;
+    s->complete = lc_sweep_curve(s->samples, s->mean, s->count, s->points, curve);
     s->saturation_site = lc_saturation_length(t, curve, s->points, LC_SATURATION_SHARE);
     free(curve);
     return LC_OK;

@@ -25,6 +25,8 @@ enum {
     FX_PAIRS = 12
 };
 enum { FX_S = FX_N * FX_ACTIVE, FX_BINS = 30 };
+#define FX_SHARE      0.75 /* made up, so that nobody else computes them */
+#define FX_SATURATION 15.5
 enum { FX_CLASSES = 3, FX_POINTS = 4, FX_SWEPT = 12 };
 
 /* the first words are awkward on purpose */
@@ -239,6 +241,8 @@ static int fx_put_site(struct lc_result *r, const char *site, const struct fx_si
     FX_PUT("token_vector/reconstruction/entropy", s->vector_entropy, FX_N);
     FX_PUT("token_vector/reconstruction/total", s->half_total, FX_N);
     FX_PUT("token_vector/reconstruction/profile", s->half_profile, FX_N, FX_T);
+    fx_put_mean(r, site, "share_explained", (double[]){0.5, 0.75}, 2, err);
+    fx_put_mean(r, site, "profile_overlap", (double[]){0.875, 1}, 2, err);
     FX_PUT("features/feature", s->f_feature, s->m);
     FX_PUT("features/samples", s->f_samples, s->m);
     FX_PUT("features/entropy_mean", s->f_mean, s->m);
@@ -452,7 +456,8 @@ static double fx_swept_entropy(int f, int64_t length)
     return (1 + f / 4.0) * (1 - exp2(-(double)length / 8));
 }
 
-static int fx_put_swept_site(struct lc_result *r, const char *site, const int64_t *lengths, struct lc_err *err)
+static int fx_put_swept_site(struct lc_result *r, const char *site, const int64_t *lengths, int64_t features,
+                             struct lc_err *err)
 {
     int32_t feature[FX_SWEPT];
     int64_t samples[FX_SWEPT * FX_POINTS];
@@ -462,18 +467,20 @@ static int fx_put_swept_site(struct lc_result *r, const char *site, const int64_
         feature[f] = 10 * f;
         saturation[f] = 33.5;
         for (int k = 0; k < FX_POINTS; k++) {
-            samples[f * FX_POINTS + k] = f + 1;
+            samples[f * FX_POINTS + k] = f == 3 && k == 0 ? 0 : f + 1;
             mean[f * FX_POINTS + k] = f == 3 && k == 0 ? NAN : fx_swept_entropy(f, lengths[k]);
             se[f * FX_POINTS + k] = f == 0 ? NAN : 0.0625;
         }
     }
 #define FX_SWEEP(name, data, ...)                                                                            \
     lc_result_put(r, "sites/SITE/sweep/" name, site, (int64_t[]){__VA_ARGS__}, (data), err)
-    FX_SWEEP("feature", feature, FX_SWEPT);
-    FX_SWEEP("samples", samples, FX_SWEPT, FX_POINTS);
-    FX_SWEEP("entropy_mean", mean, FX_SWEPT, FX_POINTS);
-    FX_SWEEP("entropy_se", se, FX_SWEPT, FX_POINTS);
-    return FX_SWEEP("saturation_length", saturation, FX_SWEPT);
+    FX_SWEEP("feature", feature, features);
+    FX_SWEEP("samples", samples, features, FX_POINTS);
+    FX_SWEEP("entropy_mean", mean, features, FX_POINTS);
+    FX_SWEEP("entropy_se", se, features, FX_POINTS);
+    FX_SWEEP("saturation_length", saturation, features);
+    lc_result_put_real(r, "sites/SITE/sweep", site, "saturation_share", FX_SHARE, err);
+    return lc_result_put_real(r, "sites/SITE/sweep", site, "saturation_length_site", FX_SATURATION, err);
 }
 
 /* One point: every feature active once, the later the more strongly; 0 at each length but the first. */
@@ -495,7 +502,8 @@ static int fx_put_point(struct lc_result *r, const char *site, int64_t length, s
     return fx_put_mean(r, site, "feature_mean", mean, FX_SWEPT, err);
 }
 
-static int fx_sweep(const char *path, int sites, struct lc_err *err)
+/* `sites` with features at the longest windows, then `empty` ones without. */
+static int fx_sweep(const char *path, int sites, int empty, struct lc_err *err)
 {
     static const int64_t lengths[FX_POINTS] = {8, 16, 32, 64};
     struct lc_result *r;
@@ -505,10 +513,10 @@ static int fx_sweep(const char *path, int sites, struct lc_err *err)
         return err->code;
     fx_put_text(r, "influence", err);
     lc_result_put(r, "points/window_length", NULL, (int64_t[]){FX_POINTS}, lengths, err);
-    for (int layer = 0; layer < sites; layer++) {
+    for (int layer = 0; layer < sites + empty; layer++) {
         snprintf(site, sizeof site, "resid_out_layer%d", layer);
         lc_result_at(r, -1);
-        fx_put_swept_site(r, site, lengths, err);
+        fx_put_swept_site(r, site, lengths, layer < sites ? FX_SWEPT : 0, err);
         for (int k = 0; k < FX_POINTS; k++) {
             lc_result_at(r, k);
             fx_put_point(r, site, lengths[k], err);

@@ -1,15 +1,10 @@
 /* The exact decision: encoders whose biases are tuned so that thousands of pre-activations lie within a few
  * units in the last place of a threshold, against brute force in long double. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/activity.h"
 #include "lightcone/memory.h"
 #include "lightcone/random.h"
@@ -22,12 +17,6 @@ struct bench {
     float *weights, *y;
     long double *z; /* [ROWS, F] */
 };
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static float uniform(uint64_t stream, int64_t i)
 {

@@ -2,30 +2,18 @@
  * and by position with their intervals, token vectors' shares, readouts of strongest activations. The expected values are
  * tests/reference/make_beyond.py's; tests/jobs/test_beyond.sh makes the results; LC_BEYOND is their folder. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "lightcone/results.h"
 #include "lightcone/tensor.h"
+#include "result_fixture.h"
 
 enum { SITES = 2, NAME = 128, T = 20 };
 
 static const char *const sites[SITES] = {"resid_out_layer1", "resid_out_layer4"};
 static struct lc_tensors reference;
 static const char *folder;
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static const struct lc_tensor *tensor(int site, const char *name)
 {
@@ -60,41 +48,17 @@ static int64_t rows_of(int site, const char *name, int64_t columns)
     return count / columns;
 }
 
-static struct lc_result *open_result(const char *name)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_result *r = NULL;
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
-    check(lc_result_open(&r, path, &err), &err);
-    return r;
-}
-
 static struct lc_array get(const struct lc_result *r, const char *name, int site)
 {
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_array a;
-
-    check(lc_result_get(r, name, site < 0 ? NULL : sites[site], &a, &err), &err);
-    return a;
+    return array_of(r, name, site < 0 ? NULL : sites[site]);
 }
 
 /* Number i of a dataset, whatever its type. */
 static double number(const struct lc_result *r, const char *name, int site, int64_t i)
 {
     struct lc_array a = get(r, name, site);
-    double x = NAN;
+    double x = number_at(&a, i);
 
-    assert_true(i < a.count);
-    if (a.type == LC_RESULT_F64)
-        x = ((const double *)a.data)[i];
-    else if (a.type == LC_RESULT_F32)
-        x = (double)((const float *)a.data)[i];
-    else if (a.type == LC_RESULT_I64)
-        x = (double)((const int64_t *)a.data)[i];
-    else if (a.type == LC_RESULT_I32)
-        x = ((const int32_t *)a.data)[i];
     lc_array_release(&a);
     return x;
 }
@@ -140,7 +104,7 @@ static void near(const char *what, double found, double expected, double toleran
 static void strongest_contexts(void **state)
 {
     static const char *const column[] = {"feature", "window", "position", "value"};
-    struct lc_result *r = open_result("contexts");
+    struct lc_result *r = result_in(folder, "contexts");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
@@ -203,7 +167,7 @@ static double compare_measure(const struct lc_result *r, int site, const char *n
 
 static void summaries_with_their_intervals(void **state)
 {
-    struct lc_result *r = open_result("influence");
+    struct lc_result *r = result_in(folder, "influence");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
@@ -243,7 +207,7 @@ static void groups_with_their_intervals(void **state)
                                                 "entropy_low", "entropy_high", "samples"};
     static const char *const by_position[] = {"position",     "entropy_mean", "entropy_sd", "entropy_low",
                                               "entropy_high", "samples"};
-    struct lc_result *r = open_result("influence");
+    struct lc_result *r = result_in(folder, "influence");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
@@ -259,7 +223,7 @@ static void groups_with_their_intervals(void **state)
 
 static void windows_that_end_on_contexts(void **state)
 {
-    struct lc_result *r = open_result("top");
+    struct lc_result *r = result_in(folder, "top");
     struct lc_array start = get(r, "windows/start", -1);
 
     (void)state;

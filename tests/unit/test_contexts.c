@@ -1,24 +1,13 @@
 /* The strongest contexts of every feature: against a sort of everything, with many ties, in any order of adding and
  * merging. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/random.h"
 #include "lightcone/top_contexts.h"
 
 enum { EVENTS = 6000, FEATURES = 9, WINDOWS = 60, POSITIONS = 8, MOST = 70 };
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static int64_t below(uint64_t stream, int64_t i, int64_t n)
 {

@@ -1,17 +1,12 @@
 /* An export: repr() as Python's, tables and arrays as Python and NumPy write them (tests/reference/make_export_data.py),
  * attributes, points of a sweep, and results that do not hang together. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/export.h"
 #include "lightcone/file.h"
 #include "lightcone/tensor.h"
@@ -31,12 +26,6 @@ static const char *at(const char *name)
     turn = (turn + 1) % 4;
     snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
     return path[turn];
-}
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
 }
 
 /* ----- repr ----- */

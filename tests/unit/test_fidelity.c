@@ -2,18 +2,12 @@
  * reads it, against what the program finds from the same inputs. tests/jobs/test_published.sh makes both; LC_FIDELITY
  * is their folder. Prints the worst difference behind each figure of the paper. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "lightcone/memory.h"
-#include "lightcone/results.h"
+#include "result_fixture.h"
 
 #define SPARSITY "sites/SITE/sparsity/"
 #define INFLUENCE "sites/SITE/influence/"
@@ -26,12 +20,6 @@ static const char *folder;
 struct sides {
     struct lc_result *r[2];
 };
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static struct sides open_sides(const char *own, const char *published)
 {
@@ -53,29 +41,6 @@ static void close_sides(struct sides *s)
     lc_result_close(s->r[1]);
 }
 
-static struct lc_array get(struct lc_result *r, const char *name, const char *site)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_array a;
-
-    check(lc_result_get(r, name, site, &a, &err), &err);
-    return a;
-}
-
-static double at(const struct lc_array *a, int64_t i)
-{
-    switch (a->type) {
-    case LC_RESULT_I64:
-        return (double)((const int64_t *)a->data)[i];
-    case LC_RESULT_I32:
-        return ((const int32_t *)a->data)[i];
-    case LC_RESULT_F32:
-        return (double)((const float *)a->data)[i];
-    default:
-        return ((const double *)a->data)[i];
-    }
-}
-
 /* Rows of a dataset in an order of its own; order NULL: as they stand. */
 struct rows {
     struct lc_array a;
@@ -85,7 +50,7 @@ struct rows {
 
 static struct rows rows_of(struct lc_result *r, const char *name, const char *site, const int64_t *order)
 {
-    struct rows x = {.a = get(r, name, site), .order = order};
+    struct rows x = {.a = array_of(r, name, site), .order = order};
 
     x.width = x.a.dim[0] > 0 ? x.a.count / x.a.dim[0] : 0;
     return x;
@@ -93,7 +58,7 @@ static struct rows rows_of(struct lc_result *r, const char *name, const char *si
 
 static double row_value(const struct rows *x, int64_t row, int64_t k)
 {
-    return at(&x->a, (x->order ? x->order[row] : row) * x->width + k);
+    return number_at(&x->a, (x->order ? x->order[row] : row) * x->width + k);
 }
 
 /* How a difference is measured. */
@@ -188,8 +153,8 @@ static void compare_attribute(const char *figure, const struct sides *s, const c
 /* The order in which a feature's tokens first appeared: ours by stream index, the published one as the Counter had it. */
 static void compare_order(const struct sides *s, const char *site)
 {
-    struct lc_array indptr = get(s->r[0], SPARSITY "token_indptr", site), first = get(s->r[0], SPARSITY "token_first", site),
-                    place = get(s->r[1], SPARSITY "token_order", site);
+    struct lc_array indptr = array_of(s->r[0], SPARSITY "token_indptr", site), first = array_of(s->r[0], SPARSITY "token_first", site),
+                    place = array_of(s->r[1], SPARSITY "token_order", site);
     const int64_t *p = indptr.data, *index = first.data;
     const int32_t *order = place.data;
     int64_t *by_place = NULL;
@@ -289,8 +254,8 @@ static int kept(const struct lc_array *features, int64_t feature)
 /* Rows of the samples of features that were kept; *count of them. The caller frees it. */
 static int64_t *order_of(struct lc_result *r, const char *site, int64_t *count)
 {
-    struct lc_array feature = get(r, INFLUENCE "samples/feature", site), window = get(r, INFLUENCE "samples/window", site),
-                    features = get(r, INFLUENCE "features/feature", site);
+    struct lc_array feature = array_of(r, INFLUENCE "samples/feature", site), window = array_of(r, INFLUENCE "samples/window", site),
+                    features = array_of(r, INFLUENCE "features/feature", site);
     struct lc_err err = LC_ERR_INIT;
     struct keyed *list = NULL;
     int64_t *order = NULL, n = 0;

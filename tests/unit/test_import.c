@@ -6,7 +6,7 @@
 #include "format_fixture.h"
 
 #include "lightcone/published.h"
-#include "lightcone/results.h"
+#include "result_fixture.h"
 
 #define FILES "tests/data/import/"
 
@@ -49,31 +49,6 @@ static struct lc_result *imported(const char *const *files, int64_t count, const
     return open_result();
 }
 
-static struct lc_array get(const struct lc_result *r, const char *name, const char *site)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_array a;
-
-    assert_ok(lc_result_get(r, name, site, &a, &err), &err);
-    return a;
-}
-
-static double value(const struct lc_array *a, int64_t i)
-{
-    switch (a->type) {
-    case LC_RESULT_I64:
-        return (double)((const int64_t *)a->data)[i];
-    case LC_RESULT_I32:
-        return ((const int32_t *)a->data)[i];
-    case LC_RESULT_F32:
-        return (double)((const float *)a->data)[i];
-    case LC_RESULT_U8:
-        return ((const uint8_t *)a->data)[i];
-    default:
-        return ((const double *)a->data)[i];
-    }
-}
-
 /* --- digests --- */
 
 static const char *text_of(const json_t *o, const char *key)
@@ -107,12 +82,12 @@ static void check_dataset(struct lc_result *r, const json_t *row)
     struct lc_array a;
 
     lc_result_at(r, point_of(row));
-    a = get(r, name, text_of(row, "site"));
+    a = array_of(r, name, text_of(row, "site"));
     assert_int_equal(a.rank, json_array_size(dim));
     for (int k = 0; k < a.rank; k++)
         compare("dimension", name, (double)a.dim[k], json_number_value(json_array_get(dim, (size_t)k)), 0);
     for (int64_t i = 0; i < a.count; i++) {
-        double x = value(&a, i);
+        double x = number_at(&a, i);
         missing += !isfinite(x);
         sum += isfinite(x) ? x : 0.0;
         weighted += isfinite(x) ? x * (double)(i % 97 + 1) : 0.0;
@@ -122,7 +97,7 @@ static void check_dataset(struct lc_result *r, const json_t *row)
     compare("weighted sum", name, weighted, real_of(row, "weighted"), allowed);
     if (json_is_number(json_object_get(row, "last"))) {
         double last = real_of(row, "last");
-        compare("last value", name, value(&a, a.count - 1), last, tolerance * fmax(1.0, fabs(last)));
+        compare("last value", name, number_at(&a, a.count - 1), last, tolerance * fmax(1.0, fabs(last)));
     }
     lc_array_release(&a);
 }
@@ -213,10 +188,10 @@ static void holds_the_papers_counts(void **state)
         return;
     }
     r = imported(&file, 1, "resid_out_layer3");
-    a = get(r, "sites/SITE/sparsity/count", "resid_out_layer3");
+    a = array_of(r, "sites/SITE/sparsity/count", "resid_out_layer3");
     for (int64_t f = 0; f < a.count; f++) {
-        live += value(&a, f) > 0;
-        activations += (int64_t)value(&a, f);
+        live += number_at(&a, f) > 0;
+        activations += (int64_t)number_at(&a, f);
     }
     assert_int_equal(a.count, 32768);
     assert_int_equal(live, 4867);
@@ -323,7 +298,7 @@ static void tells_where_it_comes_from(void **state)
     static const char hash[] = "  published  sparsity.pt\n";
     const char *files[] = {FILES "sparsity.pt", FILES "influence.pt"};
     struct lc_result *r = imported(files, 2, NULL);
-    struct lc_array a = get(r, "provenance/files", NULL);
+    struct lc_array a = array_of(r, "provenance/files", NULL);
     struct lc_err err = LC_ERR_INIT;
     char lines[1024] = "", *text = NULL;
 
@@ -356,9 +331,9 @@ static void holds_the_tokens(void **state)
     result_path(output);
     assert_ok(lc_import_write(&what, &err), &err);
     r = open_result();
-    indptr = get(r, "vocabulary/indptr", NULL);
-    bytes = get(r, "vocabulary/bytes", NULL);
-    assert_true(indptr.count > 30 && (int64_t)value(&indptr, indptr.count - 1) == bytes.count);
+    indptr = array_of(r, "vocabulary/indptr", NULL);
+    bytes = array_of(r, "vocabulary/bytes", NULL);
+    assert_true(indptr.count > 30 && (int64_t)number_at(&indptr, indptr.count - 1) == bytes.count);
     lc_array_release(&indptr);
     lc_array_release(&bytes);
     lc_result_close(r);

@@ -1,15 +1,10 @@
 /* Pairs of features: counts from sparse lists against counting by hand, definitions against their formulas, layouts
  * index by index. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/blockcyclic.h"
 #include "lightcone/joint.h"
 #include "lightcone/leading.h"
@@ -35,12 +30,6 @@ static int make_corpus(void **state)
                            (f > 0 && (int)lc_random_below(6, (uint64_t)p, (uint64_t)f, F + 5) < (f + token[p]) % F / 2);
     }
     return 0;
-}
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
 }
 
 /* Positions first ... first + n - 1 as lists, n places apart in an order that is not theirs. */

@@ -2,29 +2,17 @@
  * extracted by tests/reference/make_published.py. tests/jobs/test_published.sh makes the results;
  * LC_PUBLISHED is their folder. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "lightcone/results.h"
 #include "lightcone/tensor.h"
+#include "result_fixture.h"
 
 enum { SITES = 3, T = 64, NAME = 128 };
 
 static struct lc_tensors published, swept;
 static const char *folder;
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 /* Value i of the published tensor resid_out_layerSITE/NAME. */
 static const struct lc_tensor *tensor(int site, const char *name)
@@ -73,28 +61,6 @@ static double value(int site, const char *name, int64_t i)
 static int64_t integer(int site, const char *name, int64_t i)
 {
     return (int64_t)value(site, name, i);
-}
-
-static struct lc_result *open_result(const char *name)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_result *r = NULL;
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
-    check(lc_result_open(&r, path, &err), &err);
-    return r;
-}
-
-static struct lc_array get(const struct lc_result *r, const char *name, int site)
-{
-    struct lc_err err = LC_ERR_INIT;
-    char site_name[NAME];
-    struct lc_array a;
-
-    snprintf(site_name, sizeof site_name, "resid_out_layer%d", site);
-    check(lc_result_get(r, name, site < 0 ? NULL : site_name, &a, &err), &err);
-    return a;
 }
 
 static double attribute(const struct lc_result *r, const char *key, int site)
@@ -187,14 +153,14 @@ static int64_t token_difference(const struct lc_array *indptr, const struct lc_a
 
 static void counts_of_stage_1(void **state)
 {
-    struct lc_result *r = open_result("sparsity");
+    struct lc_result *r = result_in(folder, "sparsity");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array count = get(r, "sites/SITE/sparsity/count", site);
-        struct lc_array indptr = get(r, "sites/SITE/sparsity/token_indptr", site);
-        struct lc_array id = get(r, "sites/SITE/sparsity/token_id", site);
-        struct lc_array tokens = get(r, "sites/SITE/sparsity/token_count", site);
+        struct lc_array count = array_of_layer(r, "sites/SITE/sparsity/count", site);
+        struct lc_array indptr = array_of_layer(r, "sites/SITE/sparsity/token_indptr", site);
+        struct lc_array id = array_of_layer(r, "sites/SITE/sparsity/token_id", site);
+        struct lc_array tokens = array_of_layer(r, "sites/SITE/sparsity/token_count", site);
         int64_t off = 0, total = 0, near = 0;
         assert_int_equal(count.count, count_of(site, "count"));
         for (int64_t f = 0; f < count.count; f++) {
@@ -251,16 +217,16 @@ static double compare_samples(const struct lc_array *feature, const struct lc_ar
 
 static void features_of_influence(void **state)
 {
-    struct lc_result *r = open_result("influence");
+    struct lc_result *r = result_in(folder, "influence");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array feature = get(r, "sites/SITE/influence/features/feature", site);
-        struct lc_array samples = get(r, "sites/SITE/influence/features/samples", site);
-        struct lc_array mean = get(r, "sites/SITE/influence/features/profile_mean", site);
-        struct lc_array sd = get(r, "sites/SITE/influence/features/profile_sd", site);
-        struct lc_array of = get(r, "sites/SITE/influence/samples/feature", site);
-        struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", site);
+        struct lc_array feature = array_of_layer(r, "sites/SITE/influence/features/feature", site);
+        struct lc_array samples = array_of_layer(r, "sites/SITE/influence/features/samples", site);
+        struct lc_array mean = array_of_layer(r, "sites/SITE/influence/features/profile_mean", site);
+        struct lc_array sd = array_of_layer(r, "sites/SITE/influence/features/profile_sd", site);
+        struct lc_array of = array_of_layer(r, "sites/SITE/influence/samples/feature", site);
+        struct lc_array profile = array_of_layer(r, "sites/SITE/influence/samples/profile", site);
         int64_t kept = count_of(site, "influence/feature"), first = 0;
         double worst[3] = {0};
         assert_int_equal(feature.count, kept);
@@ -302,9 +268,9 @@ static void compare_vectors(const struct lc_result *r, int site, const char *kin
     double worst[2] = {0};
 
     snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/profile", kind);
-    profile = get(r, name, site);
+    profile = array_of_layer(r, name, site);
     snprintf(name, sizeof name, "sites/SITE/influence/token_vector/%s/entropy", kind);
-    entropy = get(r, name, site);
+    entropy = array_of_layer(r, name, site);
     assert_int_equal(entropy.count, count_of(site, entropies));
     for (int64_t w = 0; w < entropy.count; w++) {
         worst[0] = larger(worst[0], relative((const float *)profile.data + w * T, site, rows, w * T, T));
@@ -320,7 +286,7 @@ static void compare_vectors(const struct lc_result *r, int site, const char *kin
 
 static void token_vector_of_80_windows(void **state)
 {
-    struct lc_result *r = open_result("influence");
+    struct lc_result *r = result_in(folder, "influence");
 
     (void)state;
     compare_vectors(r, 2, "residual", "vector/R", "vector/entropy");
@@ -329,11 +295,11 @@ static void token_vector_of_80_windows(void **state)
 
 static void compare_entropies(const struct lc_result *r, int site)
 {
-    struct lc_array window = get(r, "sites/SITE/influence/samples/window", site);
-    struct lc_array feature = get(r, "sites/SITE/influence/samples/feature", site);
-    struct lc_array activation = get(r, "sites/SITE/influence/samples/activation", site);
-    struct lc_array entropy = get(r, "sites/SITE/influence/samples/entropy", site);
-    struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", site);
+    struct lc_array window = array_of_layer(r, "sites/SITE/influence/samples/window", site);
+    struct lc_array feature = array_of_layer(r, "sites/SITE/influence/samples/feature", site);
+    struct lc_array activation = array_of_layer(r, "sites/SITE/influence/samples/activation", site);
+    struct lc_array entropy = array_of_layer(r, "sites/SITE/influence/samples/entropy", site);
+    struct lc_array profile = array_of_layer(r, "sites/SITE/influence/samples/profile", site);
     double worst[3] = {0};
 
     assert_int_equal(feature.count, count_of(site, "entropies/feature"));
@@ -363,7 +329,7 @@ static void compare_entropies(const struct lc_result *r, int site)
 
 static void compare_summary(const struct lc_result *r, int site)
 {
-    struct lc_array entropy = get(r, "sites/SITE/influence/token_vector/residual/entropy", site);
+    struct lc_array entropy = array_of_layer(r, "sites/SITE/influence/token_vector/residual/entropy", site);
     double mean = 0.0;
 
     for (int64_t w = 0; w < entropy.count; w++)
@@ -376,8 +342,8 @@ static void compare_summary(const struct lc_result *r, int site)
 
 static void entropies_of_six_windows(void **state)
 {
-    struct lc_result *r = open_result("entropies");
-    struct lc_array start = get(r, "windows/start", -1);
+    struct lc_result *r = result_in(folder, "entropies");
+    struct lc_array start = array_of_layer(r, "windows/start", -1);
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
@@ -398,13 +364,13 @@ static void entropies_of_six_windows(void **state)
 static void readouts_behind_a_bos(void **state)
 {
     enum { ROW = T + 1 };
-    struct lc_result *r = open_result("bos");
+    struct lc_result *r = result_in(folder, "bos");
 
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array position = get(r, "sites/SITE/influence/samples/position", site);
-        struct lc_array feature = get(r, "sites/SITE/influence/samples/feature", site);
-        struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", site);
+        struct lc_array position = array_of_layer(r, "sites/SITE/influence/samples/position", site);
+        struct lc_array feature = array_of_layer(r, "sites/SITE/influence/samples/feature", site);
+        struct lc_array profile = array_of_layer(r, "sites/SITE/influence/samples/profile", site);
         double worst = 0.0;
         assert_int_equal(feature.count, count_of(site, "bos/feature"));
         assert_int_equal(profile.dim[1], ROW);
@@ -441,10 +407,10 @@ static double swept_profile(const float *ours, int64_t n, int64_t *at)
 static void compare_point(const struct lc_result *r, int64_t first, int64_t last, int64_t length, int64_t *at,
                           double worst[3])
 {
-    struct lc_array feature = get(r, "sites/SITE/influence/samples/feature", 2);
-    struct lc_array activation = get(r, "sites/SITE/influence/samples/activation", 2);
-    struct lc_array entropy = get(r, "sites/SITE/influence/samples/entropy", 2);
-    struct lc_array profile = get(r, "sites/SITE/influence/samples/profile", 2);
+    struct lc_array feature = array_of_layer(r, "sites/SITE/influence/samples/feature", 2);
+    struct lc_array activation = array_of_layer(r, "sites/SITE/influence/samples/activation", 2);
+    struct lc_array entropy = array_of_layer(r, "sites/SITE/influence/samples/entropy", 2);
+    struct lc_array profile = array_of_layer(r, "sites/SITE/influence/samples/profile", 2);
 
     assert_int_equal(feature.count, last - first);
     assert_int_equal(profile.dim[1], length);
@@ -465,8 +431,8 @@ static void compare_point(const struct lc_result *r, int64_t first, int64_t last
 static void context_sweep_of_one_window(void **state)
 {
     enum { POINTS = 16, LONGEST = 128 };
-    struct lc_result *r = open_result("sweep");
-    struct lc_array length = get(r, "points/window_length", -1);
+    struct lc_result *r = result_in(folder, "sweep");
+    struct lc_array length = array_of_layer(r, "points/window_length", -1);
     double worst[3] = {0};
     int64_t at = 0;
 
@@ -477,7 +443,7 @@ static void context_sweep_of_one_window(void **state)
         int64_t T_k = ((const int64_t *)length.data)[k];
         struct lc_array start;
         lc_result_at(r, k);
-        start = get(r, "windows/start", -1);
+        start = array_of_layer(r, "windows/start", -1);
         assert_int_equal(T_k, (int64_t)swept_value("length", k));
         assert_int_equal(start.count, 1);
         assert_int_equal(*(const int64_t *)start.data, (int64_t)swept_value("start", 0) + LONGEST - T_k);

@@ -2,18 +2,12 @@
  * made in float64 (both from tests/reference/make_published.py), and its matrices against each other.
  * tests/jobs/test_published.sh makes the result; LC_PUBLISHED is its folder. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "lightcone/results.h"
 #include "lightcone/tensor.h"
+#include "result_fixture.h"
 
 enum { SITES = 3, NAME = 128 };
 
@@ -21,12 +15,6 @@ enum { SITES = 3, NAME = 128 };
 
 static struct lc_tensors published;
 static struct lc_result *pairs, *spectrum;
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 static const unsigned char *tensor(int site, const char *name, int64_t count)
 {
@@ -47,17 +35,6 @@ static int64_t integer(int site, const char *name, int64_t count, int64_t i)
 
     memcpy(&value, tensor(site, name, count) + (size_t)i * sizeof value, sizeof value);
     return value;
-}
-
-static struct lc_array get(const struct lc_result *r, const char *name, int site)
-{
-    struct lc_err err = LC_ERR_INIT;
-    char site_name[NAME];
-    struct lc_array a;
-
-    snprintf(site_name, sizeof site_name, "resid_out_layer%d", site);
-    check(lc_result_get(r, name, site_name, &a, &err), &err);
-    return a;
 }
 
 static double attribute(int site, const char *key)
@@ -91,8 +68,8 @@ static void published_covariances(void **state)
 {
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array feature = get(pairs, PAIRS "feature", site), c = get(pairs, PAIRS "conditional", site);
-        struct lc_array count = get(pairs, PAIRS "count", site);
+        struct lc_array feature = array_of_layer(pairs, PAIRS "feature", site), c = array_of_layer(pairs, PAIRS "conditional", site);
+        struct lc_array count = array_of_layer(pairs, PAIRS "count", site);
         int64_t m = feature.count;
         const unsigned char *theirs = tensor(site, "conditional", m * m);
         double worst = 0.0, largest = 0.0, relative = 0.0, of_terms = 0.0;
@@ -125,7 +102,7 @@ static void joint_counts_in_float64(void **state)
 {
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array count = get(pairs, PAIRS "count", site), joint = get(pairs, PAIRS "joint_count", site);
+        struct lc_array count = array_of_layer(pairs, PAIRS "count", site), joint = array_of_layer(pairs, PAIRS "joint_count", site);
         const int64_t *ours = joint.data, *n = count.data;
         int64_t m = count.count, off = 0, near = 0;
         assert_int_equal(whole(site, "n_tokens"), 25600);
@@ -152,9 +129,9 @@ static void measures_follow_from_counts(void **state)
 {
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array count = get(pairs, PAIRS "count", site), joint = get(pairs, PAIRS "joint_count", site);
-        struct lc_array c = get(pairs, PAIRS "coactivation", site), r = get(pairs, PAIRS "pearson", site);
-        struct lc_array jaccard = get(pairs, PAIRS "jaccard", site);
+        struct lc_array count = array_of_layer(pairs, PAIRS "count", site), joint = array_of_layer(pairs, PAIRS "joint_count", site);
+        struct lc_array c = array_of_layer(pairs, PAIRS "coactivation", site), r = array_of_layer(pairs, PAIRS "pearson", site);
+        struct lc_array jaccard = array_of_layer(pairs, PAIRS "jaccard", site);
         int64_t m = count.count;
         double n = 25600.0, squares = 0.0;
         for (int64_t i = 0; i < m; i++)
@@ -191,19 +168,19 @@ static int64_t place_of(const struct lc_array *feature, int32_t wanted)
 
 static void top_pairs_of(const char *measure, int site)
 {
-    struct lc_array feature = get(pairs, PAIRS "feature", site), matrix, a, b, value;
+    struct lc_array feature = array_of_layer(pairs, PAIRS "feature", site), matrix, a, b, value;
     char name[NAME];
     int64_t m = feature.count, above = 0;
     double last;
 
     snprintf(name, sizeof name, PAIRS "%s", measure);
-    matrix = get(pairs, name, site);
+    matrix = array_of_layer(pairs, name, site);
     snprintf(name, sizeof name, PAIRS "top_pairs/%s/a", measure);
-    a = get(pairs, name, site);
+    a = array_of_layer(pairs, name, site);
     snprintf(name, sizeof name, PAIRS "top_pairs/%s/b", measure);
-    b = get(pairs, name, site);
+    b = array_of_layer(pairs, name, site);
     snprintf(name, sizeof name, PAIRS "top_pairs/%s/value", measure);
-    value = get(pairs, name, site);
+    value = array_of_layer(pairs, name, site);
     assert_int_equal(value.count, m * (m - 1) / 2 < 100 ? m * (m - 1) / 2 : 100);
     for (int64_t k = 0; k < value.count; k++) {
         int64_t i = place_of(&feature, ((const int32_t *)a.data)[k]),
@@ -239,9 +216,9 @@ static void spectrum_of_pearson(void **state)
 {
     (void)state;
     for (int site = 0; site < SITES; site++) {
-        struct lc_array l = get(spectrum, "sites/SITE/spectrum/eigenvalue", site);
-        struct lc_array v = get(spectrum, "sites/SITE/spectrum/eigenvector", site),
-                        r = get(pairs, PAIRS "pearson", site);
+        struct lc_array l = array_of_layer(spectrum, "sites/SITE/spectrum/eigenvalue", site);
+        struct lc_array v = array_of_layer(spectrum, "sites/SITE/spectrum/eigenvector", site),
+                        r = array_of_layer(pairs, PAIRS "pearson", site);
         const double *value = l.data, *vector = v.data, *matrix = r.data;
         int64_t m = l.count;
         double sum = 0.0, squares = 0.0, worst = 0.0;

@@ -2,16 +2,11 @@
  * tests/reference/cases. Prints our largest error beside what PyTorch itself loses in float32. */
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "check.h"
 #include "lightcone/activity.h"
 #include "lightcone/json.h"
 #include "lightcone/memory.h"
@@ -42,12 +37,6 @@ struct reference {
     double error[WHATS]; /* of the (T, rule) at hand */
     int64_t compared;
 };
-
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
 
 __attribute__((format(printf, 2, 3))) static const struct lc_tensor *tensor(const struct reference *c,
                                                                             const char *format, ...)

@@ -182,17 +182,22 @@ static void tables_are_the_data(void **state)
     free(s);
 }
 
-/* The made-up reconstruction is half the residual: it explains a half, and its profile is the same. */
+/* Share explained and overlap are the result's, with their intervals. */
 static void token_vectors_are_compared(void **state)
 {
     char *csv = slurp("both/tables/summary_token_vector.csv");
-    double residual, reconstruction, share, overlap;
+    double residual, reconstruction, x[6];
+    int share = 0, overlap = 0;
 
     (void)state;
-    assert_int_equal(sscanf(line_with(csv, "resid_out_layer4,60,"), "resid_out_layer4,60,%lf,%lf,%lf,%lf",
-                            &residual, &reconstruction, &share, &overlap),
-                     4);
-    assert_true(residual == reconstruction && fabs(share - 0.5) < 1e-12 && fabs(overlap - 1) < 1e-6);
+    assert_int_equal(sscanf(line_with(csv, "resid_out_layer4,60,"),
+                            "resid_out_layer4,60,%lf,%lf,%lf,%lf,%lf,%d,%lf,%lf,%lf,%d", &residual, &reconstruction, &x[0],
+                            &x[1], &x[2], &share, &x[3], &x[4], &x[5], &overlap),
+                     10);
+    assert_true(residual == reconstruction && x[0] == 0.625 && x[3] == 0.9375);
+    assert_true(fabs(x[2] - x[1] - 2 * 1.96 * 0.125 / sqrt(FX_N)) < 1e-12);
+    assert_true(fabs(x[5] - x[4] - 2 * 1.96 * 0.0625 / sqrt(FX_N)) < 1e-12);
+    assert_true(share == 2 && overlap == 2);
     free(csv);
 }
 
@@ -782,6 +787,45 @@ static void terminal_shows_pairs(void **state)
     free(text);
 }
 
+#define VECTORS "sites/SITE/influence/token_vector/"
+
+/* Token vectors without any feature, as a published file can hold them: they are shown, and do not stand in the way of
+ * an influence of features. */
+static void token_vectors_alone_are_shown(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(4, "v.h5"), at(5, "i.h5")};
+    struct lc_show what = {.feature = -1, .top = 5};
+    double entropy[4] = {1, 2, 3, 4};
+    struct lc_result *r;
+    char *text;
+
+    (void)state;
+    assert_int_equal(lc_result_create(&r, results[0], &err), LC_OK);
+    lc_result_put_text(r, NULL, NULL, "job", "influence", &err);
+    lc_result_put_int(r, NULL, NULL, "window_length", FX_T, &err);
+    lc_result_put(r, VECTORS "residual/entropy", "resid_out_layer1", (int64_t[]){4}, entropy, &err);
+    lc_result_put(r, VECTORS "reconstruction/entropy", "resid_out_layer8", (int64_t[]){2}, entropy + 2, &err);
+    assert_int_equal(lc_result_commit(r, &err), LC_OK);
+    text = shown("v.h5", &what, &err);
+    assert_int_equal(err.code, LC_OK);
+    assert_non_null(strstr(text, "Token vectors, by site"));
+    assert_non_null(strstr(text, "2.500"));
+    assert_non_null(strstr(text, "3.500"));
+    free(text);
+    assert_int_equal(lc_report_write(results, 1, at(2, "vector"), NULL, &err), LC_OK);
+    text = slurp("vector/tables/depth.csv");
+    assert_non_null(strstr(text, "0,resid_out_layer1,token_vector_residual,2.5,"));
+    assert_non_null(strstr(text, "1,resid_out_layer8,token_vector_reconstruction,3.5,"));
+    assert_int_equal(count_of(text, "\r\n"), 3);
+    free(text);
+    assert_int_equal(lc_report_write(results, 2, at(2, "beside"), NULL, &err), LC_OK);
+    text = slurp("beside/tables/depth.csv");
+    assert_non_null(strstr(text, "1,resid_out_layer1,feature_mean,"));
+    assert_non_null(strstr(text, "1,resid_out_layer1,token_vector_residual,2.5,"));
+    free(text);
+}
+
 static void terminal_names_what_is_wrong(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -840,8 +884,8 @@ static void mean_profile_stands_in(void **state)
 static void sweeps_are_drawn(void **state)
 {
     char *csv = slurp("both/tables/context_sweep.csv"), line[128];
-    double mean, se, activation, at;
-    long n;
+    double mean, se, activation, x[4], curve = 0, all = 0;
+    long n, active;
 
     (void)state;
     snprintf(line, sizeof line, "resid_out_layer1,tracked,110,32,"); /* the most activated */
@@ -856,11 +900,39 @@ static void sweeps_are_drawn(void **state)
     assert_int_equal(count_of(csv, "\r\n"), 1 + 2 * (FX_SWEPT * FX_POINTS - 1));
     free(csv);
     csv = slurp("both/tables/saturation.csv");
-    assert_int_equal(sscanf(strstr(csv, "resid_out_layer1,8,"), "resid_out_layer1,8,%*f,%*f,%*f,%ld,%lf", &n, &at), 2);
-    assert_int_equal(n, FX_SWEPT);
-    /* 1 - 2^(-T/8) is 0.75 at 16, 0.9375 at 32 and 255/256 at 64; 95 % of the last is 0.9462890625 */
-    assert_true(fabs(at - (32 + 32 * (0.95 * 255 / 256 - 0.9375) / (255.0 / 256 - 0.9375))) < 1e-9);
+    for (int f = 0; f < FX_SWEPT; f++) {
+        all += fx_swept_entropy(f, 8) / FX_SWEPT;
+        curve += f == 3 ? 0 : fx_swept_entropy(f, 8) / (FX_SWEPT - 1); /* the one without a sample there */
+    }
+    assert_int_equal(sscanf(strstr(csv, "resid_out_layer1,8,"), "resid_out_layer1,8,%lf,%ld,%lf,%*f,%*f,%ld,%lf,%lf", &x[0],
+                            &n, &x[1], &active, &x[2], &x[3]),
+                     6);
+    assert_true(n == FX_SWEPT - 1 && active == FX_SWEPT);
+    assert_true(fabs(x[0] - curve) < 1e-12 && fabs(x[1] - all) < 1e-12);
+    assert_true(x[2] == FX_SHARE && x[3] == FX_SATURATION); /* as the result says */
     free(csv);
+    csv = slurp("both/index.html");
+    assert_non_null(strstr(csv, "resid_out_layer1: mean entropy of the 11 features with samples at every length reaches 75 % of "
+                                "its value at 64 tokens (2.422 bit) at 16 tokens."));
+    free(csv);
+}
+
+/* At the second site no feature is active at the longest windows; then at none. */
+static void sweeps_without_features_are_named(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    const char *results[] = {at(4, "z.h5")};
+    char *page;
+
+    (void)state;
+    for (int some = 1; some >= 0; some--) {
+        assert_int_equal(fx_sweep(results[0], some, 1, &err), LC_OK);
+        assert_int_equal(lc_report_write(results, 1, at(2, "empty"), NULL, &err), LC_OK);
+        page = slurp("empty/index.html");
+        assert_int_equal(count_of(page, "is not shown: no feature is active there at the longest windows."), some ? 2 : 0);
+        assert_int_equal(count_of(page, "no feature of a given sweep is active at its longest windows"), some ? 0 : 2);
+        free(page);
+    }
 }
 
 static void classes_are_drawn(void **state)
@@ -966,7 +1038,7 @@ static int make_results(void **state)
     results[2] = at(3, "w.h5");
     results[3] = at(4, "corr.h5");
     if (fx_influence(results[0], 1, &err) != LC_OK || fx_sparsity(results[1], &err) != LC_OK ||
-        fx_sweep(results[2], 2, &err) != LC_OK || fx_correlation(results[3], &err) != LC_OK ||
+        fx_sweep(results[2], 2, 0, &err) != LC_OK || fx_correlation(results[3], &err) != LC_OK ||
         lc_report_write(results, 4, at(2, "both"), NULL, &err) != LC_OK) {
         print_error("%s\n", err.msg);
         return 1;
@@ -1018,7 +1090,9 @@ int main(void)
         cmocka_unit_test(inconsistent_results_are_refused),
         cmocka_unit_test(mean_profile_stands_in),
         cmocka_unit_test(token_vectors_are_compared),
+        cmocka_unit_test(token_vectors_alone_are_shown),
         cmocka_unit_test(sweeps_are_drawn),
+        cmocka_unit_test(sweeps_without_features_are_named),
         cmocka_unit_test(classes_are_drawn),
         cmocka_unit_test(chosen_features_have_their_figures),
         cmocka_unit_test(differences_are_paired),

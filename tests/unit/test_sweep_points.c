@@ -1,17 +1,11 @@
 /* Every point of a sweep against an ordinary run over the same windows: the same bits; and the sweep's own table against
  * its points. tests/jobs/test_sweep.sh makes the results; LC_SWEEP is their folder. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "lightcone/results.h"
+#include "result_fixture.h"
 
 #define INFLUENCE "sites/SITE/influence/"
 #define SPARSITY  "sites/SITE/sparsity/"
@@ -40,32 +34,6 @@ static const char *const means[] = {"pooled",       "pooled_low",       "window_
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static void check(int rc, const struct lc_err *err)
-{
-    if (rc != LC_OK)
-        fail_msg("%s", err->msg);
-}
-
-static struct lc_result *open_result(const char *name)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_result *r = NULL;
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
-    check(lc_result_open(&r, path, &err), &err);
-    return r;
-}
-
-static struct lc_array get(const struct lc_result *r, const char *name, const char *site)
-{
-    struct lc_err err = LC_ERR_INIT;
-    struct lc_array a;
-
-    check(lc_result_get(r, name, site, &a, &err), &err);
-    return a;
-}
-
 static size_t size_of(const struct lc_array *a)
 {
     static const size_t size[] = {[LC_RESULT_I64] = 8, [LC_RESULT_I32] = 4, [LC_RESULT_F64] = 8, [LC_RESULT_F32] = 4,
@@ -83,8 +51,8 @@ static size_t same(const struct lc_result *point, const struct lc_result *alone,
     assert_int_equal(lc_result_has(point, name, site), lc_result_has(alone, name, site));
     if (!lc_result_has(point, name, site))
         return 0;
-    a = get(point, name, site);
-    b = get(alone, name, site);
+    a = array_of(point, name, site);
+    b = array_of(alone, name, site);
     size = size_of(&a);
     for (int i = 0; i < a.rank; i++)
         if (a.dim[i] != b.dim[i])
@@ -121,7 +89,7 @@ static void points_are_ordinary_runs(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(pair); i++) {
-        struct lc_result *point = open_result(pair[i].sweep), *alone = open_result(pair[i].alone);
+        struct lc_result *point = result_in(folder, pair[i].sweep), *alone = result_in(folder, pair[i].alone);
         const char *const *site;
         int64_t sites = lc_result_sites(alone, &site);
         size_t bytes = 0;
@@ -155,14 +123,14 @@ static int64_t row_of(const struct lc_array *feature, int32_t wanted)
 
 static void compare_column(struct lc_result *r, const char *site, int64_t k, int64_t *cells)
 {
-    struct lc_array feature = get(r, SWEEP "feature", site), samples = get(r, SWEEP "samples", site);
-    struct lc_array mean = get(r, SWEEP "entropy_mean", site), own, own_samples, own_mean;
+    struct lc_array feature = array_of(r, SWEEP "feature", site), samples = array_of(r, SWEEP "samples", site);
+    struct lc_array mean = array_of(r, SWEEP "entropy_mean", site), own, own_samples, own_mean;
     int64_t points = mean.dim[1];
 
     lc_result_at(r, k);
-    own = get(r, INFLUENCE "features/feature", site);
-    own_samples = get(r, INFLUENCE "features/samples", site);
-    own_mean = get(r, INFLUENCE "features/entropy_mean", site);
+    own = array_of(r, INFLUENCE "features/feature", site);
+    own_samples = array_of(r, INFLUENCE "features/samples", site);
+    own_mean = array_of(r, INFLUENCE "features/entropy_mean", site);
     lc_result_at(r, -1);
     for (int64_t m = 0; m < feature.count; m++) {
         int64_t row = row_of(&own, ((const int32_t *)feature.data)[m]), n = ((int64_t *)samples.data)[m * points + k];
@@ -183,7 +151,7 @@ static void compare_column(struct lc_result *r, const char *site, int64_t k, int
 
 static void the_table_is_that_of_the_points(void **state)
 {
-    struct lc_result *r = open_result("influence");
+    struct lc_result *r = result_in(folder, "influence");
     const char *const *site;
     int64_t sites = lc_result_sites(r, &site), cells = 0;
 
@@ -198,7 +166,7 @@ static void the_table_is_that_of_the_points(void **state)
 /* Of jobs that say nothing across points. */
 static void counts_have_points_only(void **state)
 {
-    struct lc_result *r = open_result("counts");
+    struct lc_result *r = result_in(folder, "counts");
     const char *const *site;
     int64_t sites = lc_result_sites(r, &site);
 
