@@ -30,7 +30,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh;
 };
 
 struct option {
@@ -54,6 +54,7 @@ static const struct option options[] = {
     {"--gflops", offsetof(struct arguments, gflops), ONCE},
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
+    {"--fresh", offsetof(struct arguments, fresh), BARE},
 };
 
 struct command {
@@ -65,7 +66,10 @@ struct command {
 
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    return lc_run(par, a->positional.word[0], a->set.word, a->set.count, LIGHTCONE_VERSION, err);
+    const struct lc_run_options what = {
+        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION};
+
+    return lc_run(par, a->positional.word[0], &what, err);
 }
 
 static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -180,7 +184,8 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]...", "run a job; under mpirun or srun on all ranks", "--set", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--fresh]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
      act_run},
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
      "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
@@ -351,7 +356,7 @@ static void repair_blas(char **argv)
 
 static int exit_status(int code)
 {
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : 1;
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
 }
 
 int main(int argc, char **argv)

@@ -62,9 +62,11 @@ static json_t *ranks(const struct lc_rank_record *all, int count)
     json_t *list = json_array();
 
     for (int i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:I, s:f, s:f}", "rank", i, "host", all[i].host, "units",
+        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:I, s:f, s:f, s:I, s:f}", "rank", i, "host", all[i].host, "units",
                                               (json_int_t)all[i].units, "peak_bytes", (json_int_t)all[i].peak_bytes,
-                                              "flop", all[i].flop, "busy_seconds", all[i].busy_seconds));
+                                              "flop", all[i].flop, "busy_seconds", all[i].busy_seconds,
+                                              "checkpoint_bytes", (json_int_t)all[i].checkpoint.bytes,
+                                              "checkpoint_seconds", all[i].checkpoint.seconds));
     return list;
 }
 
@@ -80,11 +82,12 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
         flop += all[i].flop;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     lc_kernel_class(class);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "lightcone", r->version,
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "lightcone", r->version,
                      "job", study->config.job, "finished", date, "output", study->config.output, "ranks", par->size,
                      "kernel_class", class, "libraries", libraries(), "load_seconds", r->load_seconds,
                      "compute_seconds", r->compute_seconds, "merge_seconds", r->merge_seconds, "write_seconds",
-                     r->write_seconds, "flop", flop, "gflop_per_second", flop / r->compute_seconds * 1e-9, "rank",
+                     r->write_seconds, "flop", flop, "gflop_per_second", flop / r->compute_seconds * 1e-9, "restarts",
+                     (json_int_t)r->mine.checkpoint.restarts, "rank",
                      ranks(all, par->size));
 }
 

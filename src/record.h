@@ -2,6 +2,7 @@
 #ifndef LC_RECORD_H
 #define LC_RECORD_H
 
+#include "lightcone/checkpoint.h"
 #include "lightcone/comm.h"
 #include "lightcone/file.h"
 #include "lightcone/study.h"
@@ -11,6 +12,7 @@ struct lc_rank_record {
     char host[64];
     int64_t units, peak_bytes; /* units done; largest resident set */
     double flop, busy_seconds; /* useful FLOP; seconds inside units */
+    struct lc_checkpoint_cost checkpoint;
 };
 
 struct lc_run_record {

@@ -5,75 +5,54 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "contents.h"
+#include "keeper.h"
 #include "lightcone/file.h"
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
 #include "record.h"
 #include "run.h"
-#include "units.h"
-
-/* One point of a sweep, or all there is. */
-struct part {
-    const struct lc_study *study;
-    void *sums; /* the job's accumulators; NULL: none yet */
-    struct lc_cut cut;
-};
 
 struct run {
     const struct lc_comm *par;
     const struct lc_job *job;
     struct lc_study study;
     void *work; /* the job's buffers */
-    struct part *part;
-    int64_t parts;
+    struct lc_keeper keeper;
     struct lc_run_record record;
-    double started, printed; /* of the units; of the last line of progress */
+    double begun, started, printed; /* of the program; of the units; of the last line of progress */
+    double longest;                 /* unit so far, seconds */
 };
-
-/* The part that a unit belongs to; *index becomes its place in it. The longest windows come first: they take longest. */
-static struct part *part_at(const struct run *run, int64_t *index)
-{
-    struct part *part = &run->part[run->parts - 1];
-
-    while (*index >= part->cut.units)
-        *index -= (part--)->cut.units;
-    return part;
-}
 
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
-    struct part *part = part_at(run, &index);
-    struct lc_unit unit = lc_cut_unit(&part->cut, part->study, index);
-    double start = lc_seconds();
+    int64_t unit = run->keeper.todo[index], place = unit;
+    struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
+    struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
+    double start = lc_seconds(), spent;
 
-    unit.breathe = breathe;
-    unit.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, part->sums, &unit, err) != LC_OK)
+    windows.breathe = breathe;
+    windows.breathe_arg = breathe_arg;
+    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK)
         return err->code;
+    spent = lc_seconds() - start;
+    run->longest = spent > run->longest ? spent : run->longest;
     run->record.mine.units++;
-    run->record.mine.busy_seconds += lc_seconds() - start;
-    return LC_OK;
+    run->record.mine.busy_seconds += spent;
+    return lc_keeper_note(&run->keeper, unit, err);
 }
 
-static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
+/* Would another unit run over the deadline? */
+static int stop(void *arg, struct lc_err *err)
 {
-    struct run *run = arg;
-    int rc = LC_OK;
+    const struct run *run = arg;
+    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
 
-    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
-        rc = run->job->save(run->part[k].sums, out, err);
-    return rc;
-}
-
-static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
-{
-    struct run *run = arg;
-    int rc = LC_OK;
-
-    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
-        rc = run->job->merge(run->part[k].sums, in, err);
-    return rc;
+    if (run->study.config.deadline == 0 || now + run->longest < deadline)
+        return LC_OK;
+    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
+                   run->study.config.source, now, deadline, run->longest);
 }
 
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
@@ -82,169 +61,23 @@ static void progress(void *arg, int64_t done, int64_t units)
     enum { WIDTH = 30 };
     struct run *run = arg;
     double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
-    int terminal = isatty(STDERR_FILENO), bar = (int)(done * WIDTH / units);
+    double rate = (double)done / spent;
+    int terminal = isatty(STDERR_FILENO), bar;
+
+    done += run->keeper.units - units; /* those of earlier runs */
+    units = run->keeper.units;
+    bar = (int)(done * WIDTH / units);
 
     if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
         return;
     run->printed = now;
     if (terminal)
         fprintf(stderr, "\r%-10s [%.*s%*s] %" PRId64 "/%" PRId64 " units  %.1f/s  ETA %.0f s  %s", run->job->name, bar,
-                "##############################", WIDTH - bar, "", done, units, (double)done / spent, left,
+                "##############################", WIDTH - bar, "", done, units, rate, left,
                 done == units ? "\n" : "");
     else
         fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units, %.2f/s, ETA %.0f s\n", run->job->name, done, units,
-                (double)done / spent, left);
-}
-
-void lc_run_warn(const char *text)
-{
-    fprintf(stderr, "lightcone: warning: %s\n", text);
-}
-
-static int find_job(const struct lc_config *config, const struct lc_job **out, struct lc_err *err)
-{
-    char allowed[256] = "";
-    size_t used = 0;
-
-    *out = lc_job_find(config->job);
-    if (*out)
-        return lc_job_check(*out, config, err);
-    for (const struct lc_job *const *job = lc_jobs; *job && used < sizeof allowed; job++)
-        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", (*job)->name);
-    return LC_FAIL(err, LC_E_CONFIG, "%s: key 'job' is '%s'; allowed: %s", config->source, config->job, allowed);
-}
-
-int lc_job_check(const struct lc_job *job, const struct lc_config *config, struct lc_err *err)
-{
-    if (job->one_length && config->windows.lengths.count > 0)
-        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'windows.length' is a list; job '%s' takes an integer", config->source,
-                       job->name);
-    return LC_OK;
-}
-
-/* Rank 0, before hours of work: can the result be put where it shall go? */
-static int check_output(const char *output, struct lc_err *err)
-{
-    if (lc_path_is_folder(output))
-        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", output);
-    return lc_result_check(output, err);
-}
-
-static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,
-                       int64_t override_count, struct lc_config *config, struct lc_err *err)
-{
-    struct lc_map map = {0};
-    void *bytes = NULL;
-    int64_t size = 0;
-    int rc;
-
-    if (par->rank == 0 && lc_map_open(&map, path, err) != LC_OK)
-        err->code = LC_E_CONFIG; /* the command line names a file that is none */
-    else if (par->rank == 0) {
-        bytes = (void *)(uintptr_t)map.data;
-        size = (int64_t)map.size;
-    }
-    LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, lc_comm_share(par, &bytes, &size, err));
-    lc_config_parse(config, path, bytes, (size_t)size, overrides, override_count, err);
-    rc = lc_comm_agree(par, err);
-done:
-    if (par->rank == 0)
-        lc_map_close(&map);
-    else
-        free(bytes);
-    return rc;
-}
-
-static int put_text(struct lc_result *r, const char *name, const struct lc_bytes *text, struct lc_err *err)
-{
-    int64_t size = (int64_t)text->size;
-
-    return lc_result_put(r, name, NULL, &size, text->data, err);
-}
-
-static int put_config(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    struct lc_bytes text = {0};
-    int rc;
-
-    LC_TRY(rc, lc_config_canonical(&study->config, &text, err));
-    LC_TRY(rc, put_text(r, "config", &text, err));
-    LC_TRY(rc, put_text(r, "provenance/files", &study->provenance, err));
-done:
-    lc_bytes_release(&text);
-    return rc;
-}
-
-/* Windows with the tokens that the model saw, BOS included. */
-static int put_windows(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    int64_t count = study->windows.count, ends = count + 1, total = 0, *indptr = NULL, *seen = NULL;
-    int32_t *token = NULL;
-    int rc;
-
-    LC_TRY(rc, LC_ALLOC(&indptr, ends, "windows", err));
-    for (int64_t w = 0; w < count; w++)
-        indptr[w + 1] = total += lc_study_run_length(study, w);
-    LC_TRY(rc, LC_ALLOC(&token, total, "windows", err));
-    LC_TRY(rc, LC_ALLOC(&seen, study->vocab, "token counts", err));
-    for (int64_t w = 0; w < count; w++) {
-        lc_study_tokens(study, w, 1, token + indptr[w]);
-        for (int64_t k = indptr[w] + (study->bos >= 0); k < indptr[w + 1]; k++)
-            seen[token[k]]++;
-    }
-    LC_TRY(rc, lc_result_put(r, "windows/start", NULL, &count, study->windows.start, err));
-    LC_TRY(rc, lc_result_put(r, "windows/length", NULL, &count, study->windows.length, err));
-    LC_TRY(rc, lc_result_put(r, "windows/token_id", NULL, &total, token, err));
-    LC_TRY(rc, lc_result_put(r, "windows/indptr", NULL, &ends, indptr, err));
-    LC_TRY(rc, lc_result_put(r, "corpus/token_count", NULL, &study->vocab, seen, err));
-done:
-    free(indptr);
-    free(token);
-    free(seen);
-    return rc;
-}
-
-/* A sweep has no one length at its root, and its points are of one length each. */
-static int put_length(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    static const char *const align[] = {"start", "end"};
-    int rc;
-
-    if (study->points == 0)
-        return lc_result_put_int(r, NULL, NULL, "window_length", study->config.windows.length, err);
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "window_align", align[study->config.windows.align], err));
-    LC_TRY(rc, lc_result_put_int(r, NULL, NULL, "points", study->points, err));
-done:
-    return rc;
-}
-
-/* Attributes that say by which definitions the numbers hold. */
-static int put_definitions(const struct lc_study *study, struct lc_result *r, struct lc_err *err)
-{
-    static const char *const bias[] = {"own", "subtract", "ignore"};
-    static const char *const readout[] = {"last", "all", "positions", "top_activations"};
-    static const char *const features[] = {"active", "list", "select"};
-    const struct lc_config *c = &study->config;
-    int rc;
-
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "job", c->job, err));
-    LC_TRY(rc, lc_result_put_real(r, NULL, NULL, "threshold", c->threshold, err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_bias", bias[c->sae_bias], err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "sae_kind", study->site[0].sae.shape.kind, err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "model_family", study->model.shape.family, err));
-    LC_TRY(rc, put_length(study, r, err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "bos", study->bos >= 0 ? "each" : "none", err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "readout", readout[c->readout], err));
-    LC_TRY(rc, lc_result_put_text(r, NULL, NULL, "features", features[c->features.rule], err));
-    LC_TRY(rc, lc_result_put_text(
-                   r, NULL, NULL, "definitions",
-                   "active: f > threshold, strictly; J(t') = sum_mu (d f / d x[t']_mu)^2, x the output of the token "
-                   "embedding; H = -sum P log2 P bits, P = (J + e) / (sum J + e) renormalised, e = 1e-12; sd is the "
-                   "population's; intervals: 95 % bootstrap over windows, 1000 rounds, centred on the estimate",
-                   err));
-done:
-    return rc;
+                rate, left);
 }
 
 /* Everything of one point, and then what all say together. */
@@ -254,18 +87,18 @@ static int write_points(struct run *run, struct lc_result *r, struct lc_err *err
     void **sums = NULL;
     int rc;
 
-    LC_TRY(rc, LC_ALLOC(&sums, run->parts, "points", err));
+    LC_TRY(rc, LC_ALLOC(&sums, run->keeper.fresh.count, "points", err));
     LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, &lengths->count, lengths->value, err));
-    for (int64_t k = 0; k < run->parts; k++) {
+    for (int64_t k = 0; k < run->keeper.fresh.count; k++) {
         lc_result_at(r, k);
-        sums[k] = run->part[k].sums;
-        LC_TRY(rc, put_definitions(run->part[k].study, r, err));
-        LC_TRY(rc, put_windows(run->part[k].study, r, err));
+        sums[k] = run->keeper.fresh.part[k].sums;
+        LC_TRY(rc, lc_contents_put_definitions(run->keeper.fresh.part[k].study, r, err));
+        LC_TRY(rc, lc_contents_put_windows(run->keeper.fresh.part[k].study, r, err));
         LC_TRY(rc, run->job->finish(sums[k], r, err));
     }
     lc_result_at(r, -1);
     if (run->job->sweep)
-        rc = run->job->sweep(sums, run->parts, r, err);
+        rc = run->job->sweep(sums, run->keeper.fresh.count, r, err);
 done:
     free(sums);
     return rc;
@@ -276,9 +109,9 @@ static int write_contents(struct run *run, struct lc_result *r, struct lc_err *e
     int sweep = run->study.points > 0, rc;
 
     if (!sweep)
-        LC_TRY(rc, put_windows(&run->study, r, err));
+        LC_TRY(rc, lc_contents_put_windows(&run->study, r, err));
     LC_TRY(rc, lc_result_put_vocabulary(r, run->study.tokenizer, run->study.vocab, err));
-    rc = sweep ? write_points(run, r, err) : run->job->finish(run->part[0].sums, r, err);
+    rc = sweep ? write_points(run, r, err) : run->job->finish(run->keeper.fresh.part[0].sums, r, err);
 done:
     return rc;
 }
@@ -291,9 +124,9 @@ static int build_file(struct run *run, const struct lc_job_beside *beside, const
     int rc;
 
     LC_TRY(rc, lc_result_create(&r, path, err));
-    LC_TRY(rc, put_definitions(&run->study, r, err));
-    LC_TRY(rc, put_config(&run->study, r, err));
-    LC_TRY(rc, beside ? beside->finish(run->part[0].sums, r, err) : write_contents(run, r, err));
+    LC_TRY(rc, lc_contents_put_definitions(&run->study, r, err));
+    LC_TRY(rc, lc_contents_put_config(&run->study, r, err));
+    LC_TRY(rc, beside ? beside->finish(run->keeper.fresh.part[0].sums, r, err) : write_contents(run, r, err));
     *out = r;
 done:
     if (rc != LC_OK)
@@ -310,7 +143,7 @@ static int fill(void *arg, struct lc_result *r, struct lc_err *err)
 {
     const struct filler *f = arg;
 
-    return f->fill(f->run->part[0].sums, f->run->par, r, err);
+    return f->fill(f->run->keeper.fresh.part[0].sums, f->run->par, r, err);
 }
 
 static int write_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_err *err)
@@ -372,107 +205,94 @@ static int conclude(struct run *run, struct lc_err *err)
 
 static int merge_parts(struct run *run, struct lc_err *err)
 {
-    const struct lc_mergeable mergeable = {.save = save, .merge = merge, .arg = run};
+    struct lc_parts *all = &run->keeper.fresh;
+    const struct lc_mergeable mergeable = {.save = lc_parts_save, .merge = lc_parts_merge, .arg = all};
     int rc = LC_OK;
 
+    lc_keeper_collect(&run->keeper, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
     if (!run->job->gather)
         return lc_comm_merge(run->par, &mergeable, err);
-    for (int64_t k = 0; k < run->parts && rc == LC_OK; k++)
-        rc = run->job->gather(run->part[k].sums, run->par, err);
+    for (int64_t k = 0; k < all->count && rc == LC_OK; k++)
+        rc = run->job->gather(all->part[k].sums, run->par, err);
+done:
     return rc;
+}
+
+/* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
+ * and when more than an interval went by, since writing a result can take long too. */
+static int do_units(struct run *run, struct lc_err *err)
+{
+    const struct lc_handout handout = {.units = run->keeper.todos,
+                                       .work = work,
+                                       .arg = run,
+                                       .progress = progress,
+                                       .progress_arg = run,
+                                       .stop = stop};
+    struct lc_err ignored = LC_ERR_INIT;
+
+    run->started = run->printed = lc_seconds();
+    lc_handout_run(run->par, &handout, err);
+    run->record.compute_seconds = lc_seconds() - run->started;
+    run->record.mine.flop = run->job->flop(run->work);
+    if (err->code != LC_OK || run->record.compute_seconds > run->keeper.every)
+        lc_keeper_flush(&run->keeper, &ignored);
+    if (run->keeper.store)
+        lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
+    if (err->code == LC_E_STOPPED && run->par->rank == 0 && run->keeper.store)
+        fprintf(stderr, "%s: what is finished is in the checkpoint; the same command continues\n", run->job->name);
+    return err->code;
 }
 
 static int compute(struct run *run, struct lc_err *err)
 {
-    struct lc_handout handout = {.work = work, .arg = run, .progress = progress, .progress_arg = run};
+    double start;
     int rc;
 
-    for (int64_t k = 0; k < run->parts; k++)
-        handout.units += run->part[k].cut.units;
-    run->started = run->printed = lc_seconds();
-    LC_TRY(rc, lc_handout_run(run->par, &handout, err));
-    run->record.compute_seconds = lc_seconds() - run->started;
-    run->record.mine.flop = run->job->flop(run->work);
+    LC_TRY(rc, do_units(run, err));
+    start = lc_seconds();
     LC_TRY(rc, merge_parts(run, err));
-    run->record.merge_seconds = lc_seconds() - run->started - run->record.compute_seconds;
+    run->record.merge_seconds = lc_seconds() - start;
 done:
     return rc;
 }
 
-static int begin_parts(struct run *run, struct lc_err *err)
-{
-    int rc;
-
-    run->parts = run->study.points > 0 ? run->study.points : 1;
-    LC_TRY(rc, LC_ALLOC(&run->part, run->parts, "points", err));
-    for (int64_t k = 0; k < run->parts; k++) {
-        struct part *part = &run->part[k];
-        part->study = run->study.points > 0 ? &run->study.point[k] : &run->study;
-        LC_TRY(rc, lc_cut_make(&part->cut, run->job, &run->study, part->study, err));
-        LC_TRY(rc, run->job->begin(&part->sums, part->study, err));
-    }
-done:
-    return rc;
-}
-
-static void end_parts(struct run *run)
-{
-    for (int64_t k = 0; run->part && k < run->parts; k++)
-        if (run->part[k].sums)
-            run->job->end(run->part[k].sums);
-    free(run->part);
-}
-
-static int run_study(struct run *run, struct lc_err *err)
+static int run_study(struct run *run, int fresh, struct lc_err *err)
 {
     struct lc_cut cut;
     int rc, opened;
 
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
-    if (opened)
-        begin_parts(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
+    LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->record.version, fresh, lc_run_warn,
+                              err));
+    if (run->par->rank == 0 && run->keeper.todos < run->keeper.units)
+        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
+                run->keeper.units - run->keeper.todos, run->keeper.units);
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
-    end_parts(run);
+    lc_keeper_close(&run->keeper, rc == LC_OK);
     if (opened)
         run->job->close(run->work);
     return rc;
 }
 
-int lc_run_prepare(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
-                   struct lc_config *config, const struct lc_job **job, struct lc_err *err)
+int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
 {
-    int rc = read_config(par, path, overrides, override_count, config, err);
-
-    if (rc != LC_OK)
-        return rc;
-    if (find_job(config, job, err) == LC_OK && par->rank == 0)
-        check_output(config->output, err);
-    rc = lc_comm_agree(par, err);
-    if (rc != LC_OK)
-        lc_config_release(config);
-    return rc;
-}
-
-int lc_run(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
-           const char *version, struct lc_err *err)
-{
-    struct run run = {.par = par, .record.version = version};
+    struct run run = {.par = par, .record.version = options->version, .begun = lc_seconds()};
     struct lc_config config = {0};
     struct lc_needs needs;
-    double start = lc_seconds();
     int rc;
 
     lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
-    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &run.job, err));
+    LC_TRY(rc, lc_run_prepare(par, config_path, options->set, options->sets, &config, &run.job, err));
     needs = run.job->needs(&config);
     LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
-    run.record.load_seconds = lc_seconds() - start;
-    rc = run_study(&run, err);
+    run.record.load_seconds = lc_seconds() - run.begun;
+    rc = run_study(&run, options->fresh, err);
     lc_study_close(&run.study);
 done:
     return rc;

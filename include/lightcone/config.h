@@ -73,6 +73,8 @@ struct lc_config {
     enum lc_spectrum_rule spectrum; /* correlation.spectrum */
     int64_t unit_windows, unit_features; /* 0: the job's own */
     int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
+    int64_t checkpoint_every; /* seconds; 0: no checkpoints */
+    int64_t deadline;         /* seconds from the start; 0: none */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */
     char output[LC_PATH_MAX];
     char source[LC_PATH_MAX]; /* the configuration file, for messages */

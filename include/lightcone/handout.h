@@ -14,6 +14,8 @@ struct lc_handout {
     /* Rank 0 only, may be NULL: `done` units are finished. */
     void (*progress)(void *arg, int64_t done, int64_t units);
     void *progress_arg;
+    /* May be NULL. Asked on every rank before each unit: a reason not to begin another one, as an error. */
+    int (*stop)(void *arg, struct lc_err *err);
 };
 
 /* Run all units, each once, on some rank. The first failure stops the hand-out; all ranks return the same error.
@@ -24,7 +26,8 @@ int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct
 /* Of so many ranks, those that work; rank 0 only hands out where there are many. */
 int64_t lc_handout_workers(int64_t ranks);
 
-/* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED. */
+/* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
+ * been counted in by then. */
 void lc_handout_catch_signals(void);
 
 #endif

@@ -77,7 +77,13 @@ const struct lc_job *lc_job_find(const char *name);
 int lc_job_check(const struct lc_job *job, const struct lc_config *config, struct lc_err *err);
 
 /* Run a configuration from start to RESULT.h5: the whole of `lightcone run`. Collective; agrees on errors. */
-int lc_run(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
-           const char *version, struct lc_err *err);
+struct lc_run_options {
+    const char *const *set; /* overrides, "key.path=value" */
+    int64_t sets;
+    int fresh;           /* begin anew where a checkpoint stands */
+    const char *version; /* of the program */
+};
+int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options,
+           struct lc_err *err);
 
 #endif

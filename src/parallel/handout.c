@@ -34,8 +34,14 @@ static int check_signal(struct lc_err *err)
 {
     if (!caught)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit: no result is written",
-                   (int)caught, strsignal(caught));
+    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, strsignal(caught));
+}
+
+static int check_stop(const struct lc_handout *h, struct lc_err *err)
+{
+    if (check_signal(err) != LC_OK || !h->stop)
+        return err->code;
+    return h->stop(h->arg, err);
 }
 
 struct coordinator {
@@ -105,7 +111,7 @@ static void coordinate(struct coordinator *c, struct lc_err *err)
         if (c->next >= c->h->units || c->stopped)
             break;
         unit = c->next++;
-        if (check_signal(err) != LC_OK || c->h->work(c->h->arg, unit, serve_waiting, c, err) != LC_OK)
+        if (check_stop(c->h, err) != LC_OK || c->h->work(c->h->arg, unit, serve_waiting, c, err) != LC_OK)
             c->stopped = 1;
         else
             report(c);
@@ -141,7 +147,7 @@ static void labour(const struct lc_comm *par, const struct lc_handout *h, struct
     while (unit != NONE) {
         MPI_Irecv(&next, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, &request);
         say(par, ASKS | finished);
-        if (check_signal(err) == LC_OK)
+        if (check_stop(h, err) == LC_OK)
             h->work(h->arg, unit, NULL, NULL, err);
         finished = FINISHED;
         MPI_Test(&request, &answered, MPI_STATUS_IGNORE);

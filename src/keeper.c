@@ -1,0 +1,203 @@
+#include "keeper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightcone/file.h"
+#include "lightcone/hash.h"
+#include "lightcone/linalg.h"
+#include "record.h"
+
+int lc_keeper_folder(char out[LC_PATH_MAX], const char *output, struct lc_err *err)
+{
+    size_t stem = strlen(output);
+
+    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
+        stem -= 3;
+    if (snprintf(out, LC_PATH_MAX, "%.*s.checkpoint", (int)stem, output) >= LC_PATH_MAX)
+        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is too long", output);
+    return LC_OK;
+}
+
+static int add_hash(struct lc_bytes *text, const char *what, const struct lc_site *site, const void *data, size_t size,
+                    struct lc_err *err)
+{
+    char hex[LC_HASH_HEX];
+
+    if (lc_hash_bytes(hex, data, size, err) != LC_OK)
+        return err->code;
+    return lc_bytes_printf(text, err, "%s  %s  %s\n", hex, what, site ? site->name : "");
+}
+
+/* Rank 0: what the numbers depend on beside the configuration: all files, and what was chosen by results of other jobs. */
+static int describe_inputs(struct lc_bytes *text, const struct lc_study *study, struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, lc_bytes_add(text, study->provenance.data, study->provenance.size, err));
+    LC_TRY(rc, add_hash(text, "windows", NULL, study->windows.start,
+                        (size_t)study->windows.count * sizeof *study->windows.start, err));
+    for (int64_t i = 0; i < study->sites; i++) {
+        const struct lc_site *site = &study->site[i];
+        if (site->selected)
+            LC_TRY(rc, add_hash(text, "features", site, site->selected, (size_t)site->sae.shape.features, err));
+        if (site->wanted.feature)
+            LC_TRY(rc, add_hash(text, "readouts", site, site->wanted.feature,
+                                (size_t)site->wanted.indptr[study->windows.count] * sizeof *site->wanted.feature, err));
+    }
+    rc = lc_bytes_add(text, "", 1, err);
+done:
+    return rc;
+}
+
+static int open_store(struct lc_keeper *k, const struct lc_comm *par, const struct lc_study *study, const char *version,
+                      int fresh, void (*warn)(const char *), struct lc_err *err)
+{
+    struct lc_bytes config = {0}, inputs = {0};
+    char folder[LC_PATH_MAX] = "", class[64];
+    struct lc_checkpoint_identity identity = {.version = version, .kernel_class = class, .units = k->units};
+
+    lc_kernel_class(class);
+    lc_keeper_folder(folder, study->config.output, err);
+    if (par->rank == 0 && lc_config_canonical(&study->config, &config, err) == LC_OK &&
+        lc_bytes_add(&config, "", 1, err) == LC_OK && describe_inputs(&inputs, study, err) == LC_OK) {
+        identity.config = (const char *)config.data;
+        identity.inputs = (const char *)inputs.data;
+    }
+    if (lc_comm_agree(par, err) == LC_OK)
+        lc_checkpoint_open(&k->store, par, folder, &identity, fresh, warn, err);
+    lc_bytes_release(&config);
+    lc_bytes_release(&inputs);
+    return err->code;
+}
+
+/* Write what `fresh` holds, or everything; `fresh` then counts as kept. */
+static int write_segment(struct lc_keeper *k, int whole, struct lc_err *err)
+{
+    struct lc_parts empty = {0};
+    struct lc_bytes bytes = {0};
+    int rc;
+
+    LC_TRY(rc, lc_parts_begin(&empty, k->fresh.job, k->fresh.study, err));
+    if (whole) {
+        LC_TRY(rc, lc_parts_add(&k->kept, &k->fresh, err));
+        lc_parts_end(&k->fresh);
+        k->fresh = empty;
+        empty = (struct lc_parts){0};
+        k->whole = 1;
+        LC_TRY(rc, lc_parts_save(&k->kept, &bytes, err));
+        LC_TRY(rc, lc_checkpoint_append_whole(k->store, k->finished, k->count, &bytes, err));
+    } else {
+        struct lc_reader reader;
+        LC_TRY(rc, lc_parts_save(&k->fresh, &bytes, err));
+        LC_TRY(rc, lc_checkpoint_append(k->store, k->finished, k->count, &bytes, err));
+        reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
+        LC_TRY(rc, lc_parts_merge(&k->kept, &reader, err));
+        lc_parts_end(&k->fresh);
+        k->fresh = empty;
+        empty = (struct lc_parts){0};
+    }
+    k->whole = 0;
+    k->count = 0;
+done:
+    lc_parts_end(&empty);
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_err disk = LC_ERR_INIT;
+
+    if (!k->store || (k->count == 0 && !k->whole))
+        return LC_OK;
+    k->last = lc_seconds();
+    if (write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk) == LC_OK)
+        return LC_OK;
+    if (disk.code != LC_E_IO) {
+        *err = disk;
+        return err->code;
+    }
+    fprintf(stderr, "lightcone: warning: rank %d: no checkpoint for now: %s\n", k->rank, disk.msg);
+    return LC_OK;
+}
+
+int lc_keeper_note(struct lc_keeper *k, int64_t unit, struct lc_err *err)
+{
+    k->finished[k->count++] = unit;
+    return k->store && lc_seconds() - k->last >= k->every ? lc_keeper_flush(k, err) : LC_OK;
+}
+
+/* Units that are still to be done. */
+static int list_todo(struct lc_keeper *k, const unsigned char *done, struct lc_err *err)
+{
+    if (LC_ALLOC(&k->todo, k->units, "units", err) != LC_OK)
+        return err->code;
+    for (int64_t u = 0; u < k->units; u++)
+        if (!done[u])
+            k->todo[k->todos++] = u;
+    return LC_OK;
+}
+
+/* Take over what earlier runs left; a resume of many files is written anew at once. */
+static int resume(struct lc_keeper *k, const struct lc_comm *par, unsigned char *done, struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, done, err));
+    if (lc_checkpoint_wants_whole(k->store)) {
+        k->whole = 1;
+        lc_keeper_flush(k, err);
+        LC_TRY(rc, lc_comm_agree(par, err));
+    }
+    lc_checkpoint_settle(k->store);
+done:
+    return rc;
+}
+
+int lc_keeper_open(struct lc_keeper *k, const struct lc_comm *par, const struct lc_job *job,
+                   const struct lc_study *study, const char *version, int fresh, void (*warn)(const char *text),
+                   struct lc_err *err)
+{
+    unsigned char *done = NULL;
+    int rc;
+
+    *k = (struct lc_keeper){.every = (double)study->config.checkpoint_every, .last = lc_seconds(), .rank = par->rank};
+    if (lc_parts_begin(&k->fresh, job, study, err) == LC_OK && lc_parts_begin(&k->kept, job, study, err) == LC_OK) {
+        k->units = lc_parts_units(&k->fresh);
+        if (LC_ALLOC(&k->finished, k->units, "units", err) == LC_OK)
+            LC_ALLOC(&done, k->units, "units", err);
+    }
+    LC_TRY(rc, lc_comm_agree(par, err));
+    if (study->config.checkpoint_every > 0) {
+        LC_TRY(rc, open_store(k, par, study, version, fresh, warn, err));
+        LC_TRY(rc, resume(k, par, done, err));
+    }
+    list_todo(k, done, err);
+    rc = lc_comm_agree(par, err);
+done:
+    free(done);
+    return rc;
+}
+
+int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    if (k->store)
+        rc = lc_parts_add(&k->fresh, &k->kept, err);
+    lc_parts_end(&k->kept);
+    return rc;
+}
+
+void lc_keeper_close(struct lc_keeper *k, int remove)
+{
+    if (k->store)
+        lc_checkpoint_close(k->store, remove);
+    lc_parts_end(&k->fresh);
+    lc_parts_end(&k->kept);
+    free(k->finished);
+    free(k->todo);
+    *k = (struct lc_keeper){0};
+}
