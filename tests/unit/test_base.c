@@ -12,6 +12,7 @@
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 #include "lightcone/random.h"
 
 static void error_keeps_the_first(void **state)
@@ -57,6 +58,24 @@ static void reader_stops_at_the_end(void **state)
 }
 
 /* FIPS 180-4's example "abc" */
+static void indices_are_found(void **state)
+{
+    static const int32_t once[] = {INT32_MIN, -7, 0, 3, 5, INT32_MAX};
+    int32_t list[] = {5, INT32_MAX, 3, -7, 5, 0, INT32_MIN, 3, 5};
+
+    (void)state;
+    lc_sort_i32(list, 9);
+    assert_int_equal(lc_unique_i32(list, 9), 6);
+    assert_memory_equal(list, once, sizeof once);
+    for (int64_t i = 0; i < 6; i++)
+        assert_int_equal(lc_find_i32(list, 6, once[i]), i);
+    assert_int_equal(lc_find_i32(list, 6, 4), -1);
+    assert_int_equal(lc_find_i32(list, 5, INT32_MAX), -1);
+    assert_int_equal(lc_find_i32(list, 6, INT64_MAX), -1);
+    assert_int_equal(lc_find_i32(list, 6, (int64_t)UINT32_MAX + 4), -1); /* not taken for 3 */
+    assert_int_equal(lc_find_i32(NULL, 0, 3), -1);
+}
+
 static void sha256_of_abc(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -118,7 +137,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
-        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
+        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(indices_are_found),
+        cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
         cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
