@@ -121,11 +121,32 @@ static void order_means(const struct lc_view *v, enum lc_view_mean order[LC_VIEW
     free(lead);
 }
 
-void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err)
+/* Sites at which mean k lies below the token vector, and above it with its whole interval. */
+static void say_vector(const struct lc_view *v, enum lc_view_mean k, enum lc_view_id id, const char *name,
+                       struct lc_bytes *out, struct lc_err *err)
 {
-    enum lc_view_mean order[LC_VIEW_MEANS];
+    int64_t sites = 0, below = 0, above = 0;
 
-    order_means(v, order);
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        struct lc_view_stat y = lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id));
+        if (y.n == 0 || !s->mean[k].found)
+            continue;
+        sites++;
+        below += s->mean[k].value < y.mean;
+        above += s->mean[k].low > y.mean;
+    }
+    if (sites == 0)
+        return;
+    lc_bytes_printf(out, err, "Features reach less far than the token vector (%s) at %" PRId64 " of %" PRId64 " sites by %s",
+                    name, below, sites, lc_view_mean_names[k]);
+    if (above > 0)
+        lc_bytes_printf(out, err, "; at %" PRId64 " they reach further, with their whole interval", above);
+    lc_bytes_printf(out, err, ".\n");
+}
+
+static void say_depth(const struct lc_view *v, const enum lc_view_mean *order, struct lc_bytes *out, struct lc_err *err)
+{
     if (!all_rise(v)) {
         for (int k = 0; k < LC_VIEW_MEANS; k++)
             verdict_one(v, order[k], out, err);
@@ -136,6 +157,16 @@ void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_
         say_ends(v, order[k], out, err);
         lc_bytes_printf(out, err, "%s", k < LC_VIEW_MEANS - 1 ? "; " : ".\n");
     }
+}
+
+void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err)
+{
+    enum lc_view_mean order[LC_VIEW_MEANS];
+
+    order_means(v, order);
+    say_depth(v, order, out, err);
+    say_vector(v, order[0], LC_VIEW_RESIDUAL_ENTROPY, "residual", out, err);
+    say_vector(v, order[0], LC_VIEW_RECONSTRUCTION_ENTROPY, "reconstruction", out, err);
 }
 
 static int64_t add_means(const struct lc_view *v, enum lc_view_mean k, struct lc_table *t, struct lc_err *err)

@@ -162,13 +162,16 @@ static void panel(const struct lc_view_site *s, const struct weighed *w, int key
     lc_bytes_printf(&out->script, err, "$grey << EOD\n");
     lc_bytes_add(&out->script, grey.data, grey.size, err);
     lc_bytes_printf(&out->script, err,
+                    "EOD\n$bound << EOD\n");
+    for (int64_t k = 0; k < s->length.count; k++)
+        lc_bytes_printf(&out->script, err, "%" PRId64 "\n", ((const int64_t *)s->length.data)[k]);
+    lc_bytes_printf(&out->script, err,
                     "EOD\nset title '%s, N = %" PRId64 " features'\nset xlabel 'context length (tokens)'\n"
                     "set ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
                     "plot $grey using 1:2 with lines lw 0.6 lc rgb '#c4c4c4' notitle",
                     s->name, n);
     plot_tracked(s, w, tracked, key, &out->script, err);
-    lc_bytes_printf(&out->script, err, ", \\\n  $grey using 1:(log($1)/log(2)) smooth unique with lines dt 2 lw 2 lc "
-                                       "rgb 'black' %s\n",
+    lc_bytes_printf(&out->script, err, ", \\\n  $bound using 1:(log($1)/log(2)) with lines dt 2 lw 2 lc rgb 'black' %s\n",
                     key ? "title 'log2 of the length'" : "notitle");
     lc_bytes_release(&grey);
 }
@@ -309,4 +312,27 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
     lc_plot_tokens_axis(&out->script, 'y', err);
     plot_curves(v, site, from, n, out, err);
     return err->code;
+}
+
+void lc_figure_saturation_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err)
+{
+    const struct lc_view_site *least = NULL, *most = NULL;
+    double low = INFINITY, high = 0;
+
+    for (int64_t i = 0; i < v->n_sites; i++) {
+        const struct lc_view_site *s = &v->site[i];
+        double at = s->part[LC_VIEW_SWEEP] ? lc_sweep_number(s, "saturation_length_site", err) : NAN;
+        if (!isfinite(at))
+            continue;
+        least = at < low ? s : least;
+        most = at >= high ? s : most;
+        low = fmin(low, at);
+        high = fmax(high, at);
+    }
+    if (!least)
+        return;
+    lc_bytes_printf(out, err,
+                    "Mean entropy saturates with context: 95 %% of its value at %" PRId64
+                    " tokens is reached with %.0f tokens at %s and %.0f at %s.\n",
+                    ((const int64_t *)least->length.data)[least->length.count - 1], low, least->name, high, most->name);
 }

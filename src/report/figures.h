@@ -48,8 +48,12 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
 int lc_figure_entropy_activation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_position(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 
-/* Does mean entropy rise with depth? Sentences, each a line; none without influence. */
+/* Does mean entropy rise with depth, and do features reach less far than the token vector? Sentences, each a line; none
+ * without influence. */
 void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err);
+
+/* Where entropy saturates with context, as a line; none without a sweep. */
+void lc_figure_saturation_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_err *err);
 
 /* Say why nothing can be drawn. */
 void lc_figure_leave_out(struct lc_figure_out *out, const char *why);

@@ -95,6 +95,7 @@ void lc_page_begin(struct lc_bytes *page, const struct lc_view *v, struct lc_err
                     style);
     heading(page, v, err);
     lc_figure_verdict(v, &verdict, err);
+    lc_figure_saturation_verdict(v, &verdict, err);
     paragraphs(page, "verdict", &verdict, err);
     lc_bytes_release(&verdict);
     lc_bytes_printf(page, err, "<h2>Summary</h2>\n");
