@@ -508,7 +508,7 @@ static void flip(int64_t at)
     struct lc_ckpt_name name = {1, 0, 0};
     struct lc_err err = LC_ERR_INIT;
     char path[LC_PATH_MAX];
-    unsigned char byte;
+    unsigned char byte = 0;
     int fd;
 
     MPI_Barrier(MPI_COMM_WORLD);
@@ -530,13 +530,13 @@ static void damage_is_said(void **state)
     for (int k = 0; k < 3; k++) {
         struct driver d;
         start_over();
-        begin(&d, par.size, 7, INT64_MAX / 2, 100);
+        begin(&d, par.size, par.size, INT64_MAX / 2, 100);
         d.held[par.rank]++;
         d.fresh[d.count++] = par.rank;
         REQUIRE(append(&d) == LC_OK);
         killed(&d);
         flip(place[k]);
-        REQUIRE(begin(&d, par.size, 7, INT64_MAX / 2, 100) == (k == 0 ? 0 : par.size - 1));
+        REQUIRE(begin(&d, par.size, par.size, INT64_MAX / 2, 100) == (k == 0 ? 0 : par.size - 1));
         REQUIRE(par.rank > 0 || warned == (k < 2 ? 2 : 1));
         killed(&d);
         remove_folder();
