@@ -161,12 +161,20 @@ done:
     return rc;
 }
 
-/* One site. Of a rule by this job's own counts only `top` is known beforehand. */
+/* Features of a site's matrices: at most those that are active as measured, or all when nothing is measured, for of a
+ * rule by this job's own counts only `top` is known beforehand. */
+static double leading(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens)
+{
+    const struct lc_site_assumed *site = &assumed->site[i];
+    double most = site->frequency ? lc_assumed_features(assumed, i, tokens) : site->cells;
+
+    return study->config.features.top > 0 ? fmin(most, (double)study->config.features.top) : most;
+}
+
 static void cost_site(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double tokens,
                       int64_t ranks, struct lc_cost *out)
 {
-    double top = study->config.features.top > 0 ? (double)study->config.features.top : INFINITY;
-    double m = fmin(lc_assumed_features(assumed, i, tokens), top), active = assumed->site[i].active;
+    double m = leading(study, assumed, i, tokens), active = assumed->site[i].active;
     struct lc_joint_size size = {.features = (int64_t)m,
                                  .sites = 1,
                                  .ranks = ranks,
@@ -180,6 +188,7 @@ static void cost_site(const struct lc_study *study, const struct lc_assumed *ass
     lc_cost_dataset(out, m, 12.0);
     lc_cost_dataset(out, m * m, 5.0 * 8.0);
     out->filled_bytes += m * m * 5.0 * 8.0;
+    out->leading = fmax(out->leading, m);
 }
 
 /* Nothing is merged into rank 0. */

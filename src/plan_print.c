@@ -110,6 +110,8 @@ void lc_plan_print(const struct lc_plan *plan, FILE *out)
     print_sites(plan, out);
     for (int64_t k = 0; k < plan->points; k++)
         print_point(&plan->point[k], out);
+    if (plan->point[0].cost.leading > 0.0)
+        fprintf(out, "  matrices           of at most %.0f features a site\n", plan->point[0].cost.leading);
     fprintf(out, "  result             about %sB, %s\n", amount(plan->result_bytes).text, c->output);
     print_memory(plan, out);
     fprintf(out, "  speed of a core    %.1f GFLOP/s %s, of which %.0f %% are reached; a unit takes %s\n", plan->gflops,
@@ -143,10 +145,10 @@ static json_t *json_flop(const struct lc_cost *c)
 
 static json_t *json_point(const struct lc_plan_point *p)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f}", "window_length",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f}", "window_length",
                      (json_int_t)p->study->config.windows.length, "windows", (json_int_t)p->study->windows.count, "tokens",
                      (json_int_t)p->tokens, "unit_windows", (json_int_t)p->cut.each, "units", (json_int_t)p->cut.units,
-                     "unit_seconds", p->unit_seconds, "core_seconds", p->seconds, "flop", json_flop(&p->cost), "updates",
+                     "unit_seconds", p->unit_seconds, "core_seconds", p->seconds, "flop", json_flop(&p->cost), "leading", p->cost.leading, "updates",
                      p->cost.updates, "accumulator_bytes", p->cost.rank_bytes, "merged_bytes",
                      p->cost.merged_bytes, "dataset_bytes", p->cost.result_bytes);
 }

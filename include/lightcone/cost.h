@@ -42,6 +42,7 @@ enum lc_part {
 /* Sums over all windows of a study. */
 struct lc_cost {
     double flop[LC_PARTS];
+    double leading;      /* at most so many features a site stand in matrices; 0 without such */
     double updates;      /* additions to counters, one by one, which memory bounds */
     double rank_bytes;   /* accumulators of one rank of `ranks`, when its units are done */
     double merged_bytes; /* those of rank 0 when all are merged into it */
