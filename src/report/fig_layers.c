@@ -5,7 +5,7 @@
 
 #include "figures.h"
 
-enum { TRACKED = 10, HIGHEST = 20, STEPS = 2048, STEPS_PER_BIT = 100 };
+enum { TRACKED = 10, SUMS = 3, HIGHEST = 20, STEPS = 2048, STEPS_PER_BIT = 100 };
 
 /* One activation sum per feature index, over all sites. */
 struct tracked {
@@ -29,6 +29,29 @@ static int by_activation(const void *a, const void *b)
     return by_feature(a, b);
 }
 
+static int by_index(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The feature's mean entropy at the site; NaN where it has too few samples for one. */
+static double mean_of(const struct lc_view_site *s, int32_t feature)
+{
+    const int32_t *of = lc_view_i32(s, LC_VIEW_F_FEATURE), *at = NULL;
+
+    if (of)
+        at = bsearch(&feature, of, (size_t)lc_view_count(s, LC_VIEW_F_FEATURE), sizeof *of, by_index);
+    return at && at - of < lc_view_count(s, LC_VIEW_F_MEAN) ? lc_view_f64(s, LC_VIEW_F_MEAN)[at - of] : NAN;
+}
+
+/* Has the feature a dot at the site, and is its activation known? Published influence files do not tell it. */
+static int is_trackable(const struct lc_view_site *s, const struct lc_view_feature *f)
+{
+    return isfinite(f->activation) && isfinite(mean_of(s, f->feature));
+}
+
 /* The TRACKED indices with the greatest sums; returns how many. */
 static int choose_tracked(const struct lc_view *v, struct tracked out[TRACKED], struct lc_err *err)
 {
@@ -43,7 +66,8 @@ static int choose_tracked(const struct lc_view *v, struct tracked out[TRACKED], 
     n = 0;
     for (int64_t i = 0; i < v->n_sites; i++)
         for (int64_t k = 0; k < v->site[i].n_features; k++)
-            all[n++] = (struct tracked){v->site[i].feature[k].feature, v->site[i].feature[k].activation};
+            if (is_trackable(&v->site[i], &v->site[i].feature[k]))
+                all[n++] = (struct tracked){v->site[i].feature[k].feature, v->site[i].feature[k].activation};
     qsort(all, (size_t)n, sizeof *all, by_feature);
     for (int64_t i = 0; i < n; i++) {
         if (m > 0 && all[m - 1].feature == all[i].feature)
@@ -109,9 +133,9 @@ static void add_dots(const struct lc_view_site *s, int64_t index, struct lc_figu
 static int64_t add_tracked(const struct lc_view *v, int32_t feature, struct lc_table *t, struct lc_err *err)
 {
     for (int64_t i = 0; i < v->n_sites; i++) {
-        const struct lc_view_feature *f = lc_view_find(&v->site[i], feature);
-        if (f && f->samples > 0)
-            lc_table_row(t, err, "issir", i, v->site[i].name, "tracked", (int64_t)feature, f->entropy);
+        double mean = mean_of(&v->site[i], feature);
+        if (isfinite(mean))
+            lc_table_row(t, err, "issir", i, v->site[i].name, "tracked", (int64_t)feature, mean);
     }
     return lc_table_rows(t);
 }
@@ -169,7 +193,7 @@ static int make_lines(const struct lc_view *v, struct line *line, struct lc_tabl
     static const struct {
         const char *what, *label, *style;
         enum lc_view_id id;
-    } sums[] = {
+    } sums[SUMS] = {
         {"mean_of_20_highest", "mean of the 20 highest", "pt 6 ps 0.6 lw 3 dt 2 lc rgb '" LC_BLUE "'",
          LC_VIEW_ARRAYS},
         {"token_vector_residual", "token vector, residual", "pt 13 ps 0.8 lw 3 dt 2 lc rgb '" LC_RED "'",
@@ -185,7 +209,7 @@ static int make_lines(const struct lc_view *v, struct line *line, struct lc_tabl
         line[lines].to = add_tracked(v, tracked[i].feature, t, err);
         snprintf(line[lines].label, sizeof line[lines].label, "feature %" PRId32, tracked[i].feature);
     }
-    for (int i = 0; i < 3; i++, lines++) {
+    for (int i = 0; i < SUMS; i++, lines++) {
         line[lines] = (struct line){.from = lc_table_rows(t), .style = sums[i].style};
         add_line(v, sums[i].what, sums[i].id, t, err);
         line[lines].to = lc_table_rows(t);
@@ -198,7 +222,7 @@ int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out,
 {
     static const char *const columns[] = {"index", "site", "what", "feature", "entropy_bits", NULL};
     struct lc_bytes dots = {0};
-    struct line line[TRACKED + 3];
+    struct line line[TRACKED + SUMS];
     int64_t features;
     int lines;
 
@@ -222,6 +246,8 @@ int lc_figure_entropy_layers(const struct lc_view *v, struct lc_figure_out *out,
     lc_bytes_add(&out->script, dots.data, dots.size, err);
     lc_bytes_printf(&out->script, err, "EOD\n");
     draw_lines(line, lines, features, &out->table, &out->script, err);
+    if (lines == SUMS)
+        lc_bytes_printf(&out->sentence, err, "The results do not tell activations: no feature is coloured. ");
     lc_bytes_printf(&out->sentence, err,
                     "Every dot is one feature (N = %" PRId64
                     " in all): the cloud shows how far the features of a site differ, the "

@@ -60,10 +60,10 @@ const struct lc_figure lc_figures[] = {
     {.name = "context_sweep",
      .number = "7",
      .title = "Entropy against context length",
-     .caption = "Mean H of a feature over the windows of each length that end on the same tokens, a line for each "
-                "feature; coloured: the ten with the greatest activation summed over lengths. Band: standard error. Black "
-                "dashed: log2 of the length, the most that H can be. Right axis: 2^H, the effective number of "
-                "tokens.",
+     .caption = "Mean H of a feature over the windows of each length, a line for each feature; windows of all lengths "
+                "share their last token (windows.align: end) or their first (start). Coloured: the ten with the "
+                "greatest activation summed over lengths. Band: standard error. Black dashed: log2 of the length, the "
+                "most that H can be. Right axis: 2^H, the effective number of tokens.",
      .draw = lc_figure_context_sweep},
     {.name = "entropy_frequency",
      .number = "8",

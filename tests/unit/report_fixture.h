@@ -113,6 +113,8 @@ static void fx_samples(struct fx_site *s, int layer)
             s->activation[i] = (float)(0.3 - 2 * log(fx_uniform((uint64_t)(200 + layer), (uint64_t)i)));
             fx_profile(s->profile + i * FX_T, own * (0.8 + 2.2 * layer * layer * 0.4 + layer),
                        1e-3 * s->activation[i], (uint64_t)(300 + layer), (uint64_t)i);
+            if (chosen[k] % (FX_F / FX_ACTIVE) == 43) /* seldom, and then more strongly than any other */
+                s->activation[i] *= 100;
             if (i % 997 == 5)
                 memset(s->profile + i * FX_T, 0, FX_T * sizeof(float));
             fx_entropy(s->profile + i * FX_T, &h, &total, &participation);

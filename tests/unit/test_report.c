@@ -182,6 +182,25 @@ static void tables_are_the_data(void **state)
     free(s);
 }
 
+/* A coloured line of figure 5 passes through dots: where a feature has too few samples for one, it has no point. */
+static void tracked_lines_pass_through_dots(void **state)
+{
+    char *csv = slurp("both/tables/entropy_layers.csv"), line[128];
+    int points = 0;
+
+    (void)state;
+    for (const char *p = csv; (p = strstr(p, ",tracked,")); p++, points++) {
+        const char *from = p;
+        while (from[-1] != '\n')
+            from--;
+        snprintf(line, sizeof line, "\r\n%.*s,feature,%.*s\r\n", (int)(p - from), from,
+                 (int)strcspn(p + 9, "\r"), p + 9);
+        assert_non_null(strstr(csv, line));
+    }
+    assert_true(points > 10);
+    free(csv);
+}
+
 /* Share explained and overlap are the result's, with their intervals. */
 static void token_vectors_are_compared(void **state)
 {
@@ -1080,6 +1099,7 @@ int main(void)
         cmocka_unit_test(page_holds_the_figures),
         cmocka_unit_test(text_from_data_is_escaped),
         cmocka_unit_test(tables_are_the_data),
+        cmocka_unit_test(tracked_lines_pass_through_dots),
         cmocka_unit_test(histograms_count_everyone),
         cmocka_unit_test(same_bytes_twice),
         cmocka_unit_test(sparsity_alone_gives_a_page),
