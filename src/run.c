@@ -123,11 +123,18 @@ int lc_job_check(const struct lc_job *job, const struct lc_config *config, struc
 }
 
 /* Rank 0, before hours of work: can the result be put where it shall go? */
-static int check_output(const char *output, struct lc_err *err)
+static int check_output(const struct lc_config *config, struct lc_err *err)
 {
-    if (lc_path_is_folder(output))
-        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", output);
-    return lc_result_check(output, err);
+    const char *const read[] = {config->features.from, config->readout_from};
+    static const char *const key[] = {"features.from", "readout.from"};
+
+    if (lc_path_is_folder(config->output))
+        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", config->output);
+    for (int i = 0; i < 2; i++)
+        if (read[i] && lc_path_is_same(read[i], config->output))
+            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'output' is %s, the file of '%s'; allowed: another", config->source,
+                           config->output, key[i]);
+    return lc_result_check(config->output, err);
 }
 
 static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,
@@ -348,6 +355,17 @@ static int write_file(struct run *run, const struct lc_job_beside *beside, const
     return lc_result_publish(r, run->par, path, fill, &filler, err);
 }
 
+/* The path of the file beside the result, "" where there is none. */
+static int second_path(const struct run *run, char out[LC_PATH_MAX], struct lc_err *err)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+
+    out[0] = '\0';
+    return beside && beside->wanted(&run->study)
+               ? lc_record_path(out, run->study.config.output, beside->suffix, "h5", err)
+               : LC_OK;
+}
+
 /* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
 static int write_files(struct run *run, double start, struct lc_err *err)
 {
@@ -356,10 +374,9 @@ static int write_files(struct run *run, double start, struct lc_err *err)
     char second[LC_PATH_MAX] = "";
     int rc;
 
-    if (beside && beside->wanted(&run->study)) {
-        LC_TRY(rc, lc_record_path(second, output, beside->suffix, "h5", err));
+    LC_TRY(rc, second_path(run, second, err));
+    if (second[0])
         LC_TRY(rc, write_file(run, beside, second, err));
-    }
     LC_TRY(rc, write_file(run, NULL, output, err));
     run->record.write_seconds = lc_seconds() - start;
     rc = lc_record_write(run->par, &run->study, &run->record, err);
@@ -446,9 +463,13 @@ static void end_parts(struct run *run)
 
 static int run_study(struct run *run, struct lc_err *err)
 {
+    char second[LC_PATH_MAX];
     struct lc_cut cut;
-    int rc, opened;
+    int rc, opened = 0;
 
+    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
+        lc_result_check(second, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     if (opened)
@@ -471,7 +492,7 @@ int lc_run_prepare(const struct lc_comm *par, const char *path, const char *cons
     if (rc != LC_OK)
         return rc;
     if (find_job(config, job, err) == LC_OK && par->rank == 0)
-        check_output(config->output, err);
+        check_output(config, err);
     rc = lc_comm_agree(par, err);
     if (rc != LC_OK)
         lc_config_release(config);

@@ -12,6 +12,18 @@ static int has_sweep(const struct lc_view_site *s)
     return s->part[LC_VIEW_SWEEP] != NULL;
 }
 
+/* A line to draw. */
+static int has_features(const struct lc_view_site *s)
+{
+    const double *mean = lc_view_f64(s, LC_VIEW_SWEEP_MEAN);
+    int64_t n = has_sweep(s) ? lc_view_count(s, LC_VIEW_SWEEP_FEATURE) * s->length.count : 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(mean[i]))
+            return 1;
+    return 0;
+}
+
 /* One feature of a sweep and its activation summed over the points. */
 struct weighed {
     int64_t row;
@@ -155,11 +167,11 @@ int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, 
     static const char *const columns[] = {"site",         "what", "feature", "length", "entropy_bits",
                                           "entropy_se_bits", "n",  "activation_sum", NULL};
     int64_t site[LC_PANELS_MAX];
-    int n = lc_panels_choose(v, has_sweep, site, &out->sentence, err);
+    int n = lc_panels_choose(v, has_features, site, &out->sentence, err);
 
     lc_table_begin(&out->table, columns);
     if (n == 0) {
-        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+        lc_figure_leave_out(out, "no given result holds a sweep over window lengths with samples of features");
         return err->code;
     }
     if (n == 1)
@@ -240,7 +252,7 @@ int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, str
         from[i + 1] = lc_table_rows(&out->table);
     }
     if (lc_table_rows(&out->table) == 0) {
-        lc_figure_leave_out(out, "no given result holds a sweep over window lengths");
+        lc_figure_leave_out(out, "no given result holds a sweep over window lengths with mean entropies");
         return err->code;
     }
     lc_plot_begin(&out->script, 900, 520, 1, err);

@@ -177,16 +177,21 @@ static int wants(const struct lc_show *what, const char *const *columns)
     return 0;
 }
 
+static int check_by(const struct lc_show *what, struct lc_err *err)
+{
+    if (wants(what, influence_columns) || wants(what, sparsity_columns) || wants(what, lc_sweep_feature_columns))
+        return LC_OK;
+    return LC_FAIL(err, LC_E_USAGE,
+                   "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
+                   "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
+                   what->by);
+}
+
 static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
                          struct lc_err *err)
 {
     int rc = LC_OK, known = 0;
 
-    if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
-        return LC_FAIL(err, LC_E_USAGE,
-                       "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                       "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
-                       what->by);
     if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
     if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
@@ -423,6 +428,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
+    LC_TRY(rc, check_by(what, err));
     LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);

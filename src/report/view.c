@@ -136,9 +136,29 @@ struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
     return s;
 }
 
+/* What Lightcone writes together or not at all; published files lack some of the other groups' datasets. */
+static int check_whole(const struct lc_view_site *s, const char *path, enum group g, struct lc_err *err)
+{
+    int missing = -1, there = 0;
+
+    for (int i = 0; i < LC_VIEW_ARRAYS; i++) {
+        if (arrays[i].group != g)
+            continue;
+        if (s->array[i].data)
+            there = 1;
+        else
+            missing = i;
+    }
+    if (there && missing >= 0)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: no dataset %s of site %s, which the datasets beside it belong to", path,
+                       arrays[missing].name, s->name);
+    return LC_OK;
+}
+
 static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path,
                        enum lc_view_part part, struct lc_err *err)
 {
+    static const enum group whole[] = {STRENGTH, READOUT, SWEPT};
     int64_t length[GROUPS];
     int rc = LC_OK;
 
@@ -155,6 +175,9 @@ static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const 
                            arrays[i].name, s->name, s->array[i].dim[0], length[g]);
         length[g] = s->array[i].dim[0];
     }
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (part_of[whole[i]] == part)
+            LC_TRY(rc, check_whole(s, path, whole[i], err));
 done:
     return rc;
 }
