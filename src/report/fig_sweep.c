@@ -15,13 +15,9 @@ static int has_sweep(const struct lc_view_site *s)
 /* A line to draw. */
 static int has_features(const struct lc_view_site *s)
 {
-    const double *mean = lc_view_f64(s, LC_VIEW_SWEEP_MEAN);
     int64_t n = has_sweep(s) ? lc_view_count(s, LC_VIEW_SWEEP_FEATURE) * s->length.count : 0;
 
-    for (int64_t i = 0; i < n; i++)
-        if (isfinite(mean[i]))
-            return 1;
-    return 0;
+    return lc_view_stat_f64(lc_view_f64(s, LC_VIEW_SWEEP_MEAN), n).n > 0;
 }
 
 /* One feature of a sweep and its activation summed over the points. */

@@ -169,6 +169,14 @@ status 'show of a missing file' 1 "$LIGHTCONE" show none.h5
 says stderr none.h5
 status 'show' 0 "$LIGHTCONE" show made/deep/q.h5 --top 3
 says stdout resid_out_layer1
+"$LIGHTCONE" run c.yaml --set job=contexts --set 'windows={length: 16}' --set corpus.tokens=200 --set output=made/contexts.h5 2>/dev/null
+status 'show of contexts' 0 "$LIGHTCONE" show made/contexts.h5 --top 3
+says stdout 'strongest activation of each feature, with the words up to it' 'activation  window  position'
+status 'show of the contexts of a feature' 0 "$LIGHTCONE" show made/contexts.h5 --feature 1
+says stdout 'resid_out_layer1: strongest activations, with the words up to it'
+"$LIGHTCONE" run c.yaml --set 'windows={length: [2, 4], count: 2}' --set threshold=1e30 --set output=made/silent.h5 2>/dev/null
+status 'report of a sweep without an active feature' 0 "$LIGHTCONE" report made/silent.h5 -o silent
+says silent/index.html 'no given result holds a sweep over window lengths with samples of features'
 status 'report of a figure without data' 2 "$LIGHTCONE" report made/deep/q.h5 -o figures --figure 1
 says stderr '--figure unique_tokens cannot be drawn: no given result holds sparsity'
 one_message
