@@ -2,23 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
 #include "lightcone/linalg.h"
 #include "record.h"
-
-int lc_keeper_folder(char out[LC_PATH_MAX], const char *output, struct lc_err *err)
-{
-    size_t stem = strlen(output);
-
-    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
-        stem -= 3;
-    if (snprintf(out, LC_PATH_MAX, "%.*s.checkpoint", (int)stem, output) >= LC_PATH_MAX)
-        return LC_FAIL(err, LC_E_IO, "%.64s...: the path is too long", output);
-    return LC_OK;
-}
 
 static int add_hash(struct lc_bytes *text, const char *what, const struct lc_site *site, const void *data, size_t size,
                     struct lc_err *err)
@@ -59,7 +47,7 @@ static int open_store(struct lc_keeper *k, const struct lc_comm *par, const stru
     struct lc_checkpoint_identity identity = {.version = version, .kernel_class = class, .units = k->units};
 
     lc_kernel_class(class);
-    lc_keeper_folder(folder, study->config.output, err);
+    lc_record_path(folder, study->config.output, "checkpoint", "", err);
     if (par->rank == 0 && lc_config_canonical(&study->config, &config, err) == LC_OK &&
         lc_bytes_add(&config, "", 1, err) == LC_OK && describe_inputs(&inputs, study, err) == LC_OK) {
         identity.config = (const char *)config.data;

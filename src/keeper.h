@@ -33,7 +33,4 @@ int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err);
 /* Close; with `remove`, the result is in place and the folder goes. Collective. */
 void lc_keeper_close(struct lc_keeper *k, int remove);
 
-/* The folder of a result's checkpoint. */
-int lc_keeper_folder(char out[LC_PATH_MAX], const char *output, struct lc_err *err);
-
 #endif

@@ -89,15 +89,15 @@ static int act_report(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
-static int whole_number(const char *flag, const char *text, int64_t least, int64_t *out, struct lc_err *err)
+static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
 {
     char *end;
 
     errno = 0;
     *out = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *out < least)
-        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld on", flag, text,
-                       (long long)least);
+    if (errno || *end || end == text || *out < least || *out > most)
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
+                       (long long)least, (long long)most);
     return LC_OK;
 }
 
@@ -115,7 +115,7 @@ static int act_plan(const struct lc_comm *par, const struct arguments *a, struct
 {
     struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
 
-    if (a->ranks && whole_number("-n", a->ranks, 1, &how.ranks, err) != LC_OK)
+    if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
@@ -127,9 +127,9 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     struct lc_show what = {.site = a->site, .feature = -1, .top = 20, .by = a->by};
 
     (void)par;
-    if (a->feature && whole_number("--feature", a->feature, 0, &what.feature, err) != LC_OK)
+    if (a->feature && whole_number("--feature", a->feature, 0, INT32_MAX, &what.feature, err) != LC_OK)
         return err->code;
-    if (a->top && whole_number("--top", a->top, 1, &what.top, err) != LC_OK)
+    if (a->top && whole_number("--top", a->top, 1, INT32_MAX, &what.top, err) != LC_OK)
         return err->code;
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
@@ -265,6 +265,9 @@ static const struct option *find_option(const struct command *c, const char *fla
 
 static int parse_arguments(struct arguments *a, const struct command *c, int argc, char **argv, struct lc_err *err)
 {
+    for (int i = 2; i < argc; i++)
+        if (!argv[i][0])
+            return LC_FAIL(err, LC_E_USAGE, "the argument after '%s' is empty; usage: lightcone %s", argv[i - 1], c->usage);
     for (int i = 2; i < argc; i++) {
         const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
         if (!o && argv[i][0] == '-' && argv[i][1])

@@ -33,11 +33,18 @@ int lc_job_check(const struct lc_job *job, const struct lc_config *config, struc
 }
 
 /* Rank 0, before hours of work: can the result be put where it shall go? */
-static int check_output(const char *output, struct lc_err *err)
+static int check_output(const struct lc_config *config, struct lc_err *err)
 {
-    if (lc_path_is_folder(output))
-        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", output);
-    return lc_result_check(output, err);
+    const char *const read[] = {config->features.from, config->readout_from};
+    static const char *const key[] = {"features.from", "readout.from"};
+
+    if (lc_path_is_folder(config->output))
+        return LC_FAIL(err, LC_E_IO, "%s: key 'output' names a folder; allowed: a file", config->output);
+    for (int i = 0; i < 2; i++)
+        if (lc_path_is_same(read[i], config->output))
+            return LC_FAIL(err, LC_E_CONFIG, "%s: key 'output' is %s, the file of '%s'; allowed: another", config->source,
+                           config->output, key[i]);
+    return lc_result_check(config->output, err);
 }
 
 static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,
@@ -74,7 +81,7 @@ int lc_run_prepare(const struct lc_comm *par, const char *path, const char *cons
     if (rc != LC_OK)
         return rc;
     if (find_job(config, job, err) == LC_OK && par->rank == 0)
-        check_output(config->output, err);
+        check_output(config, err);
     rc = lc_comm_agree(par, err);
     if (rc != LC_OK)
         lc_config_release(config);

@@ -93,10 +93,11 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
 
 int lc_record_path(char out[LC_PATH_MAX], const char *output, const char *suffix, const char *type, struct lc_err *err)
 {
-    const char *dot = strrchr(lc_path_name(output), '.');
-    int stem = dot ? (int)(dot - output) : (int)strlen(output);
+    size_t stem = strlen(output);
 
-    if (snprintf(out, LC_PATH_MAX, "%.*s.%s.%s", stem, output, suffix, type) >= LC_PATH_MAX)
+    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
+        stem -= 3;
+    if (snprintf(out, LC_PATH_MAX, "%.*s.%s%s%s", (int)stem, output, suffix, type[0] ? "." : "", type) >= LC_PATH_MAX)
         return LC_FAIL(err, LC_E_IO, "%.64s...: the path is too long", output);
     return LC_OK;
 }

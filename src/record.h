@@ -24,7 +24,7 @@ struct lc_run_record {
 /* Seconds of a clock that only goes forward. */
 double lc_seconds(void);
 
-/* out = RESULT.SUFFIX.TYPE beside the result at `output`, whose own .h5 is dropped. */
+/* out = RESULT.SUFFIX.TYPE, or RESULT.SUFFIX when `type` is "", beside the result at `output`, whose own .h5 is dropped. */
 int lc_record_path(char out[LC_PATH_MAX], const char *output, const char *suffix, const char *type, struct lc_err *err);
 
 /* Gather every rank's part and write RESULT.run.json on rank 0. Collective; agrees on errors. */

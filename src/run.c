@@ -160,6 +160,17 @@ static int write_file(struct run *run, const struct lc_job_beside *beside, const
     return lc_result_publish(r, run->par, path, fill, &filler, err);
 }
 
+/* The path of the file beside the result, "" where there is none. */
+static int second_path(const struct run *run, char out[LC_PATH_MAX], struct lc_err *err)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+
+    out[0] = '\0';
+    return beside && beside->wanted(&run->study)
+               ? lc_record_path(out, run->study.config.output, beside->suffix, "h5", err)
+               : LC_OK;
+}
+
 /* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
 static int write_files(struct run *run, double start, struct lc_err *err)
 {
@@ -168,10 +179,9 @@ static int write_files(struct run *run, double start, struct lc_err *err)
     char second[LC_PATH_MAX] = "";
     int rc;
 
-    if (beside && beside->wanted(&run->study)) {
-        LC_TRY(rc, lc_record_path(second, output, beside->suffix, "h5", err));
+    LC_TRY(rc, second_path(run, second, err));
+    if (second[0])
         LC_TRY(rc, write_file(run, beside, second, err));
-    }
     LC_TRY(rc, write_file(run, NULL, output, err));
     run->record.write_seconds = lc_seconds() - start;
     rc = lc_record_write(run->par, &run->study, &run->record, err);
@@ -259,9 +269,13 @@ done:
 
 static int run_study(struct run *run, int fresh, struct lc_err *err)
 {
+    char second[LC_PATH_MAX];
     struct lc_cut cut;
-    int rc, opened;
+    int rc, opened = 0;
 
+    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
+        lc_result_check(second, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));

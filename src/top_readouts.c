@@ -225,6 +225,9 @@ static int source_open(struct source *from, const struct lc_study *study, struct
     *from = (struct source){.path = study->config.readout_from};
     LC_TRY(rc, lc_result_open(&from->file, from->path, err));
     LC_TRY(rc, lc_provenance_check(from->file, study, "readout.from", from->path, err));
+    if (!lc_result_has(from->file, "windows/start", NULL))
+        return LC_FAIL(err, LC_E_CONFIG, "%s: readout.from has no windows of one length; allowed: result of a contexts job",
+                       from->path);
     LC_TRY(rc, lc_result_get(from->file, "windows/start", NULL, &from->start, err));
     LC_TRY(rc, lc_result_get(from->file, "windows/length", NULL, &from->length, err));
     if (from->start.count != from->length.count)

@@ -28,6 +28,7 @@ const char *lc_path_name(const char *path);
 
 int lc_path_is_file(const char *path);
 int lc_path_is_folder(const char *path);
+int lc_path_is_same(const char *a, const char *b); /* both exist and are one file */
 
 /* mkdir -p. */
 int lc_folder_make(const char *path, struct lc_err *err);

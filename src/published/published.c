@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
@@ -380,12 +379,8 @@ static void imported_release(struct lc_imported *to)
 /* The result would replace what it is made from. */
 static int check_output(const struct lc_import *what, struct lc_err *err)
 {
-    struct stat out, in;
-
-    if (stat(what->output, &out) != 0)
-        return LC_OK;
     for (int64_t i = 0; i < what->count; i++)
-        if (stat(what->files[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+        if (lc_path_is_same(what->files[i], what->output))
             return LC_FAIL(err, LC_E_USAGE, "%s: -o names a file that is to be read", what->output);
     return LC_OK;
 }

@@ -13,14 +13,19 @@ struct classes {
     const char *missing, *say;
 };
 
+static int has_finite(const struct lc_view_site *s, enum lc_view_id mean)
+{
+    return lc_view_stat_f64(lc_view_f64(s, mean), lc_view_count(s, mean)).n > 0;
+}
+
 static int has_strength(const struct lc_view_site *s)
 {
-    return lc_view_count(s, LC_VIEW_STRENGTH_MEAN) > 0 && lc_view_count(s, LC_VIEW_STRENGTH_LEAST) > 0;
+    return has_finite(s, LC_VIEW_STRENGTH_MEAN);
 }
 
 static int has_positions(const struct lc_view_site *s)
 {
-    return lc_view_count(s, LC_VIEW_READOUT_MEAN) > 1 && lc_view_count(s, LC_VIEW_READOUT_POSITION) > 1;
+    return has_finite(s, LC_VIEW_READOUT_MEAN) && lc_view_count(s, LC_VIEW_READOUT_POSITION) > 1;
 }
 
 static double strength_of(const struct lc_view_site *s, int64_t q)
@@ -65,22 +70,21 @@ static void panel(const struct lc_view_site *s, const struct classes *c, struct 
 {
     const double *mean = lc_view_f64(s, c->mean), *low = lc_view_f64(s, c->low), *high = lc_view_f64(s, c->high);
     const int64_t *samples = lc_view_i64(s, c->samples);
-    int64_t from = lc_table_rows(&out->table), all = 0;
-    double greatest = 0;
+    int64_t from = lc_table_rows(&out->table);
+    double greatest = 0, all = 0;
 
     for (int64_t q = 0; q < lc_view_count(s, c->mean); q++) {
         if (!isfinite(mean[q]))
             continue;
-        lc_table_row(&out->table, err, "srrrri", s->name, c->at(s, q), mean[q], low ? low[q] : NAN,
-                     high ? high[q] : NAN, samples ? samples[q] : 0);
-        all += samples ? samples[q] : 0;
+        lc_table_row(&out->table, err, "srrrri", s->name, c->at(s, q), mean[q], low[q], high[q], samples[q]);
+        all += (double)samples[q];
         greatest = fmax(greatest, c->at(s, q));
     }
     if (c->at == position_of && greatest > 4)
         lc_bytes_printf(&out->script, err, "set xtics %g\n", lc_plot_step(greatest / 4));
     lc_table_plot(&out->table, "D", from, lc_table_rows(&out->table), &out->script, err);
     lc_bytes_printf(&out->script, err,
-                    "set title \"%s\\nN = %" PRId64 " samples\"\nset xlabel '%s'\nset ylabel 'mean entropy H (bit)'\n"
+                    "set title \"%s\\nN = %.0f samples\"\nset xlabel '%s'\nset ylabel 'mean entropy H (bit)'\n"
                     "set yrange [0:*]\n%splot $D using 2:3:4:5 with yerrorbars pt 7 ps 0.4 lw 1 lc rgb '" LC_SKY
                     "' notitle, \\\n  $D using 2:3 with linespoints pt 7 ps 0.5 lw 2 lc rgb '" LC_BLUE "' notitle%s\n",
                     s->name, all, c->axis, c->setting, c->bound);

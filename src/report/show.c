@@ -154,6 +154,90 @@ static int show_pairs(const struct lc_view_site *s, const struct lc_show *what, 
     return rc;
 }
 
+/* The lists of a contexts job at one site, and the words of its windows. */
+struct contexts {
+    struct lc_array feature, window, position, value; /* of equal length */
+    struct lc_view_text text;
+};
+
+static void contexts_close(struct contexts *c)
+{
+    lc_array_release(&c->feature);
+    lc_array_release(&c->window);
+    lc_array_release(&c->position);
+    lc_array_release(&c->value);
+    lc_view_text_close(&c->text);
+}
+
+static int contexts_open(struct contexts *c, const struct lc_view *v, const char *site, struct lc_err *err)
+{
+    const struct lc_result *r = v->result[0];
+    int found, rc;
+
+    *c = (struct contexts){0};
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/contexts/feature", site, &c->feature, err));
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/contexts/window", site, &c->window, err));
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/contexts/position", site, &c->position, err));
+    LC_TRY(rc, lc_result_get(r, "sites/SITE/contexts/value", site, &c->value, err));
+    LC_TRY(rc, lc_view_text_open(&c->text, r, v->paths[0], &found, err));
+    if (c->window.count != c->feature.count || c->position.count != c->feature.count || c->value.count != c->feature.count)
+        rc = LC_FAIL(err, LC_E_FORMAT, "%s: the contexts of site %s differ in length", v->paths[0], site);
+done:
+    if (rc != LC_OK)
+        contexts_close(c);
+    return rc;
+}
+
+/* The words up to the activation, harmless in a terminal. */
+static const char *context_text(struct lc_bytes *scratch, const struct contexts *c, int64_t window, int64_t position,
+                                struct lc_err *err)
+{
+    enum { WORDS = 12 };
+
+    scratch->size = 0;
+    if (position >= lc_view_text_length(&c->text, window))
+        return "";
+    for (int64_t i = position < WORDS ? 0 : position - WORDS + 1; i <= position; i++) {
+        size_t size;
+        const void *bytes = lc_view_text_token(&c->text, window, i, &size);
+        lc_escape_bytes(scratch, LC_ESCAPE_PLAIN, bytes, size, err);
+    }
+    lc_bytes_add(scratch, "", 1, err);
+    return err->code == LC_OK ? (const char *)scratch->data : "";
+}
+
+/* Of one feature all its contexts, else the strongest of each. */
+static int show_contexts(const struct lc_view *v, const char *site, const struct lc_show *what, int *known, FILE *out,
+                         struct lc_err *err)
+{
+    static const char *const columns[] = {"feature", "activation", "window", "position", "text", NULL};
+    struct lc_bytes scratch = {0};
+    struct contexts c;
+    struct lc_table t;
+    char title[128];
+
+    if (what->by || !lc_result_has(v->result[0], "sites/SITE/contexts/feature", site))
+        return LC_OK;
+    if (contexts_open(&c, v, site, err) != LC_OK)
+        return err->code;
+    lc_table_begin(&t, columns);
+    for (int64_t i = 0; i < c.feature.count; i++) {
+        const int32_t *feature = (const int32_t *)c.feature.data + i;
+        int64_t window = ((const int64_t *)c.window.data)[i], position = ((const int64_t *)c.position.data)[i];
+        if (what->feature >= 0 ? *feature == what->feature : i == 0 || feature[0] != feature[-1])
+            lc_table_row(&t, err, "iriis", (int64_t)*feature, (double)((const float *)c.value.data)[i], window, position,
+                         context_text(&scratch, &c, window, position, err));
+    }
+    contexts_close(&c);
+    lc_bytes_release(&scratch);
+    if (err->code == LC_OK && lc_table_rows(&t) > 0)
+        lc_table_sort(&t, "activation", err);
+    *known |= lc_table_rows(&t) > 0;
+    snprintf(title, sizeof title, "%.64s: %s, with the words up to it", site,
+             what->feature >= 0 ? "strongest activations" : "strongest activation of each feature");
+    return print_titled(title, &t, what->top, out, err);
+}
+
 static int show_sweep(const struct lc_view_site *s, const struct lc_show *what, FILE *out, struct lc_err *err)
 {
     struct lc_table t;
@@ -177,16 +261,21 @@ static int wants(const struct lc_show *what, const char *const *columns)
     return 0;
 }
 
+static int check_by(const struct lc_show *what, struct lc_err *err)
+{
+    if (wants(what, influence_columns) || wants(what, sparsity_columns) || wants(what, lc_sweep_feature_columns))
+        return LC_OK;
+    return LC_FAIL(err, LC_E_USAGE,
+                   "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
+                   "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
+                   what->by);
+}
+
 static int show_features(const struct lc_view_site *s, const struct lc_show *what, FILE *out,
                          struct lc_err *err)
 {
     int rc = LC_OK, known = 0;
 
-    if (!wants(what, influence_columns) && !wants(what, sparsity_columns) && !wants(what, lc_sweep_feature_columns))
-        return LC_FAIL(err, LC_E_USAGE,
-                       "--by '%.64s': no such column; allowed: feature samples entropy_mean entropy_sd "
-                       "effective_tokens activation_sum count frequency unique_tokens entropy_se saturation_length",
-                       what->by);
     if (s->part[LC_VIEW_INFLUENCE] && wants(what, influence_columns))
         LC_TRY(rc, show_influence(s, what, out, err));
     if (s->part[LC_VIEW_SPARSITY] && wants(what, sparsity_columns))
@@ -404,13 +493,15 @@ static int show_sites(const struct lc_view *v, const struct lc_show *what, FILE 
             continue;
         shown++;
         rc = what->feature >= 0 ? show_feature(s, what, &known, out, err) : show_features(s, what, out, err);
+        if (rc == LC_OK)
+            rc = show_contexts(v, s->name, what, &known, out, err);
         if (rc != LC_OK)
             return rc;
     }
     if (what->site && !shown)
         return site_fail(v, what->site, err);
     if (what->feature >= 0 && !known)
-        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has no samples, counts or strongest pairs here",
+        return LC_FAIL(err, LC_E_USAGE, "%s: feature %" PRId64 " has no samples, counts, contexts or strongest pairs here",
                        v->paths[0], what->feature);
     return LC_OK;
 }
@@ -423,6 +514,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
     if (what->feature > INT32_MAX)
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
+    LC_TRY(rc, check_by(what, err));
     LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);

@@ -139,9 +139,48 @@ struct lc_view_stat lc_view_stat_f64(const double *x, int64_t n)
     return s;
 }
 
-static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path,
-                       enum lc_view_part part, struct lc_err *err)
+/* Counts that can be added up. */
+static int check_counts(const struct lc_view_site *s, const char *path, enum lc_view_part part, struct lc_err *err)
 {
+    static const enum lc_view_id counts[] = {LC_VIEW_COUNT,           LC_VIEW_UNIQUE,
+                                             LC_VIEW_F_SAMPLES,       LC_VIEW_STRENGTH_SAMPLES,
+                                             LC_VIEW_READOUT_SAMPLES, LC_VIEW_SWEEP_SAMPLES};
+    static const int64_t most = (int64_t)1 << 44;
+
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        const struct lc_array *a = &s->array[counts[k]];
+        for (int64_t i = 0; part_of[arrays[counts[k]].group] == part && a->data && i < a->count; i++)
+            if (((const int64_t *)a->data)[i] < 0 || ((const int64_t *)a->data)[i] > most)
+                return LC_FAIL(err, LC_E_FORMAT,
+                               "%s: %s of site %s holds the count %" PRId64 "; allowed: 0 to %" PRId64, path,
+                               arrays[counts[k]].name, s->name, ((const int64_t *)a->data)[i], most);
+    }
+    return LC_OK;
+}
+
+/* What Lightcone writes together or not at all; published files lack some of the other groups' datasets. */
+static int check_whole(const struct lc_view_site *s, const char *path, enum group g, struct lc_err *err)
+{
+    int missing = -1, there = 0;
+
+    for (int i = 0; i < LC_VIEW_ARRAYS; i++) {
+        if (arrays[i].group != g)
+            continue;
+        if (s->array[i].data)
+            there = 1;
+        else
+            missing = i;
+    }
+    if (there && missing >= 0)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: no dataset %s of site %s, which the datasets beside it belong to", path,
+                       arrays[missing].name, s->name);
+    return LC_OK;
+}
+
+static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const char *path, enum lc_view_part part,
+                       struct lc_err *err)
+{
+    static const enum group whole[] = {STRENGTH, READOUT, SWEPT};
     int64_t length[GROUPS];
     int rc = LC_OK;
 
@@ -153,11 +192,14 @@ static int arrays_read(struct lc_view_site *s, const struct lc_result *r, const 
             continue;
         LC_TRY(rc, lc_result_get(r, arrays[i].name, s->name, &s->array[i], err));
         if (length[g] >= 0 && s->array[i].dim[0] != length[g])
-            return LC_FAIL(err, LC_E_FORMAT,
-                           "%s: %s of site %s has %" PRId64 " rows; the datasets beside it %" PRId64, path,
-                           arrays[i].name, s->name, s->array[i].dim[0], length[g]);
+            return LC_FAIL(err, LC_E_FORMAT, "%s: %s of site %s has %" PRId64 " rows; the datasets beside it %" PRId64,
+                           path, arrays[i].name, s->name, s->array[i].dim[0], length[g]);
         length[g] = s->array[i].dim[0];
     }
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (part_of[whole[i]] == part)
+            LC_TRY(rc, check_whole(s, path, whole[i], err));
+    rc = check_counts(s, path, part, err);
 done:
     return rc;
 }
@@ -259,8 +301,7 @@ static int features_group(struct lc_view_site *s, struct lc_err *err)
 {
     int64_t n = lc_view_count(s, LC_VIEW_S_FEATURE);
     const int32_t *feature = lc_view_i32(s, LC_VIEW_S_FEATURE);
-    const float *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY),
-                *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION);
+    const float *entropy = lc_view_f32(s, LC_VIEW_S_ENTROPY), *activation = lc_view_f32(s, LC_VIEW_S_ACTIVATION);
     struct order *order = NULL;
     int rc;
 
@@ -378,8 +419,7 @@ done:
 
 static int site_compare(const void *a, const void *b)
 {
-    return lc_result_site_order(((const struct lc_view_site *)a)->name,
-                                ((const struct lc_view_site *)b)->name);
+    return lc_result_site_order(((const struct lc_view_site *)a)->name, ((const struct lc_view_site *)b)->name);
 }
 
 /* All parts that one result has. */

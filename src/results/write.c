@@ -60,6 +60,28 @@ static int open_memory(struct lc_result *r, struct lc_err *err)
     return err->code;
 }
 
+/* What stands at `path` would be replaced: only a result may be, or an empty file. */
+static int check_replaced(const char *path, struct lc_err *err)
+{
+    static const unsigned char signature[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    struct lc_map map;
+    int is_result;
+
+    if (lc_path_is_folder(path))
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: it is a folder", path);
+    if (access(path, F_OK) != 0)
+        return LC_OK;
+    if (!lc_path_is_file(path))
+        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: it is not a regular file", path);
+    if (lc_map_open(&map, path, err) != LC_OK)
+        return err->code;
+    is_result = map.size == 0 || (map.size >= sizeof signature && memcmp(map.data, signature, sizeof signature) == 0);
+    lc_map_close(&map);
+    if (!is_result)
+        return LC_FAIL(err, LC_E_IO, "%s: exists and is no result; allowed: a new name, or a result to be replaced", path);
+    return LC_OK;
+}
+
 int lc_result_check(const char *path, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
@@ -71,9 +93,7 @@ int lc_result_check(const char *path, struct lc_err *err)
         return rc;
     if (access(folder, W_OK | X_OK) != 0)
         return LC_FAIL(err, LC_E_IO, "%s: cannot be written: %s: %s", path, folder, strerror(errno));
-    if (lc_path_is_folder(path))
-        return LC_FAIL(err, LC_E_IO, "%s: cannot be written: it is a folder", path);
-    return LC_OK;
+    return check_replaced(path, err);
 }
 
 int lc_result_create(struct lc_result **out, const char *path, struct lc_err *err)

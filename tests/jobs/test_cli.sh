@@ -75,8 +75,9 @@ run c.yaml --set windows..count=3|a part of the key is empty
 run c.yaml --set window.count=3|did you mean 'windows'?
 plan|usage: lightcone plan CONFIG [-n RANKS]
 plan c.yaml -n|-n needs a value
-plan c.yaml -n 0|-n is '0'; allowed: a whole number from 1 on
+plan c.yaml -n 0|-n is '0'; allowed: a whole number from 1 to 2147483647
 plan c.yaml -n 2.5|-n is '2.5'
+plan c.yaml -n 9223372036854775807|-n is '9223372036854775807'; allowed: a whole number from 1 to 2147483647
 plan c.yaml --gflops -3|--gflops is '-3'; allowed: a number from 0.001 to 1e9
 plan c.yaml --gflops fast|--gflops is 'fast'; allowed: a number from 0.001
 plan c.yaml --json --top 3|'plan' takes no option --top
@@ -84,9 +85,9 @@ run c.yaml --json|'run' takes no option --json
 info|usage: lightcone info PATH
 info a b|usage: lightcone info PATH
 show|usage: lightcone show RESULT.h5
-show out/r.h5 --feature one|--feature is 'one'; allowed: a whole number from 0 on
-show out/r.h5 --feature -1|--feature is '-1'; allowed: a whole number from 0 on
-show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 on
+show out/r.h5 --feature one|--feature is 'one'; allowed: a whole number from 0 to 2147483647
+show out/r.h5 --feature -1|--feature is '-1'; allowed: a whole number from 0 to 2147483647
+show out/r.h5 --top 0|--top is '0'; allowed: a whole number from 1 to 2147483647
 show out/r.h5 --top 99999999999999999999|--top is '99999999999999999999'
 report out/r.h5|report needs -o FOLDER
 report -o figures|usage: lightcone report RESULT.h5... -o FOLDER
@@ -98,6 +99,7 @@ report out/r.h5 -o figures --format pdf --size 85|--size is '85'; allowed: WIDTH
 report out/r.h5 -o figures --format pdf --size 1x1mm|--size is '1x1mm'; allowed
 report out/r.h5 -o figures --format png --size 9000x900|from 100 to 8000 pixels
 report out/r.h5 -o figures --size 85mmx60mm|--size needs --format pdf or --format png
+show out/r.h5 --by nonsense|--by 'nonsense': no such column; allowed: feature samples
 show out/r.h5 --figure 3|'show' takes no option --figure
 import a.pt|import needs -o RESULT.h5
 import -o r.h5|usage: lightcone import FILE.pt... -o RESULT.h5
@@ -108,6 +110,14 @@ export a.h5 b.h5 -o out|usage: lightcone export
 show out/r.h5 --tokenizer t|'show' takes no option --tokenizer
 help frobnicate|no help on 'frobnicate'; allowed: config, fetch, or a job
 END
+for command in 'report out/r.h5 -o' 'export out/r.h5 -o' 'import a.pt -o' 'import a.pt -o r.h5 --tokenizer' 'plan c.yaml --like' \
+    show info fetch; do
+    # words, split on purpose
+    # shellcheck disable=SC2086
+    status "lightcone $command, and an empty argument" 2 "$LIGHTCONE" $command ''
+    says stderr "the argument after '${command##* }' is empty; usage: lightcone ${command%% *}"
+    one_message
+done
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
 says stderr "'run' takes no option --top"
 
@@ -159,6 +169,14 @@ status 'show of a missing file' 1 "$LIGHTCONE" show none.h5
 says stderr none.h5
 status 'show' 0 "$LIGHTCONE" show made/deep/q.h5 --top 3
 says stdout resid_out_layer1
+"$LIGHTCONE" run c.yaml --set job=contexts --set 'windows={length: 16}' --set corpus.tokens=200 --set output=made/contexts.h5 2>/dev/null
+status 'show of contexts' 0 "$LIGHTCONE" show made/contexts.h5 --top 3
+says stdout 'strongest activation of each feature, with the words up to it' 'activation  window  position'
+status 'show of the contexts of a feature' 0 "$LIGHTCONE" show made/contexts.h5 --feature 1
+says stdout 'resid_out_layer1: strongest activations, with the words up to it'
+"$LIGHTCONE" run c.yaml --set 'windows={length: [2, 4], count: 2}' --set threshold=1e30 --set output=made/silent.h5 2>/dev/null
+status 'report of a sweep without an active feature' 0 "$LIGHTCONE" report made/silent.h5 -o silent
+says silent/index.html 'no given result holds a sweep over window lengths with samples of features'
 status 'report of a figure without data' 2 "$LIGHTCONE" report made/deep/q.h5 -o figures --figure 1
 says stderr '--figure unique_tokens cannot be drawn: no given result holds sparsity'
 one_message
@@ -166,6 +184,13 @@ status 'report, one figure as PDF' 0 "$LIGHTCONE" report made/deep/q.h5 -o figur
 [ "$(head -c 5 figures/figures/profile.pdf)" = %PDF- ] || fail 'report: no PDF'
 status 'report into a file' 1 "$LIGHTCONE" report made/deep/q.h5 -o corpus.txt
 says stderr corpus.txt
+
+mkdir -p made/q.spectrum.h5
+status 'the place of the spectrum is a folder' 1 "$LIGHTCONE" run c.yaml --set job=correlation --set output=made/q.h5
+says stderr 'made/q.spectrum.h5: cannot be written: it is a folder'
+one_message
+[ ! -e made/q.h5 ] || fail "$name: left a result"
+! grep -q units stderr || fail "$name: found out after computing"
 
 if [ -c /dev/full ]; then
     checks=$((checks + 1)) name='help into a full device'
