@@ -244,6 +244,21 @@ static int do_units(struct run *run, struct lc_err *err)
     return err->code;
 }
 
+/* A run that was killed while it wrote its results left them half written. */
+static void sweep_drafts(const struct run *run)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+    const char *output = run->study.config.output;
+    struct lc_err ignored = LC_ERR_INIT;
+    char other[LC_PATH_MAX];
+
+    lc_draft_sweep(output);
+    if (beside && lc_record_path(other, output, beside->suffix, "h5", &ignored) == LC_OK)
+        lc_draft_sweep(other);
+    if (lc_record_path(other, output, "run", "json", &ignored) == LC_OK)
+        lc_draft_sweep(other);
+}
+
 static int compute(struct run *run, struct lc_err *err)
 {
     double start;
@@ -267,6 +282,8 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->record.version, fresh, lc_run_warn,
                               err));
+    if (run->par->rank == 0 && run->keeper.store)
+        sweep_drafts(run);
     if (run->par->rank == 0 && run->keeper.todos < run->keeper.units)
         fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
                 run->keeper.units - run->keeper.todos, run->keeper.units);
