@@ -43,13 +43,13 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
     return lc_keeper_note(&run->keeper, unit, err);
 }
 
-/* Would another unit run over the deadline? */
+/* Would another unit, and the checkpoint after it, run over the deadline? */
 static int stop(void *arg, struct lc_err *err)
 {
     const struct run *run = arg;
     double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
 
-    if (run->study.config.deadline == 0 || now + run->longest < deadline)
+    if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
     return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
                    run->study.config.source, now, deadline, run->longest);
@@ -239,6 +239,7 @@ static int do_units(struct run *run, struct lc_err *err)
         lc_keeper_flush(&run->keeper, &ignored);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
+    run->record.mine.checkpoint.seconds = run->keeper.spent; /* what the disk took, and what went before */
     if (err->code == LC_E_STOPPED && run->par->rank == 0 && run->keeper.store)
         fprintf(stderr, "%s: what is finished is in the checkpoint; the same command continues\n", run->job->name);
     return err->code;
