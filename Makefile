@@ -134,6 +134,9 @@ check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, 
 fuzz: fuzzers ## give the readers of foreign files random bytes, SECONDS=60 each, from the corpus that is kept
 	$(Q)tests/fuzz/run.sh $(B)/fuzz $(or $(SECONDS),60)
 
+soak: all ## stop, kill and damage random jobs for MINUTES=10, and compare every result's bytes
+	$(Q)MPIRUN='$(MPIRUN)' SEED='$(SEED)' ROUNDS='$(ROUNDS)' tests/soak.sh $(B) $(or $(MINUTES),10)
+
 deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
 	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
 
@@ -171,5 +174,5 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo pythia test tests test-deps check fuzzers fuzz deps bench lint lint-deps install uninstall clean help FORCE
+.PHONY: all demo pythia test tests test-deps check fuzzers fuzz soak deps bench lint lint-deps install uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -97,17 +97,25 @@ done:
 int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
 {
     struct lc_err disk = LC_ERR_INIT;
+    double start = lc_seconds();
 
     if (!k->store || (k->count == 0 && !k->whole))
         return LC_OK;
-    k->last = lc_seconds();
-    if (write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk) == LC_OK)
+    write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk);
+    k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */
+    k->spent += k->last - start;
+    k->longest = k->last - start > k->longest ? k->last - start : k->longest;
+    if (disk.code == LC_OK) {
+        k->warned = 0;
         return LC_OK;
+    }
     if (disk.code != LC_E_IO) {
         *err = disk;
         return err->code;
     }
-    fprintf(stderr, "lightcone: warning: rank %d: no checkpoint for now: %s\n", k->rank, disk.msg);
+    if (!k->warned)
+        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->rank, disk.msg);
+    k->warned = 1;
     return LC_OK;
 }
 

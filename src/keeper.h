@@ -12,7 +12,9 @@ struct lc_keeper {
     int64_t *todo, todos;        /* units that no segment holds, ascending; the same on all ranks */
     int64_t units;
     double every, last;          /* seconds between segments; when the last one was written */
+    double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
+    int warned;                  /* of a disk that takes nothing; once until it does again */
     int rank;
 };
 

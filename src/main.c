@@ -17,6 +17,7 @@
 #include "lightcone/published.h"
 #include "lightcone/report.h"
 #include "plan.h"
+#include "status.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
@@ -156,6 +157,12 @@ static int act_info(const struct lc_comm *par, const struct arguments *a, struct
     return lc_info(a->positional.word[0], stdout, err);
 }
 
+static int act_status(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    (void)par;
+    return lc_status(a->positional.word[0], stdout, err);
+}
+
 static int act_fetch(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     const struct lc_fetch what = {.layout = a->positional.word[0],
@@ -196,6 +203,8 @@ static const struct command commands[] = {
     {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
      "--site --feature --top --by", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
+    {"status", "status OUTPUT", "how far the job with this result is, from its checkpoint and run record", "", 1, 1, 0,
+     act_status},
     {"fetch", "fetch LAYOUT.yaml [-o FOLDER] [--set key=value]...", "bring the files of a layout, checked; continues",
      "-o --set", 1, 1, 0, act_fetch},
     {"import", "import FILE.pt... -o RESULT.h5 [--site S] [--tokenizer PATH]", "published .pt files into a result",

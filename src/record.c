@@ -74,19 +74,20 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
                         const struct lc_rank_record *all)
 {
     char class[64], date[32];
-    double flop = 0.0;
+    double flop = 0.0, rate;
     time_t now = time(NULL);
     struct tm utc;
 
     for (int i = 0; i < par->size; i++)
         flop += all[i].flop;
+    rate = r->compute_seconds > 0.0 ? flop / r->compute_seconds * 1e-9 : 0.0; /* when all was in the checkpoint */
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     lc_kernel_class(class);
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "lightcone", r->version,
                      "job", study->config.job, "finished", date, "output", study->config.output, "ranks", par->size,
                      "kernel_class", class, "libraries", libraries(), "load_seconds", r->load_seconds,
                      "compute_seconds", r->compute_seconds, "merge_seconds", r->merge_seconds, "write_seconds",
-                     r->write_seconds, "flop", flop, "gflop_per_second", flop / r->compute_seconds * 1e-9, "restarts",
+                     r->write_seconds, "flop", flop, "gflop_per_second", rate, "restarts",
                      (json_int_t)r->mine.checkpoint.restarts, "rank",
                      ranks(all, par->size));
 }

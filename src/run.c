@@ -43,13 +43,13 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
     return lc_keeper_note(&run->keeper, unit, err);
 }
 
-/* Would another unit run over the deadline? */
+/* Would another unit, and the checkpoint after it, run over the deadline? */
 static int stop(void *arg, struct lc_err *err)
 {
     const struct run *run = arg;
     double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
 
-    if (run->study.config.deadline == 0 || now + run->longest < deadline)
+    if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
     return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
                    run->study.config.source, now, deadline, run->longest);
@@ -249,9 +249,25 @@ static int do_units(struct run *run, struct lc_err *err)
         lc_keeper_flush(&run->keeper, &ignored);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
+    run->record.mine.checkpoint.seconds = run->keeper.spent; /* what the disk took, and what went before */
     if (err->code == LC_E_STOPPED && run->par->rank == 0 && run->keeper.store)
         fprintf(stderr, "%s: what is finished is in the checkpoint; the same command continues\n", run->job->name);
     return err->code;
+}
+
+/* A run that was killed while it wrote its results left them half written. */
+static void sweep_drafts(const struct run *run)
+{
+    const struct lc_job_beside *beside = run->job->beside;
+    const char *output = run->study.config.output;
+    struct lc_err ignored = LC_ERR_INIT;
+    char other[LC_PATH_MAX];
+
+    lc_draft_sweep(output);
+    if (beside && lc_record_path(other, output, beside->suffix, "h5", &ignored) == LC_OK)
+        lc_draft_sweep(other);
+    if (lc_record_path(other, output, "run", "json", &ignored) == LC_OK)
+        lc_draft_sweep(other);
 }
 
 static int compute(struct run *run, struct lc_err *err)
@@ -281,6 +297,8 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->record.version, fresh, lc_run_warn,
                               err));
+    if (run->par->rank == 0 && run->keeper.store)
+        sweep_drafts(run);
     if (run->par->rank == 0 && run->keeper.todos < run->keeper.units)
         fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
                 run->keeper.units - run->keeper.todos, run->keeper.units);

@@ -53,5 +53,7 @@ int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *er
 int lc_draft_write(const char *partial, const struct lc_stretch *part, int count, int64_t room, struct lc_err *err);
 /* ... fsync and rename; removed on failure. */
 int lc_draft_publish(const char *partial, const char *path, struct lc_err *err);
+/* Remove what writers of `path` that were killed left half written. Nobody else may be writing it. */
+void lc_draft_sweep(const char *path);
 
 #endif

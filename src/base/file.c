@@ -1,5 +1,6 @@
 #include "lightcone/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -218,6 +219,34 @@ int lc_file_write_parts(const char *path, const struct lc_stretch *part, int cou
     rc = lc_draft_publish(partial, path, err);
 done:
     return rc;
+}
+
+/* Is `name` what lc_draft_path() makes of `whole`? */
+static int is_draft(const char *name, const char *whole)
+{
+    size_t stem = strlen(whole), digits;
+
+    if (strncmp(name, whole, stem) != 0 || name[stem] != '.')
+        return 0;
+    digits = strspn(name + stem + 1, "0123456789");
+    return digits > 0 && strcmp(name + stem + 1 + digits, ".partial") == 0;
+}
+
+void lc_draft_sweep(const char *path)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    char folder[LC_PATH_MAX], draft[LC_PATH_MAX];
+    const struct dirent *entry;
+    DIR *dir;
+
+    lc_path_folder(folder, path);
+    dir = opendir(folder);
+    while (dir && (entry = readdir(dir)))
+        if (is_draft(entry->d_name, lc_path_name(path)) &&
+            lc_path_join(draft, folder, entry->d_name, &ignored) == LC_OK)
+            unlink(draft);
+    if (dir)
+        closedir(dir);
 }
 
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err)

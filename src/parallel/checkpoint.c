@@ -212,6 +212,7 @@ static void remove_empty(const struct lc_checkpoint *c)
 
 void lc_checkpoint_close(struct lc_checkpoint *c, int remove)
 {
+    lc_ckpt_writer_close(&c->writer); /* on NFS a removed file that is open stays under another name, and the folder with it */
     MPI_Barrier(c->par->comm);
     if (c->par->rank == 0 && remove) {
         lc_ckpt_remove_before(c->writer.folder, INT64_MAX);

@@ -108,6 +108,9 @@ export out/r.h5|export needs -o FOLDER
 export -o out|usage: lightcone export RESULT.h5 -o FOLDER [--tokenizer PATH]
 export a.h5 b.h5 -o out|usage: lightcone export
 show out/r.h5 --tokenizer t|'show' takes no option --tokenizer
+status|usage: lightcone status OUTPUT
+status a.h5 b.h5|usage: lightcone status OUTPUT
+status a.h5 --json|'status' takes no option --json
 help frobnicate|no help on 'frobnicate'; allowed: config, fetch, or a job
 END
 for command in 'report out/r.h5 -o' 'export out/r.h5 -o' 'import a.pt -o' 'import a.pt -o r.h5 --tokenizer' 'plan c.yaml --like' \
@@ -161,6 +164,24 @@ status 'info of a broken result' 1 "$LIGHTCONE" info "$(cp corpus.txt text.h5 &&
 says stderr 'text.h5: not an HDF5 file'
 one_message
 
+# --- status: finished; of nothing; beside a damaged checkpoint (of a live and a dead job: test_checkpoint.sh) ---------
+status 'status of a result' 0 "$LIGHTCONE" status made/deep/q.h5
+says stdout 'made/deep/q.h5: finished' 'job              influence' 'last run         1 ranks' 'restarts         0'
+silent
+status 'status of nothing' 1 "$LIGHTCONE" status made/none.h5
+says stderr 'made/none.h5: neither this result nor its checkpoint made/none.checkpoint is there'
+one_message
+mkdir made/none.checkpoint
+status 'status of an empty checkpoint' 0 "$LIGHTCONE" status made/none.h5
+says stdout 'made/none.h5: unfinished' 'none saved yet (0 files, 0 damaged)'
+echo text >made/none.checkpoint/run-0001.node-0000.gen-0000
+status 'status of a damaged checkpoint' 0 "$LIGHTCONE" status made/none.h5
+says stdout 'none saved yet (1 files, 1 damaged)'
+rm -r made/none.checkpoint
+echo '{"job": 3}' >made/deep/q.run.json
+status 'status beside a wrong record' 1 "$LIGHTCONE" status made/deep/q.h5
+says stderr q.run.json job
+
 # --- show and report of what is no result ---------------------------------------------------------------------------
 status 'show of a text' 1 "$LIGHTCONE" show text.h5
 says stderr 'text.h5: not an HDF5 file'
@@ -200,7 +221,7 @@ if [ -c /dev/full ]; then
     says stderr 'standard output: No space left'
 fi
 
-# --- a run that is told to stop: status 1, one message, no result ------------------------------------------------------
+# --- a run that is told to stop: status 75, one message, no result ------------------------------------------------------
 # stop_run NAME SIGNAL COMMAND... - start it, wait until the corpus is in tokens (the weights come next), and signal
 stop_run() {
     name=$1 signal=$2
@@ -218,10 +239,10 @@ stop_run() {
     kill "-$signal" "$started"
     wait "$started"
     got=$?
-    [ "$got" -eq 1 ] || fail "$name: status $got, expected 1"
+    [ "$got" -eq 75 ] || fail "$name: status $got, expected 75"
     says stderr 'lightcone: stopped: stopped by signal'
     [ "$(grep -c '^lightcone: ' stderr)" -eq 1 ] || fail "$name: $(grep -c '^lightcone: ' stderr) messages"
-    [ -z "$(find long -name 'r.*' -o -name '*.partial')" ] || fail "$name: left $(find long -name 'r.*' -o -name '*.partial')"
+    [ -z "$(find long -name 'r.*h5' -o -name '*.partial')" ] || fail "$name: left $(find long -name 'r.*h5' -o -name '*.partial')"
 }
 stop_run 'SIGTERM, no launcher' TERM "$LIGHTCONE"
 stop_run 'SIGINT, no launcher' INT "$LIGHTCONE"

@@ -133,13 +133,37 @@ static void files_appear_whole(void **state)
     rmdir(folder);
 }
 
+static void drafts_of_the_dead_go(void **state)
+{
+    static const char *const gone[] = {"r.h5.17.partial", "r.h5.4194304.partial"};
+    static const char *const kept[] = {"r.h5", "r.h5.17.partial.txt", "r.h5.x.partial", "r.h5..partial", "q.h5.17.partial"};
+    struct lc_err err = LC_ERR_INIT;
+    char folder[] = "/tmp/lc-base-XXXXXX", path[LC_PATH_MAX];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 7; i++) {
+        lc_path_join(path, folder, i < 2 ? gone[i] : kept[i - 2], &err);
+        assert_int_equal(lc_file_write(path, "x", 1, &err), LC_OK);
+    }
+    lc_path_join(path, folder, "r.h5", &err);
+    lc_draft_sweep(path);
+    for (int i = 0; i < 7; i++) {
+        lc_path_join(path, folder, i < 2 ? gone[i] : kept[i - 2], &err);
+        assert_int_equal(lc_path_is_file(path), i >= 2);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    lc_draft_sweep("/nowhere/r.h5");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
         cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(indices_are_found),
         cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
-        cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
+        cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole), cmocka_unit_test(drafts_of_the_dead_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
