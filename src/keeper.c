@@ -114,7 +114,7 @@ int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
         return err->code;
     }
     if (!k->warned)
-        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->rank, disk.msg);
+        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->par->rank, disk.msg);
     k->warned = 1;
     return LC_OK;
 }
@@ -159,7 +159,7 @@ int lc_keeper_open(struct lc_keeper *k, const struct lc_comm *par, const struct 
     unsigned char *done = NULL;
     int rc;
 
-    *k = (struct lc_keeper){.every = (double)study->config.checkpoint_every, .last = lc_seconds(), .rank = par->rank};
+    *k = (struct lc_keeper){.every = (double)study->config.checkpoint_every, .last = lc_seconds(), .par = par};
     if (lc_parts_begin(&k->fresh, job, study, err) == LC_OK && lc_parts_begin(&k->kept, job, study, err) == LC_OK) {
         k->units = lc_parts_units(&k->fresh);
         if (LC_ALLOC(&k->finished, k->units, "units", err) == LC_OK)
@@ -187,10 +187,22 @@ int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err)
     return rc;
 }
 
+/* 1 when no rank has anything on disk: then a failed run leaves no folder. Collective. */
+static int is_empty(const struct lc_keeper *k)
+{
+    struct lc_err written = LC_ERR_INIT;
+    struct lc_checkpoint_cost cost;
+
+    lc_checkpoint_cost(k->store, &cost);
+    if (cost.segments > 0 || k->todos < k->units)
+        LC_FAIL(&written, LC_E_STOPPED, "segments are on disk");
+    return lc_comm_agree(k->par, &written) == LC_OK;
+}
+
 void lc_keeper_close(struct lc_keeper *k, int remove)
 {
     if (k->store)
-        lc_checkpoint_close(k->store, remove);
+        lc_checkpoint_close(k->store, remove || is_empty(k));
     lc_parts_end(&k->fresh);
     lc_parts_end(&k->kept);
     free(k->finished);

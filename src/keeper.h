@@ -15,7 +15,7 @@ struct lc_keeper {
     double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
     int warned;                  /* of a disk that takes nothing; once until it does again */
-    int rank;
+    const struct lc_comm *par;
 };
 
 /* Begin, with what earlier runs left in the folder beside the output; `version` is the program's. lc_keeper_close()

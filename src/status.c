@@ -57,7 +57,7 @@ int lc_status(const char *output, FILE *out, struct lc_err *err)
     char folder[LC_PATH_MAX], record[LC_PATH_MAX];
     int result = lc_path_is_file(output), saved, rc;
 
-    LC_TRY(rc, lc_keeper_folder(folder, output, err));
+    LC_TRY(rc, lc_record_path(folder, output, "checkpoint", "", err));
     LC_TRY(rc, lc_record_path(record, output, "run", "json", err));
     saved = lc_path_is_folder(folder);
     if (!result && !saved)
