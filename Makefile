@@ -125,6 +125,7 @@ demo: deps ## install what is missing, build, run the demo on a few ranks, draw 
 test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check
+	@MAKE='$(MAKE)' CI='$(CI)' tests/slurm/auto.sh
 
 tests: $(TESTS) $(SERVER)
 
