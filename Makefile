@@ -125,11 +125,20 @@ demo: deps ## install what is missing, build, run the demo on a few ranks, draw 
 test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check
+	@echo 'not run: make test-slurm, which installs and starts Slurm daemons'
 
 tests: $(TESTS) $(SERVER)
 
 check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
+
+test-slurm: deps slurm-deps ## run the batch script under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
+	@$(MAKE) --no-print-directory -j2 all
+	$(Q)LIGHTCONE='$(abspath $(B))/lightcone' tests/slurm/test_slurm.sh
+
+# munged and Slurm's daemons live where only root's PATH looks
+slurm-deps:
+	@PATH="$$PATH:/usr/sbin" tests/deps.sh '' 'munged=munge=munge slurmctld=slurm-wlm=slurm'
 
 fuzz: fuzzers ## give the readers of foreign files random bytes, SECONDS=60 each, from the corpus that is kept
 	$(Q)tests/fuzz/run.sh $(B)/fuzz $(or $(SECONDS),60)
@@ -174,5 +183,6 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo pythia test tests test-deps check fuzzers fuzz soak deps bench lint lint-deps install uninstall clean help FORCE
+.PHONY: all demo pythia test tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench lint lint-deps install \
+  uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
