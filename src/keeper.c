@@ -99,7 +99,7 @@ int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
     struct lc_err disk = LC_ERR_INIT;
     double start = lc_seconds();
 
-    if (!k->store || (k->count == 0 && !k->whole))
+    if (!k->store || k->spoilt || (k->count == 0 && !k->whole))
         return LC_OK;
     write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk);
     k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */

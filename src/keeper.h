@@ -14,6 +14,7 @@ struct lc_keeper {
     double every, last;          /* seconds between segments; when the last one was written */
     double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
+    int spoilt;                  /* a unit failed half-way: `fresh` holds a part of it, and is never written */
     int warned;                  /* of a disk that takes nothing; once until it does again */
     const struct lc_comm *par;
 };

@@ -34,8 +34,10 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK)
+    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK) {
+        run->keeper.spoilt = 1;
         return err->code;
+    }
     spent = lc_seconds() - start;
     run->longest = spent > run->longest ? spent : run->longest;
     run->record.mine.units++;
