@@ -140,6 +140,14 @@ static void plot_tracked(const struct lc_view_site *s, const struct weighed *w, 
     }
 }
 
+/* Four tics or so, at round lengths. */
+static int64_t tic_step(const struct lc_view_site *s)
+{
+    int64_t longest = s->length.count ? ((const int64_t *)s->length.data)[s->length.count - 1] : 4;
+
+    return longest >= 32 ? (longest / 4 + 7) / 8 * 8 : (longest + 3) / 4;
+}
+
 /* One site: all lines grey, the most activated coloured, and the bound. */
 static void panel(const struct lc_view_site *s, const struct weighed *w, int key, struct lc_figure_out *out,
                   struct lc_err *err)
@@ -166,10 +174,11 @@ static void panel(const struct lc_view_site *s, const struct weighed *w, int key
     for (int64_t k = 0; k < s->length.count; k++)
         lc_bytes_printf(&out->script, err, "%" PRId64 "\n", ((const int64_t *)s->length.data)[k]);
     lc_bytes_printf(&out->script, err,
-                    "EOD\nset title '%s, N = %" PRId64 " features'\nset xlabel 'context length (tokens)'\n"
+                    "EOD\nset title \"%s\\nN = %" PRId64 " features\"\nset xtics %" PRId64
+                    "\nset xlabel 'context length (tokens)'\n"
                     "set ylabel 'mean entropy H (bit)'\nset yrange [0:*]\n"
                     "plot $grey using 1:2 with lines lw 0.6 lc rgb '#c4c4c4' notitle",
-                    s->name, n);
+                    s->name, n, tic_step(s));
     plot_tracked(s, w, tracked, key, &out->script, err);
     lc_bytes_printf(&out->script, err, ", \\\n  $bound using 1:(log($1)/log(2)) with lines dt 2 lw 2 lc rgb 'black' %s\n",
                     key ? "title 'log2 of the length'" : "notitle");
