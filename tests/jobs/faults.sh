@@ -21,7 +21,7 @@ pick() {
 # choose JOB - its configuration with many short units, in $configuration and $settings
 choose() {
     configuration=$demo/$1.yaml
-    [ -e "$WORK/long.txt" ] || for _ in 1 2 3 4 5 6 7 8; do cat "$demo/corpus.txt"; done >"$WORK/long.txt"
+    [ -e "$WORK/long.txt" ] || for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cat "$demo/corpus.txt"; done >"$WORK/long.txt"
     scale=$(cat "$references/$1/scale" 2>/dev/null || echo 1)
     case $1 in
     sparsity) settings="--set corpus.tokens=$((12000 * scale))" ;;
@@ -49,8 +49,8 @@ reference() {
             cat "$WORK/log"
         }
         tenths_taken=$(sed -n 's/^ *"compute_seconds": \([0-9]*\)\.\([0-9]\).*/\1\2/p' "$reference/r.run.json" | sed 's/^0*//')
-        [ "${tenths_taken:-0}" -lt 20 ] && [ "$larger" -eq 0 ] || return
-        scale=$((30 / (${tenths_taken:-0} + 1) + 1))
+        [ "${tenths_taken:-0}" -lt 50 ] && [ "$larger" -eq 0 ] || return
+        scale=$((80 / (${tenths_taken:-0} + 1) + 1))
         echo "$scale" >"$reference/scale"
         choose "$1"
     done
@@ -72,7 +72,7 @@ begin() {
 members() {
     members=$started
     [ "$ranks" -eq 1 ] || members=$(
-        for p in $(pgrep -P "$started"); do
+        for p in $(children "$started"); do
             tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | sed -n "s/^OMPI_COMM_WORLD_RANK=\(.*\)/\1 $p/p"
         done | sort -n | cut -d ' ' -f 2
     )

@@ -20,6 +20,13 @@ fail() {
     echo "FAIL $*"
 }
 
+# children PID - the processes that it started; ps and pgrep are not everywhere
+children() {
+    for stat in /proc/[0-9]*/stat; do
+        sed -n "s/^\([0-9]*\) (.*) [A-Z] $1 .*/\1/p" "$stat" 2>/dev/null
+    done
+}
+
 # conclude - the script's exit status
 conclude() {
     echo "$checks checks, $failures failed"

@@ -197,7 +197,7 @@ status 'show of the contexts of a feature' 0 "$LIGHTCONE" show made/contexts.h5 
 says stdout 'resid_out_layer1: strongest activations, with the words up to it'
 "$LIGHTCONE" run c.yaml --set 'windows={length: [2, 4], count: 2}' --set threshold=1e30 --set output=made/silent.h5 2>/dev/null
 status 'report of a sweep without an active feature' 0 "$LIGHTCONE" report made/silent.h5 -o silent
-says silent/index.html 'no given result holds a sweep over window lengths with samples of features'
+says silent/index.html 'no feature of a given sweep is active at its longest windows'
 status 'report of a figure without data' 2 "$LIGHTCONE" report made/deep/q.h5 -o figures --figure 1
 says stderr '--figure unique_tokens cannot be drawn: no given result holds sparsity'
 one_message

@@ -45,7 +45,7 @@ while kill -0 "$launcher" 2>/dev/null && [ "$waited" -lt 3000 ]; do
     sleep 0.02
     waited=$((waited + 1))
 done
-rank=$(ps -o pid= --ppid "$launcher" | head -n 1)
+rank=$(children "$launcher" | head -n 1)
 [ "$caught" -eq 1 ] && kill -KILL "$((rank))"
 wait "$launcher" && fail 'a killed run succeeds'
 [ "$caught" -eq 1 ] || fail 'the matrices were never seen half-written'
