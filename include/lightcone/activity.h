@@ -1,5 +1,6 @@
 /* activity.h - which features are active at which rows, decided as exact arithmetic on the stored float32 values would:
- * float32 first, float64 for the few values within float32's rounding bound of the threshold. */
+ * screening names all that may be (screen.h), float32 decides, float64 for the few values within float32's rounding
+ * bound of the threshold. Neither sets nor values depend on the kernels of the screening. */
 #ifndef LC_ACTIVITY_H
 #define LC_ACTIVITY_H
 
@@ -7,6 +8,7 @@
 
 #include "lightcone/err.h"
 #include "lightcone/sae.h"
+#include "lightcone/screen.h"
 
 /* Active features row by row, ascending in each row. */
 struct lc_active {
@@ -17,8 +19,10 @@ struct lc_active {
     unsigned char *above; /* 1 where f > mark, same order */
     int64_t rechecked;  /* decisions that took float64, since init */
     /* scratch */
-    int64_t row_room, hits, hit_room;
-    float *shifted, *z, *length;
+    int64_t row_room, hits, hit_room, floor_room;
+    float *shifted, *length, *floor;
+    void *scratch;
+    struct lc_candidates candidates;
     int64_t *hit; /* row * F + feature, as found; negative (-1 - that) where f <= mark */
     float *value;
 };
@@ -29,7 +33,7 @@ int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct 
 int64_t lc_active_bytes(int64_t row_room, int64_t width);
 void lc_active_release(struct lc_active *a);
 
-/* Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of
+/* Rows must be finite. Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of
  * them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
 int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
                    double mark, struct lc_err *err);

@@ -51,6 +51,12 @@ const char *lc_blas_config(void);
 const char *lc_blas_core_repair(void);
 /* One thread per rank: the ranks are the parallelism, and the bits must not depend on a thread count. */
 void lc_blas_single_thread(void);
+/* Kernels in machine code, beside the BLAS: numbered from 0, the plain ones, to the fastest. Chosen at the first use, or
+ * here: the fastest that the CPU has, but no more than `most` (-1: any) and than LIGHTCONE_ISA names. What has been packed
+ * for other kernels is then of no use. LC_E_CONFIG where LIGHTCONE_ISA names none that is there. */
+int lc_isa_choose(int most, struct lc_err *err);
+int lc_isa(void);
+const char *lc_isa_name(int isa); /* NULL where there is none of that number */
 /* The best GFLOP/s of this core in a product of the jobs' shape, tried for `spend` seconds. */
 int lc_gemm_rate(double *gflops, double spend, struct lc_err *err);
 /* What this build and the BLAS compute with, e.g. "avx512 SkylakeX": results agree to the last bit within a class. */

@@ -23,6 +23,7 @@ struct lc_sae {
     float *shift;        /* [D] s: subtracted before encoding; zeros when the bias rule says so */
     float *cut;          /* [F] max(0, threshold): f > 0 exactly where z > cut */
     float *norm;         /* [F] |w_i|, rounded up */
+    void *packed;        /* the encoder as screening wants it (screen.h); NULL where it wants nothing */
     float *decoder;      /* [F, D] rows: decoder columns of the file; NULL when not asked for */
     float *decoder_bias; /* [D]; NULL with decoder */
 };
@@ -35,7 +36,10 @@ int lc_sae_shape_read(struct lc_sae_shape *shape, const char *path, struct lc_er
 int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder);
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights);
 
-/* Fill a bound SAE from its files under a bias rule: own = the SAE's rule with its loader's rescaling,
+/* Make `packed` of the encoder, once that has its numbers. */
+void lc_sae_pack(struct lc_sae *sae);
+
+/* Fill a bound SAE, `packed` included, from its files under a bias rule: own = the SAE's rule with its loader's rescaling,
  * subtract = y - b_dec without rescaling, ignore = no subtraction and no rescaling. */
 int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, struct lc_err *err);
 

@@ -1,4 +1,4 @@
-/* activity.c - encoder products in panels of features that stay in cache, a vectorised scan, and the exact decision. */
+/* activity.c - candidates from screening, then the exact decision. */
 #include "lightcone/activity.h"
 
 #include <math.h>
@@ -8,8 +8,6 @@
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 
-enum { PANEL = 512, STRIP = 64 };
-
 int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct lc_err *err)
 {
     int rc;
@@ -17,8 +15,8 @@ int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct 
     *a = (struct lc_active){.row_room = row_room};
     LC_TRY(rc, LC_ALLOC(&a->indptr, row_room + 1, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->shifted, row_room * width, "active features", err));
-    LC_TRY(rc, LC_ALLOC(&a->z, row_room * PANEL, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->length, row_room, "active features", err));
+    LC_TRY(rc, lc_alloc(&a->scratch, lc_screen_scratch_bytes(row_room, width), 1, "active features", err));
 done:
     if (rc != LC_OK)
         lc_active_release(a);
@@ -28,9 +26,9 @@ done:
 int64_t lc_active_bytes(int64_t row_room, int64_t width)
 {
     const struct lc_active *a = NULL;
-    int64_t floats = row_room * (width + PANEL) * (int64_t)sizeof *a->z;
 
-    return floats + row_room * (int64_t)sizeof *a->length + (row_room + 1) * (int64_t)sizeof *a->indptr;
+    return row_room * (width * (int64_t)sizeof *a->shifted + (int64_t)sizeof *a->length) +
+           (row_room + 1) * (int64_t)sizeof *a->indptr + lc_screen_scratch_bytes(row_room, width);
 }
 
 void lc_active_release(struct lc_active *a)
@@ -40,10 +38,12 @@ void lc_active_release(struct lc_active *a)
     free(a->activation);
     free(a->above);
     free(a->shifted);
-    free(a->z);
     free(a->length);
+    free(a->floor);
+    free(a->scratch);
     free(a->hit);
     free(a->value);
+    lc_candidates_release(&a->candidates);
     *a = (struct lc_active){0};
 }
 
@@ -81,89 +81,36 @@ static double exact_z(const struct lc_sae *sae, const float *y, int64_t i)
     return z;
 }
 
-struct panel {
-    int64_t first, count; /* features */
-    float floor[PANEL];   /* z + |x||w| gamma must exceed this to be looked at */
-    float norm[PANEL];    /* |w| gamma */
-};
-
-/* gamma bounds |z32 - z| / (|w||x|) in any order of the sum: D rounded products and sums, and the rounding of y - s. */
+/* Bounds |z32 - z| / (|w||x|) in any order of the sum: D rounded products and sums, and the rounding of y - s. */
 static double gamma_of(int64_t width)
 {
     return ((double)width + 4.0) * 0x1p-24;
-}
-
-static void panel_prepare(struct panel *p, const struct lc_sae *sae, int64_t first, double theta)
-{
-    double gamma = gamma_of(sae->shape.width);
-
-    p->first = first;
-    p->count = sae->shape.features - first < PANEL ? sae->shape.features - first : PANEL;
-    for (int64_t i = 0; i < PANEL; i++) {
-        double level, bias;
-        if (i >= p->count) {
-            p->floor[i] = INFINITY;
-            p->norm[i] = 0.0f;
-            continue;
-        }
-        level = level_of(sae, first + i, theta);
-        bias = (double)sae->encoder_bias[first + i];
-        p->floor[i] = (float)(level - bias - (fabs(level) + fabs(bias)) * 0x1p-22 - 0x1p-100);
-        p->norm[i] = (float)((double)sae->norm[first + i] * gamma * 1.001);
-    }
 }
 
 struct thresholds {
     double theta, mark;
 };
 
-/* One candidate: is z above the level of theta, and of mark, exactly? Appends it when it is above the first. */
-static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t row, int64_t i, float raw,
+/* One candidate: is z above the level of theta, and of mark, exactly? Appends it when it is above the first. Its value
+ * is that of one product in one order, whichever kernel named it. */
+static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t place,
                   const struct thresholds *at, struct lc_err *err)
 {
-    double z = (double)raw + (double)sae->encoder_bias[i], low = level_of(sae, i, at->theta),
-           high = level_of(sae, i, at->mark);
-    double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(sae->shape.width) + fabs(z) * 0x1p-23;
-    int64_t hit = row * sae->shape.features + i;
+    int64_t d = sae->shape.width, row = place / sae->shape.features, i = place % sae->shape.features;
+    double low = level_of(sae, i, at->theta), high = level_of(sae, i, at->mark);
+    double z = (double)lc_dot(sae->encoder + i * d, a->shifted + row * d, d) + (double)sae->encoder_bias[i];
+    double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(d) + fabs(z) * 0x1p-23;
 
-    if (fabs(z - low) <= bound || fabs(z - high) <= bound) {
+    if (!(fabs(z - low) > bound) || !(fabs(z - high) > bound)) {
         a->rechecked++;
-        z = exact_z(sae, y + row * sae->shape.width, i);
+        z = exact_z(sae, y + row * d, i);
     }
     if (!(z > low))
         return LC_OK;
     if (a->hits == a->hit_room && grow(a, err) != LC_OK)
         return err->code;
-    a->hit[a->hits] = z > high ? hit : -1 - hit;
+    a->hit[a->hits] = z > high ? place : -1 - place;
     a->value[a->hits++] = (float)z;
-    return LC_OK;
-}
-
-/* 1 when any of STRIP values reaches its floor; vectorised without branches. */
-static int strip_hit(const float *z, const struct panel *p, int64_t at, float length)
-{
-    int any = 0;
-
-#pragma omp simd reduction(| : any)
-    for (int64_t i = 0; i < STRIP; i++)
-        any |= z[at + i] + length * p->norm[at + i] > p->floor[at + i];
-    return any;
-}
-
-static int scan_row(struct lc_active *a, const struct lc_sae *sae, const struct panel *p, const float *y, int64_t row,
-                    const struct thresholds *at, struct lc_err *err)
-{
-    const float *z = a->z + row * PANEL;
-    float length = a->length[row];
-
-    for (int64_t strip = 0; strip < p->count; strip += STRIP) {
-        if (!strip_hit(z, p, strip, length))
-            continue;
-        for (int64_t i = strip; i < strip + STRIP; i++)
-            if (z[i] + length * p->norm[i] > p->floor[i] &&
-                decide(a, sae, y, row, p->first + i, z[i], at, err) != LC_OK)
-                return err->code;
-    }
     return LC_OK;
 }
 
@@ -205,26 +152,61 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
     return LC_OK;
 }
 
-int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
-                   double mark, struct lc_err *err)
+/* What w . x must exceed for z to be above its level, less the rounding of these terms. */
+static int make_floors(struct lc_active *a, const struct lc_sae *sae, double theta, struct lc_err *err)
 {
-    const struct thresholds at = {theta, mark};
-    int64_t d = sae->shape.width;
-    struct panel p;
+    int64_t features = sae->shape.features;
 
-    a->rows = rows;
-    a->hits = 0;
+    if (features > a->floor_room) {
+        free(a->floor);
+        a->floor = NULL;
+        a->floor_room = 0;
+        if (LC_ALLOC(&a->floor, features, "active features", err) != LC_OK)
+            return err->code;
+        a->floor_room = features;
+    }
+    for (int64_t i = 0; i < features; i++) {
+        double level = level_of(sae, i, theta), bias = (double)sae->encoder_bias[i];
+        a->floor[i] = (float)(level - bias - (fabs(level) + fabs(bias)) * 0x1p-22 - 0x1p-100);
+    }
+    return LC_OK;
+}
+
+static void shift_rows(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows)
+{
+    int64_t d = sae->shape.width;
+
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t j = 0; j < d; j++)
             a->shifted[r * d + j] = y[r * d + j] - sae->shift[j];
         a->length[r] = (float)(sqrt(lc_square_sum(a->shifted + r * d, d)) * 1.000001);
     }
-    for (int64_t first = 0; first < sae->shape.features; first += PANEL) {
-        panel_prepare(&p, sae, first, theta);
-        lc_gemm_nt(rows, p.count, d, a->shifted, d, sae->encoder + first * d, d, 0.0f, a->z, PANEL);
-        for (int64_t r = 0; r < rows; r++)
-            if (scan_row(a, sae, &p, y, r, &at, err) != LC_OK)
-                return err->code;
-    }
-    return sort_by_row(a, sae->shape.features, err);
+}
+
+int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
+                   double mark, struct lc_err *err)
+{
+    const struct thresholds at = {theta, mark};
+    struct lc_screen screen = {.rows = rows,
+                               .features = sae->shape.features,
+                               .width = sae->shape.width,
+                               .x = a->shifted,
+                               .length = a->length,
+                               .w = sae->encoder,
+                               .norm = sae->norm,
+                               .packed = sae->packed,
+                               .scratch = a->scratch};
+    int rc;
+
+    a->rows = rows;
+    a->hits = 0;
+    shift_rows(a, sae, y, rows);
+    LC_TRY(rc, make_floors(a, sae, theta, err));
+    screen.floor = a->floor;
+    LC_TRY(rc, lc_screen_run(&screen, &a->candidates, err));
+    for (int64_t k = 0; k < a->candidates.count; k++)
+        LC_TRY(rc, decide(a, sae, y, a->candidates.place[k], &at, err));
+    rc = sort_by_row(a, sae->shape.features, err);
+done:
+    return rc;
 }

@@ -9,6 +9,7 @@
 
 #include "kind.h"
 #include "lightcone/memory.h"
+#include "lightcone/screen.h"
 
 /* Longest encoder row: with longer ones products may leave float32, where inf - inf would hide a feature. */
 #define NORM_MAX 0x1p100f
@@ -197,7 +198,8 @@ int64_t lc_sae_floats(const struct lc_sae_shape *shape, int with_decoder)
     int64_t matrix = lc_aligned_floats(shape->features * shape->width), f = lc_aligned_floats(shape->features),
             d = lc_aligned_floats(shape->width);
 
-    return matrix + 3 * f + d + (with_decoder ? matrix + d : 0);
+    return matrix + 3 * f + d + (with_decoder ? matrix + d : 0) +
+           lc_screen_packed_bytes(shape->features, shape->width) / (int64_t)sizeof(float);
 }
 
 void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_decoder, float *weights)
@@ -214,6 +216,13 @@ void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_
         sae->decoder = sae->shift + d;
         sae->decoder_bias = sae->decoder + matrix;
     }
+    if (lc_screen_packed_bytes(shape->features, shape->width) > 0)
+        sae->packed = with_decoder ? sae->decoder_bias + d : sae->shift + d;
+}
+
+void lc_sae_pack(struct lc_sae *sae)
+{
+    lc_screen_pack(sae->packed, sae->encoder, sae->shape.features, sae->shape.width);
 }
 
 /* --- numbers --- */
@@ -391,7 +400,8 @@ static int sae_fill(struct lc_sae *sae, const struct lc_sae_file *file, enum lc_
         memset(sae->shift, 0, (size_t)d * sizeof *sae->shift);
     LC_TRY(rc, decoder_load(sae, file, rule == LC_BIAS_OWN && file->rescales, err));
     norms_fill(sae);
-    rc = finite_check(sae, file, err);
+    LC_TRY(rc, finite_check(sae, file, err));
+    lc_sae_pack(sae);
 done:
     return rc;
 }

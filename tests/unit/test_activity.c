@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "lightcone/activity.h"
+#include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/random.h"
 
@@ -74,6 +75,7 @@ static void bench_init(struct bench *b, int64_t features, int64_t width, int jum
         b->sae.cut[i] = jump ? fmaxf(0.0f, 1.5f * uniform(4, i)) : 0.0f;
         b->sae.encoder_bias[i] = tuned_bias(b, i, theta, mark);
     }
+    lc_sae_pack(&b->sae);
     for (int64_t r = 0; r < ROWS; r++)
         for (int64_t i = 0; i < features; i++)
             b->z[r * features + i] =
@@ -210,6 +212,7 @@ static void ties_are_not_active(void **state)
         if (i % 3 == 0)
             sae.encoder_bias[i] = nextafterf(sae.encoder_bias[i], INFINITY);
     }
+    lc_sae_pack(&sae);
     check(lc_active_init(&a, 1, D, &err), &err);
     check(lc_active_find(&a, &sae, y, 1, 0.5, 0.5, &err), &err);
     assert_int_equal(a.indptr[1], (F + 2) / 3);
@@ -249,6 +252,95 @@ static void a_workspace_is_used_again(void **state)
     bench_release(&large);
 }
 
+/* --- what residual streams and bounds may do at their worst: 10 million pairs (fewer where numbers are denormal, and slow), against float64 ------------------- */
+
+enum { MANY_ROWS = 320, MANY_FEATURES = 32768, NARROW = 40 };
+
+struct worst {
+    const char *what;
+    double theta;
+    float row_scale, outlier; /* of all values; of every eighth row's third dimension */
+    float bias, bias_spread;
+    int zero_rows; /* every so manieth row is zero */
+    int64_t rows;
+};
+
+static void worst_init(struct bench *b, const struct worst *w)
+{
+    struct lc_sae_shape shape = {.kind = "test", .features = MANY_FEATURES, .width = NARROW};
+    struct lc_err err = LC_ERR_INIT;
+
+    *b = (struct bench){0};
+    check(LC_ALLOC(&b->weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
+    check(LC_ALLOC(&b->y, MANY_ROWS * NARROW, "rows", &err), &err);
+    lc_sae_bind(&b->sae, &shape, 0, b->weights);
+    for (int64_t i = 0; i < MANY_ROWS * NARROW; i++)
+        b->y[i] = w->zero_rows && i / NARROW % w->zero_rows == 0 ? 0.0f : w->row_scale * uniform(21, i);
+    for (int64_t r = 0; w->outlier > 0.0f && r < MANY_ROWS; r += 8)
+        b->y[r * NARROW + 3] = w->outlier;
+    for (int64_t i = 0; i < MANY_FEATURES * NARROW; i++)
+        b->sae.encoder[i] = 0.5f * uniform(22, i);
+    for (int64_t i = 0; i < MANY_FEATURES; i++) {
+        double norm = sqrt(lc_square_sum(b->sae.encoder + i * NARROW, NARROW));
+        b->sae.norm[i] = (float)(norm * 1.000001);
+        b->sae.encoder_bias[i] = w->bias + w->bias_spread * uniform(23, i);
+    }
+    lc_sae_pack(&b->sae);
+}
+
+/* z - level in float64, and in long double where that is not sure. */
+static long double distance(const struct bench *b, int64_t row, int64_t i, double theta)
+{
+    const float *y = b->y + row * NARROW;
+    double z = (double)b->sae.encoder_bias[i] + lc_dot_f64(b->sae.encoder + i * NARROW, y, NARROW);
+
+    if (fabs(z - theta) > 1e-9 * (fabs(z) + fabs(theta) + 1.0) * fmax(1.0, fabs((double)y[3])))
+        return (long double)(z - theta);
+    return product(&b->sae, y, i) + (long double)b->sae.encoder_bias[i] - (long double)theta;
+}
+
+static void worst_case(const struct worst *w)
+{
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_active a;
+    struct bench b;
+    int64_t k = 0;
+
+    worst_init(&b, w);
+    check(lc_active_init(&a, w->rows, NARROW, &err), &err);
+    check(lc_active_find(&a, &b.sae, b.y, w->rows, w->theta, w->theta, &err), &err);
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t i = 0; i < MANY_FEATURES; i++) {
+            int found = k < a.indptr[r + 1] && a.feature[k] == i;
+            if (found != (distance(&b, r, i, w->theta) > 0.0L))
+                fail_msg("%s: row %lld, feature %lld: %s", w->what, (long long)r, (long long)i, found ? "extra" : "missing");
+            k += found;
+        }
+    assert_int_equal(k, a.indptr[w->rows]);
+    print_message("%s: %lld of %lld pairs active, %lld looked at\n", w->what, (long long)k,
+                  (long long)w->rows * MANY_FEATURES, (long long)a.candidates.count);
+    lc_active_release(&a);
+    bench_release(&b);
+}
+
+static void worst_cases(void **state)
+{
+    static const struct worst worst[] = {
+        {"few active", 0.2, 1.0f, 0.0f, -3.5f, 0.1f, 0, MANY_ROWS},
+        {"an outlier dimension", 0.2, 1.0f, 3000.0f, -4.0f, 0.1f, 0, MANY_ROWS},
+        {"half of the features on every token", 0.0, 1.0f, 0.0f, 0.0f, 0.1f, 0, MANY_ROWS},
+        {"zero rows, threshold 0", 0.0, 1.0f, 0.0f, -0.099f, 0.1f, 3, MANY_ROWS},
+        {"threshold 1e30", 1e30, 1e30f, 3e30f, 0.0f, 0.1f, 5, MANY_ROWS},
+        {"near the end of float32", 1.0, 5e37f, 0.0f, 0.0f, 0.1f, 0, MANY_ROWS},
+        {"below the smallest normal numbers", 0.0, 1e-39f, 0.0f, 0.0f, 0.0f, 0, 8},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof worst / sizeof worst[0]; i++)
+        worst_case(&worst[i]);
+}
+
+/* Every kernel that this machine has. */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +348,16 @@ int main(void)
         cmocka_unit_test(odd_sizes),
         cmocka_unit_test(ties_are_not_active),
         cmocka_unit_test(a_workspace_is_used_again),
+        cmocka_unit_test(worst_cases),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    struct lc_err err = LC_ERR_INIT;
+    int failed = 0;
+
+    for (int isa = 0; lc_isa_name(isa); isa++) {
+        lc_isa_choose(isa, &err);
+        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
+        if (lc_isa() == isa)
+            failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
 }
