@@ -2,6 +2,7 @@
 #ifndef LC_LINALG_ISA_H
 #define LC_LINALG_ISA_H
 
+#include "lightcone/product.h"
 #include "lightcone/screen.h"
 
 /* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |w||x|. */
@@ -13,6 +14,25 @@ static inline double lc_sum_gamma(int64_t width)
 /* Room for `more` candidates. */
 int lc_candidates_reserve(struct lc_candidates *c, int64_t more, struct lc_err *err);
 
+/* b(k, n) = at[k * down + n * right]. */
+struct lc_strided {
+    const float *at;
+    int64_t down, right;
+};
+
+/* C[m, columns] = A[m, depth] B[depth, columns] + beta C, B as factor_pack() made it of so many parts. */
+struct lc_product {
+    int64_t m, columns, depth;
+    int parts;
+    const float *a;
+    int64_t lda;
+    const void *b;
+    float beta;
+    float *c;
+    int64_t ldc;
+    void *scratch;
+};
+
 struct lc_kernels {
     const char *name; /* for LIGHTCONE_ISA and the run record */
     int (*is_there)(void); /* does the CPU have it, and the system let it be used? */
@@ -21,6 +41,11 @@ struct lc_kernels {
     void (*pack)(void *packed, const float *w, int64_t features, int64_t width);
     int64_t (*scratch_bytes)(int64_t rows, int64_t width);
     int (*screen)(const struct lc_screen *s, struct lc_candidates *out, struct lc_err *err);
+    /* Products of split factors; NULL: these kernels have none. */
+    int64_t (*factor_bytes)(int64_t depth, int64_t columns, int parts);
+    void (*factor_pack)(void *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts);
+    int64_t (*product_scratch_bytes)(void);
+    void (*product)(const struct lc_product *p);
 };
 
 extern const struct lc_kernels lc_kernels_plain, lc_kernels_amx;

@@ -8,7 +8,7 @@ own_foreign="" own_headers="" above=""
 rooms() {
     cat <<'END'
 base     | err file hash memory order random     | openssl/evp.h
-linalg   | linalg screen                         | cblas.h
+linalg   | linalg product screen                       | cblas.h
 config   | config layout                         | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h

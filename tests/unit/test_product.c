@@ -1,0 +1,159 @@
+/* Products with weights at every precision and with every kernel that this machine has, against float64. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "lightcone/memory.h"
+#include "lightcone/product.h"
+#include "lightcone/random.h"
+
+/* A product and what it is made of. */
+struct bench {
+    int64_t m, k, n;
+    float *a, *c;
+    struct lc_factor factor; /* [k, n] for nn, [n, k] for nt */
+    float *w;
+    void *scratch;
+};
+
+static float uniform(uint64_t stream, int64_t i)
+{
+    return (float)((double)(lc_random_bits(5, stream, (uint64_t)i) >> 11) * 0x1p-52 - 1.0);
+}
+
+/* Row r of A is of size 10^-(r % 36): gradients that vanish. */
+static void bench_init(struct bench *b, int64_t m, int64_t k, int64_t n, int turned, enum lc_precision precision)
+{
+    struct lc_err err = LC_ERR_INIT;
+    int64_t rows = turned ? n : k, columns = turned ? k : n, bytes = lc_factor_bytes(precision, rows, columns);
+    void *split = NULL;
+
+    *b = (struct bench){.m = m, .k = k, .n = n};
+    check(LC_ALLOC(&b->a, m * k, "left", &err), &err);
+    check(LC_ALLOC(&b->w, k * n, "right", &err), &err);
+    check(LC_ALLOC(&b->c, m * n, "sum", &err), &err);
+    check(lc_alloc(&b->scratch, lc_product_scratch_bytes(precision) + 1, 1, "scratch", &err), &err);
+    for (int64_t i = 0; i < m * k; i++)
+        b->a[i] = uniform(1, i) * (float)pow(10.0, -(double)(i / k % 36));
+    for (int64_t i = 0; i < k * n; i++)
+        b->w[i] = uniform(2, i);
+    for (int64_t i = 0; i < m * n; i++)
+        b->c[i] = 1e-3f * uniform(3, i);
+    if (bytes > 0)
+        check(lc_alloc(&split, bytes, 1, "split", &err), &err);
+    b->factor = (struct lc_factor){.w = b->w, .rows = rows, .columns = columns};
+    *(turned ? &b->factor.nt : &b->factor.nn) = split;
+    lc_factor_split(&b->factor, precision);
+}
+
+static void bench_release(struct bench *b)
+{
+    free(b->a);
+    free(b->w);
+    free(b->c);
+    free(b->factor.nt);
+    free(b->factor.nn);
+    free(b->scratch);
+}
+
+static void multiply(const struct bench *b, int64_t first, int64_t m, int turned, float beta, float *c)
+{
+    (turned ? lc_product_nt : lc_product_nn)(m, b->a + first * b->k, b->k, &b->factor, beta, c, b->n, b->scratch);
+}
+
+static double exact(const struct bench *b, int turned, int64_t r, int64_t j, double *size)
+{
+    double sum = 0.0, a2 = 0.0, w2 = 0.0;
+
+    for (int64_t k = 0; k < b->k; k++) {
+        double a = (double)b->a[r * b->k + k], w = (double)b->w[turned ? j * b->k + k : k * b->n + j];
+        sum += a * w;
+        a2 += a * a;
+        w2 += w * w;
+    }
+    *size = sqrt(a2 * w2);
+    return sum;
+}
+
+/* The largest error relative to |a||b|. */
+static double worst_error(const struct bench *b, int turned, const float *c)
+{
+    double worst = 0.0;
+
+    for (int64_t r = 0; r < b->m; r++)
+        for (int64_t j = 0; j < b->n; j++) {
+            double size, z = exact(b, turned, r, j, &size);
+            if (size > 0.0)
+                worst = fmax(worst, fabs((double)c[r * b->n + j] - z) / size);
+        }
+    return worst;
+}
+
+static const double bounds[] = {[LC_FLOAT32] = 3e-7, [LC_BF16X6] = 3e-7, [LC_BF16X3] = 3e-6, [LC_BF16] = 6e-3};
+static const char *const names[] = {"float32", "bf16x6", "bf16x3", "bf16"};
+
+static void errors_are_bounded(void **state)
+{
+    static const int64_t shape[][3] = {{1, 1, 1}, {3, 5, 7}, {33, 31, 32}, {64, 64, 33}, {40, 100, 65}, {70, 512, 96}, {300, 1100, 40}};
+
+    (void)state;
+    for (int p = LC_FLOAT32; p <= LC_BF16; p++) {
+        double worst = 0.0;
+        for (size_t i = 0; i < 2 * sizeof shape / sizeof shape[0]; i++) {
+            const int64_t *s = shape[i / 2];
+            int turned = i % 2 == 1;
+            struct bench b;
+            double error;
+            bench_init(&b, s[0], s[1], s[2], turned, (enum lc_precision)p);
+            multiply(&b, 0, b.m, turned, 0.0f, b.c);
+            error = worst_error(&b, turned, b.c);
+            worst = fmax(worst, error);
+            if (error > bounds[p])
+                fail_msg("%s, %lld x %lld x %lld: error %g", names[p], (long long)s[0], (long long)s[1], (long long)s[2], error);
+            bench_release(&b);
+        }
+        print_message("%s: largest error %.2g of |a||b|\n", names[p], worst);
+    }
+}
+
+/* beta C is added, and a row is the same bits alone as among others (in OpenBLAS it is not at fewer than 4 rows). */
+static void rows_stand_alone(void **state)
+{
+    (void)state;
+    for (int p = LC_FLOAT32; p <= LC_BF16; p++)
+        for (int turned = 0; turned < 2; turned++) {
+            float plain[300 * 70], one[5 * 70];
+            struct bench b;
+            bench_init(&b, 300, 600, 70, turned, (enum lc_precision)p);
+            multiply(&b, 0, 300, turned, 0.0f, plain);
+            for (int64_t r = 0; (b.factor.nt || b.factor.nn) && r + 5 <= 300; r += 59) {
+                multiply(&b, r, 5, turned, 0.0f, one);
+                assert_memory_equal(one, plain + r * 70, sizeof one);
+            }
+            for (int64_t i = 0; i < 300 * 70; i++)
+                plain[i] += b.c[i];
+            multiply(&b, 0, 300, turned, 1.0f, b.c);
+            for (int64_t i = 0; i < 300 * 70; i++)
+                assert_true(fabsf(b.c[i] - plain[i]) <= 1e-6f * fabsf(plain[i]) + 1e-9f * (float)600);
+            bench_release(&b);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_are_bounded),
+        cmocka_unit_test(rows_stand_alone),
+    };
+    struct lc_err err = LC_ERR_INIT;
+    int failed = 0;
+
+    for (int isa = 0; lc_isa_name(isa); isa++) {
+        lc_isa_choose(isa, &err);
+        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
+        if (lc_isa() == isa)
+            failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
+}
