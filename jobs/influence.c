@@ -57,7 +57,7 @@ struct work {
 
 static struct lc_needs needs(const struct lc_config *config)
 {
-    return (struct lc_needs){.decoder = config->token_reconstruction, .selection = 1, .readouts = 1};
+    return (struct lc_needs){.decoder = config->token_reconstruction, .backward = 1, .selection = 1, .readouts = 1};
 }
 
 /* A product with the encoder reads all its weights, so one should serve several windows where there are many. */

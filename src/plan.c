@@ -142,7 +142,7 @@ static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
     }
     plan->rank_bytes += buffers + LC_PLAN_PROGRAM_BYTES;
     plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes - filled;
-    plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
+    plan->weight_bytes = (double)lc_study_weights(&plan->study, needs) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;
     plan->node_bytes = plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
@@ -188,7 +188,7 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     LC_TRY(rc, LC_ALLOC(&plan->point, plan->points, "points", err));
     LC_TRY(rc, lc_assume(&plan->assumed, &plan->study, options->like, &plan->assumed_from, err));
     if (plan->measured)
-        LC_TRY(rc, lc_gemm_rate(&plan->gflops, RATE_TRIES_MS * 1e-3, err));
+        LC_TRY(rc, lc_gemm_rate(&plan->gflops, plan->study.config.precision, RATE_TRIES_MS * 1e-3, err));
     LC_TRY(rc, cost_common(&plan->study, &common, err));
     plan->result_bytes = common.result_bytes;
     for (int64_t k = 0; k < plan->points; k++) {

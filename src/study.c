@@ -22,7 +22,6 @@ struct outline {
     struct lc_model_shape model;
     int64_t sites, tokens, vocab;
     int32_t bos;
-    int32_t decoder;
     struct site_outline site[];
 };
 
@@ -156,7 +155,6 @@ static int make_outline(struct lc_study *s, struct reading *in, struct outline *
     LC_TRY(rc, lc_alloc((void **)&o, 1, (size_t)*size, "outline", err));
     *out = o;
     o->model = model;
-    o->decoder = in->needs->decoder;
     LC_TRY(rc, outline_sites(o, &s->config, err));
     LC_TRY(rc, lc_model_check(&model, o->site[o->sites - 1].layer + 1, s->config.model_path, err));
     LC_TRY(rc, open_text(s, in, err));
@@ -180,7 +178,7 @@ static int place(struct lc_study *s, const struct outline *o, const struct lc_ne
 {
     if (LC_ALLOC(&s->site, o->sites, "sites", err) != LC_OK)
         return err->code;
-    s->model = (struct lc_model){.shape = o->model, .depth = o->site[o->sites - 1].layer + 1};
+    s->model = (struct lc_model){.shape = o->model, .precision = s->config.precision, .depth = o->site[o->sites - 1].layer + 1};
     s->sites = o->sites;
     s->tokens = o->tokens;
     s->vocab = o->vocab;
@@ -195,30 +193,33 @@ static int place(struct lc_study *s, const struct outline *o, const struct lc_ne
     return err->code;
 }
 
-int64_t lc_study_weights(const struct lc_study *s, int decoder)
+int64_t lc_study_weights(const struct lc_study *s, const struct lc_needs *needs)
 {
-    int64_t floats = lc_model_floats(&s->model.shape, s->model.depth);
+    int64_t floats = lc_model_floats(&s->model.shape, s->model.depth) +
+                     lc_model_split_floats(&s->model.shape, s->model.depth, s->config.precision, needs->backward);
 
     for (int64_t i = 0; i < s->sites; i++)
-        floats += lc_sae_floats(&s->site[i].sae.shape, decoder);
+        floats += lc_sae_floats(&s->site[i].sae.shape, needs->decoder);
     return floats;
 }
 
 /* Every rank: pointers into the shared weights, which may still be empty. */
-static int bind(struct lc_study *s, const struct lc_comm *par, int decoder, struct lc_err *err)
+static int bind(struct lc_study *s, const struct lc_comm *par, const struct lc_needs *needs, struct lc_err *err)
 {
     const struct lc_model_shape shape = s->model.shape;
-    int64_t floats = lc_study_weights(s, decoder), at = lc_model_floats(&shape, s->model.depth);
+    int64_t floats = lc_study_weights(s, needs), at = lc_model_floats(&shape, s->model.depth);
     int rc;
 
     LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
     LC_TRY(rc, lc_shared_init(&s->stream, par, s->tokens * (int64_t)sizeof(int32_t), "token ids", err));
     lc_model_bind(&s->model, &shape, s->model.depth, s->weights.data, err);
     LC_TRY(rc, lc_comm_agree(par, err));
+    lc_model_split_bind(&s->model, s->config.precision, needs->backward, (float *)s->weights.data + at);
+    at += lc_model_split_floats(&shape, s->model.depth, s->config.precision, needs->backward);
     for (int64_t i = 0; i < s->sites; i++) {
         const struct lc_sae_shape sae = s->site[i].sae.shape;
-        lc_sae_bind(&s->site[i].sae, &sae, decoder, (float *)s->weights.data + at);
-        at += lc_sae_floats(&sae, decoder);
+        lc_sae_bind(&s->site[i].sae, &sae, needs->decoder, (float *)s->weights.data + at);
+        at += lc_sae_floats(&sae, needs->decoder);
     }
     s->token = s->stream.data;
 done:
@@ -232,6 +233,7 @@ static int load(struct lc_study *s, const struct lc_corpus *corpus, struct lc_er
     int rc;
 
     LC_TRY(rc, lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, s->weights.data, err));
+    lc_model_split(&s->model);
     for (int64_t i = 0; i < s->sites; i++) {
         LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, s->site[i].layer, err));
         LC_TRY(rc, lc_sae_load(&s->site[i].sae, path, s->config.sae_bias, err));
@@ -292,7 +294,7 @@ int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_confi
     LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
     place(s, o, needs, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, bind(s, par, o->decoder, err));
+    LC_TRY(rc, bind(s, par, needs, err));
     if (par->rank == 0)
         load(s, &in.corpus, err);
     LC_TRY(rc, lc_comm_agree(par, err));

@@ -7,6 +7,7 @@
 
 #include "lightcone/err.h"
 #include "lightcone/file.h"
+#include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 
 enum lc_bias_rule { LC_BIAS_OWN, LC_BIAS_SUBTRACT, LC_BIAS_IGNORE };
@@ -71,6 +72,7 @@ struct lc_config {
     enum lc_covariance_rule covariance; /* correlation.definition: which one "the correlation" is; results hold both */
     int64_t top_pairs;              /* correlation.top_pairs: of each measure */
     enum lc_spectrum_rule spectrum; /* correlation.spectrum */
+    enum lc_precision precision;    /* of products with the model's weights */
     int64_t unit_windows, unit_features; /* 0: the job's own */
     int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
     int64_t checkpoint_every; /* seconds; 0: no checkpoints */

@@ -7,6 +7,9 @@
 
 #include "lightcone/err.h"
 
+/* Of products with a model's weights: see product.h. */
+enum lc_precision { LC_PRECISION_FLOAT32, LC_PRECISION_BF16X6, LC_PRECISION_BF16X3, LC_PRECISION_BF16 };
+
 /* C[m,n] = A[m,k] B[k,n] + beta C. */
 void lc_gemm_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
                 float *c, int64_t ldc);
@@ -57,9 +60,9 @@ void lc_blas_single_thread(void);
 int lc_isa_choose(int most, struct lc_err *err);
 int lc_isa(void);
 const char *lc_isa_name(int isa); /* NULL where there is none of that number */
-/* The best GFLOP/s of this core in a product of the jobs' shape, tried for `spend` seconds. */
-int lc_gemm_rate(double *gflops, double spend, struct lc_err *err);
-/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX": results agree to the last bit within a class. */
+/* The best GFLOP/s of this core in a product of the jobs' shape at a precision, tried for `spend` seconds. */
+int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err);
+/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX" or "avx512 SkylakeX amx": results agree to the last bit within a class. */
 void lc_kernel_class(char out[64]);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lightcone/err.h"
+#include "lightcone/product.h"
 
 struct lc_model_shape {
     char family[16];   /* row of the family table: "gpt_neox" */
@@ -25,18 +26,19 @@ struct lc_model_shape {
 /* One block's weights, all borrowed from the model's weight array. Linear maps are [out, in], as in nn.Linear. */
 struct lc_block {
     const float *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
-    const float *qkv_w; /* [3D, D]: all heads' queries, then keys, then values (the file interleaves them per head) */
+    struct lc_factor qkv; /* [3D, D]: all heads' queries, then keys, then values (the file interleaves them per head) */
     const float *qkv_b; /* [3D] */
-    const float *out_w; /* [D, D] */
+    struct lc_factor out; /* [D, D] */
     const float *out_b; /* [D] */
-    const float *up_w;  /* [I, D] */
+    struct lc_factor up; /* [I, D] */
     const float *up_b;  /* [I] */
-    const float *down_w; /* [D, I] */
+    struct lc_factor down; /* [D, I] */
     const float *down_b; /* [D] */
 };
 
 struct lc_model {
     struct lc_model_shape shape;
+    enum lc_precision precision; /* of products with the blocks' weights */
     int64_t depth;         /* blocks that are loaded and run: deepest site + 1 <= shape.layers */
     const float *embedding; /* [V, D] */
     struct lc_block *block; /* [depth], owned */
@@ -60,5 +62,13 @@ int lc_model_check(const struct lc_model_shape *shape, int64_t depth, const char
 /* Fill that array from FOLDER's safetensors; refuses missing tensors, wrong shapes, NaN, by file and name. */
 int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
                   struct lc_err *err);
+
+/* Floats that the split forms of the weights take beside them, those of the backward pass only where it is wanted; a
+ * multiple of 16; 0 where the precision needs none. */
+int64_t lc_model_split_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward);
+/* Point a bound model at that many floats (borrowed): from now on it computes at this precision. */
+void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at);
+/* Fill them from the weights. */
+void lc_model_split(const struct lc_model *model);
 
 #endif

@@ -26,7 +26,7 @@ struct lc_forward {
     float *y;                     /* [depth + 1, room, D]: y[0] embeddings, y[l + 1] output of block l */
     struct lc_block_trace *trace; /* [depth] */
     float *storage;               /* everything above and the scratch below, one allocation */
-    float *normed, *mixed, *hidden, *rotation;
+    float *normed, *mixed, *hidden, *rotation, *product;
 };
 
 /* Allocate for `room` tokens cut into windows of at most `context`; keep: for a backward pass to come. */
@@ -54,7 +54,7 @@ struct lc_backward {
     const struct lc_model *model;
     int64_t room, context;                                       /* seeds in a chunk, longest window */
     float *storage;                                              /* one allocation for all below */
-    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own; /* see backward.c */
+    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own, *product; /* see backward.c */
 };
 
 /* Chunks of `room` seeds at a time descend the blocks together, windows at most `context` long. */

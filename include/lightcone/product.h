@@ -12,8 +12,6 @@
 
 #include "lightcone/linalg.h"
 
-enum lc_precision { LC_FLOAT32, LC_BF16X6, LC_BF16X3, LC_BF16 };
-
 /* Weights w[rows, columns], float32, and split for each of the two products; all borrowed. */
 struct lc_factor {
     const float *w;

@@ -51,6 +51,7 @@ struct lc_study {
 struct lc_needs {
     int keep_short; /* a last window shorter than T takes part */
     int decoder;    /* decoder rows are loaded */
+    int backward;   /* gradients are taken */
     int selection;  /* the features rule applies */
     int readouts;   /* the readout rule applies, and makes the windows where it says so */
 };
@@ -68,8 +69,8 @@ void lc_study_close(struct lc_study *study); /* collective */
 int lc_study_outline(struct lc_study *study, struct lc_config *config, const struct lc_needs *needs,
                      void (*warn)(const char *text), struct lc_err *err);
 
-/* Floats that the weights of model and SAEs take, once on every node. */
-int64_t lc_study_weights(const struct lc_study *study, int decoder);
+/* Floats that the weights of model and SAEs take, in all their forms, once on every node. */
+int64_t lc_study_weights(const struct lc_study *study, const struct lc_needs *needs);
 
 /* Positions of a window as the model runs it: its tokens, and a BOS before them when there is one. */
 int64_t lc_study_run_length(const struct lc_study *study, int64_t window);

@@ -98,5 +98,6 @@ void lc_kernel_class(char out[64])
 #else
     const char *build = "baseline";
 #endif
-    snprintf(out, 64, "%s %s", build, openblas_get_corename());
+    snprintf(out, 64, "%s %s%s%s", build, openblas_get_corename(), lc_isa() > 0 ? " " : "",
+             lc_isa() > 0 ? lc_isa_name(lc_isa()) : "");
 }

@@ -5,12 +5,12 @@
 
 static int parts_of(enum lc_precision precision)
 {
-    return precision == LC_BF16X6 ? 3 : precision == LC_BF16X3 ? 2 : 1;
+    return precision == LC_PRECISION_BF16X6 ? 3 : precision == LC_PRECISION_BF16X3 ? 2 : 1;
 }
 
 static int is_split(enum lc_precision precision)
 {
-    return precision != LC_FLOAT32 && lc_kernels()->product;
+    return precision != LC_PRECISION_FLOAT32 && lc_kernels()->product;
 }
 
 /* Every split form begins with this. */

@@ -4,6 +4,7 @@
 
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
+#include "lightcone/product.h"
 #include "lightcone/random.h"
 
 static double seconds(void)
@@ -24,10 +25,12 @@ static int fill(float **out, int64_t count, uint64_t stream, struct lc_err *err)
     return LC_OK;
 }
 
-int lc_gemm_rate(double *gflops, double spend, struct lc_err *err)
+int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err)
 {
     enum { M = 1024, N = 2048, K = 512 };
     float *a = NULL, *b = NULL, *c = NULL;
+    struct lc_factor factor = {.rows = K, .columns = N};
+    void *scratch = NULL;
     double begin, start;
     int rc;
 
@@ -35,11 +38,16 @@ int lc_gemm_rate(double *gflops, double spend, struct lc_err *err)
     LC_TRY(rc, fill(&a, M * K, 0, err));
     LC_TRY(rc, fill(&b, K * N, 1, err));
     LC_TRY(rc, fill(&c, M * N, 2, err));
+    LC_TRY(rc, lc_alloc(&scratch, lc_product_scratch_bytes(precision), 1, "a product", err));
+    factor.w = b;
+    if (lc_factor_bytes(precision, K, N) > 0)
+        LC_TRY(rc, lc_alloc(&factor.nn, lc_factor_bytes(precision, K, N), 1, "a split matrix", err));
+    lc_factor_split(&factor, precision);
     begin = seconds();
     do {
         double rate;
         start = seconds();
-        lc_gemm_nn(M, N, K, a, K, b, N, 0.0f, c, N);
+        lc_product_nn(M, a, K, &factor, 0.0f, c, N, scratch);
         rate = 2.0 * M * N * K / (seconds() - start) * 1e-9;
         *gflops = rate > *gflops ? rate : *gflops;
     } while (seconds() - begin < spend);
@@ -47,5 +55,7 @@ done:
     free(a);
     free(b);
     free(c);
+    free(factor.nn);
+    free(scratch);
     return rc;
 }

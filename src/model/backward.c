@@ -43,16 +43,18 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .n = n};
 }
 
-enum { PARTS = 9 };
+enum { PARTS = 10 };
 
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context);
 
 /* Floats of every part of the workspace, in the order of the pointers in struct lc_backward. */
-static void part_sizes(int64_t size[PARTS], const struct lc_model_shape *s, int64_t room, int64_t context)
+static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t context)
 {
+    const struct lc_model_shape *s = &model->shape;
     int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
     const int64_t exact[PARTS] = {rows * d, room * d,     rows * s->hidden, rows * d, rows * d,
-                                  rows * d, rows * 3 * d, scores,           own_parts_size(s, room, context)};
+                                  rows * d, rows * 3 * d, scores,           own_parts_size(s, room, context),
+                                  lc_product_scratch_bytes(model->precision) / (int64_t)sizeof(float)};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
@@ -62,7 +64,7 @@ int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t co
 {
     int64_t size[PARTS], total = 0;
 
-    part_sizes(size, &model->shape, room, context);
+    part_sizes(size, model, room, context);
     for (int i = 0; i < PARTS; i++)
         total += size[i];
     return total * (int64_t)sizeof(float);
@@ -71,14 +73,14 @@ int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t co
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
                      struct lc_err *err)
 {
-    float **part[PARTS] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own};
+    float **part[PARTS] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own, &b->product};
     int64_t size[PARTS];
     float *next;
 
     *b = (struct lc_backward){.model = model, .room = room, .context = context};
     if (lc_alloc((void **)&b->storage, lc_backward_bytes(model, room, context), 1, "backward pass", err) != LC_OK)
         return err->code;
-    part_sizes(size, &model->shape, room, context);
+    part_sizes(size, model, room, context);
     next = b->storage;
     for (int i = 0; i < PARTS; next += size[i++])
         *part[i] = next;
@@ -153,20 +155,20 @@ static void descend_full(struct lc_backward *b, const struct view *v, int64_t se
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, n = v->n, rows = seeds * n;
 
-    lc_gemm_nn(rows, hidden, d, b->g, d, v->w->down_w, hidden, 0.0f, b->hidden, hidden);
+    lc_product_nn(rows, b->g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
         lc_multiply(b->hidden + i * n * hidden, v->slope, n * hidden);
-    lc_gemm_nn(rows, d, hidden, b->hidden, hidden, v->w->up_w, d, 0.0f, b->u2, d);
+    lc_product_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
     if (!v->shape->parallel)
         pull_mlp(v, b->u2, b->g, seeds);
-    lc_gemm_nn(rows, d, d, b->g, d, v->w->out_w, d, 0.0f, b->mixed, d);
+    lc_product_nn(rows, b->g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t i = 0; i < seeds; i++)
         for (int64_t h = 0; h < v->shape->heads; h++)
             head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
     for (int64_t r = 0; r < rows; r++)
         lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
-    lc_gemm_nn(rows, d, 3 * d, b->dqkv, 3 * d, v->w->qkv_w, d, 0.0f, b->u1, d);
+    lc_product_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
         weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? b->u2 + r * d : NULL, v->w->norm2_w, d);
         lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, b->g + r * d);
@@ -178,10 +180,10 @@ static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
 
-    lc_gemm_nn(seeds, hidden, d, b->at, d, v->w->down_w, hidden, 0.0f, b->hidden, hidden);
+    lc_product_nn(seeds, b->at, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
         lc_multiply(b->hidden + i * hidden, v->slope + last * hidden, hidden);
-    lc_gemm_nn(seeds, d, hidden, b->hidden, hidden, v->w->up_w, d, 0.0f, b->u2, d);
+    lc_product_nn(seeds, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
     if (v->shape->parallel)
         return;
     for (int64_t i = 0; i < seeds; i++) {
@@ -226,7 +228,7 @@ static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, 
 static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, struct own_parts *o)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, n = v->n;
-    const float *k = v->qkv + d + h * head, *value_w = v->w->qkv_w + (2 * d + h * head) * d;
+    const float *k = v->qkv + d + h * head, *value_w = v->w->qkv.w + (2 * d + h * head) * d;
     const float *p = v->attention + h * v->length * v->length + (n - 1) * v->length;
 
     lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, b->dscore, n);
@@ -253,7 +255,7 @@ static void own_keys(const struct view *v, int64_t begin, int64_t end, struct ow
             memcpy(row, q + h * head, (size_t)head * sizeof *row);
             lc_rotate(row, 1, head, rotary, v->rotation + s * (rotary + 2), -1);
         }
-        lc_gemm_nn(end - begin, d, head, o->turned, head, v->w->qkv_w + (d + h * head) * d, d, 0.0f, o->key + h * d,
+        lc_gemm_nn(end - begin, d, head, o->turned, head, v->w->qkv.w + (d + h * head) * d, d, 0.0f, o->key + h * d,
                    heads * d);
     }
 }
@@ -264,7 +266,7 @@ static void own_attention(struct lc_backward *b, const struct view *v, int64_t s
     int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
     struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
 
-    lc_gemm_nn(seeds, d, d, b->at, d, v->w->out_w, d, 0.0f, b->mixed, d);
+    lc_product_nn(seeds, b->at, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t h = 0; h < heads; h++)
         own_head(b, v, h, seeds, &o);
     for (int64_t begin = 0; begin < n; begin += STRIP) {
@@ -278,7 +280,7 @@ static void own_attention(struct lc_backward *b, const struct view *v, int64_t s
         lc_gemm_nn(n, d, heads, o.p, heads, o.value + i * heads * d, d, 1.0f, b->u1 + i * n * d, d);
         lc_rotate(o.dquery + i * d, heads, d / heads, v->shape->rotary, v->rotation + (n - 1) * step, -1);
     }
-    lc_gemm_nn(seeds, d, d, o.dquery, d, v->w->qkv_w, d, 1.0f, b->u1 + (n - 1) * d, n * d);
+    lc_gemm_nn(seeds, d, d, o.dquery, d, v->w->qkv.w, d, 1.0f, b->u1 + (n - 1) * d, n * d);
 }
 
 /* Seeds [first, first + seeds) of the chunk enter at their own block. */

@@ -22,10 +22,10 @@ static const struct slot {
 } slots[] = {
     {offsetof(struct lc_block, norm1_w), D, ONE}, {offsetof(struct lc_block, norm1_b), D, ONE},
     {offsetof(struct lc_block, norm2_w), D, ONE}, {offsetof(struct lc_block, norm2_b), D, ONE},
-    {offsetof(struct lc_block, qkv_w), D3, D},    {offsetof(struct lc_block, qkv_b), D3, ONE},
-    {offsetof(struct lc_block, out_w), D, D},     {offsetof(struct lc_block, out_b), D, ONE},
-    {offsetof(struct lc_block, up_w), I, D},      {offsetof(struct lc_block, up_b), I, ONE},
-    {offsetof(struct lc_block, down_w), D, I},    {offsetof(struct lc_block, down_b), D, ONE},
+    {offsetof(struct lc_block, qkv.w), D3, D},    {offsetof(struct lc_block, qkv_b), D3, ONE},
+    {offsetof(struct lc_block, out.w), D, D},     {offsetof(struct lc_block, out_b), D, ONE},
+    {offsetof(struct lc_block, up.w), I, D},      {offsetof(struct lc_block, up_b), I, ONE},
+    {offsetof(struct lc_block, down.w), D, I},    {offsetof(struct lc_block, down_b), D, ONE},
 };
 
 enum { SLOTS = sizeof slots / sizeof *slots };
@@ -53,6 +53,21 @@ static int64_t block_floats(const struct lc_model_shape *s)
     return sum;
 }
 
+/* The weights that are split. */
+static const struct slot factors[] = {
+    {offsetof(struct lc_block, qkv), D3, D},
+    {offsetof(struct lc_block, out), D, D},
+    {offsetof(struct lc_block, up), I, D},
+    {offsetof(struct lc_block, down), D, I},
+};
+
+enum { FACTORS = sizeof factors / sizeof *factors };
+
+static struct lc_factor *factor_of(struct lc_block *block, int i)
+{
+    return (void *)((char *)block + factors[i].at);
+}
+
 int64_t lc_model_floats(const struct lc_model_shape *shape, int64_t depth)
 {
     return slot_floats(shape, &embedding) + depth * block_floats(shape);
@@ -76,7 +91,44 @@ int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, in
             memcpy((char *)&model->block[b] + slots[i].at, &at, sizeof at);
             at += slot_floats(shape, &slots[i]);
         }
+    for (int64_t b = 0; b < depth; b++)
+        for (int i = 0; i < FACTORS; i++) {
+            struct lc_factor *f = factor_of(&model->block[b], i);
+            f->rows = size_of(shape, factors[i].rows);
+            f->columns = size_of(shape, factors[i].columns);
+        }
     return LC_OK;
+}
+
+int64_t lc_model_split_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < FACTORS; i++)
+        bytes += lc_factor_bytes(precision, size_of(shape, factors[i].rows), size_of(shape, factors[i].columns));
+    return bytes * depth * (backward ? 2 : 1) / (int64_t)sizeof(float);
+}
+
+void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at)
+{
+    model->precision = precision;
+    for (int64_t b = 0; b < model->depth; b++)
+        for (int i = 0; i < FACTORS; i++) {
+            struct lc_factor *f = factor_of(&model->block[b], i);
+            int64_t floats = lc_factor_bytes(precision, f->rows, f->columns) / (int64_t)sizeof *at;
+            if (floats == 0)
+                continue;
+            f->nt = at;
+            f->nn = backward ? at + floats : NULL;
+            at += backward ? 2 * floats : floats;
+        }
+}
+
+void lc_model_split(const struct lc_model *model)
+{
+    for (int64_t b = 0; b < model->depth; b++)
+        for (int i = 0; i < FACTORS; i++)
+            lc_factor_split(factor_of(&model->block[b], i), model->precision);
 }
 
 void lc_model_release(struct lc_model *model)

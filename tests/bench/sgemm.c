@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     lc_blas_single_thread();
     MPI_Barrier(MPI_COMM_WORLD);
-    if (lc_gemm_rate(&best, 1.5, &err) != LC_OK)
+    if (lc_gemm_rate(&best, LC_PRECISION_FLOAT32, 1.5, &err) != LC_OK)
         MPI_Abort(MPI_COMM_WORLD, 1);
     MPI_Reduce(&best, &sum, 1, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
     if (rank == 0)

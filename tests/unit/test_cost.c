@@ -105,7 +105,7 @@ static void sgemm_has_a_rate(void **state)
     double rate = 0.0;
 
     (void)state;
-    assert_int_equal(lc_gemm_rate(&rate, 0.02, &err), LC_OK);
+    assert_int_equal(lc_gemm_rate(&rate, LC_PRECISION_FLOAT32, 0.02, &err), LC_OK);
     assert_true(rate > 0.1 && rate < 1e5);
 }
 

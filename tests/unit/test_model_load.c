@@ -35,9 +35,9 @@ static void assert_block(const struct loaded *l, int64_t n, double tolerance)
         int64_t count;
     } rows[] = {
         {"norm1_w", b->norm1_w, 8}, {"norm1_b", b->norm1_b, 8}, {"norm2_w", b->norm2_w, 8},
-        {"norm2_b", b->norm2_b, 8}, {"qkv_w", b->qkv_w, 192},   {"qkv_b", b->qkv_b, 24},
-        {"out_w", b->out_w, 64},    {"out_b", b->out_b, 8},     {"up_w", b->up_w, 96},
-        {"up_b", b->up_b, 12},      {"down_w", b->down_w, 96},  {"down_b", b->down_b, 8},
+        {"norm2_b", b->norm2_b, 8}, {"qkv_w", b->qkv.w, 192},   {"qkv_b", b->qkv_b, 24},
+        {"out_w", b->out.w, 64},    {"out_b", b->out_b, 8},     {"up_w", b->up.w, 96},
+        {"up_b", b->up_b, 12},      {"down_w", b->down.w, 96},  {"down_b", b->down_b, 8},
     };
     char name[64];
 

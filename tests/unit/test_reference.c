@@ -16,7 +16,10 @@
 
 #define CASES "tests/reference/cases"
 
-enum { MAX_SITES = 8, TEXT = 512 };
+enum { MAX_SITES = 8, TEXT = 512, MAX_ROWS = 256 };
+
+/* As configurations have it by default. */
+static const enum lc_precision precision = LC_PRECISION_BF16X6;
 
 /* What is compared, in the order of the table that is printed. */
 enum what { Y, J, ENTROPY, TOTAL, ACTIVATION, RESIDUAL, RECONSTRUCTION, TOKEN_ENTROPY, WHATS };
@@ -30,7 +33,7 @@ struct reference {
     struct lc_tensors set;
     struct lc_model_shape shape;
     struct lc_model model;
-    float *weights;
+    float *weights, *split;
     double threshold;
     struct lc_sae sae[MAX_SITES];
     float *sae_weights[MAX_SITES];
@@ -313,6 +316,22 @@ static void run_forward(const struct reference *c, struct lc_forward *f, int64_t
     free(id);
 }
 
+/* What float32 products lost in every row of the table, which is printed first: split ones may lose twice that. */
+static double plain[MAX_ROWS][WHATS];
+static int row;
+
+static void judge_split(const struct reference *c, const char *rule, int64_t length)
+{
+    assert_true(row < MAX_ROWS);
+    for (int w = 0; w < WHATS; w++)
+        if (lc_isa() == 0)
+            plain[row][w] = c->error[w];
+        else if (!(c->error[w] <= 2.0 * plain[row][w] + 0.05 * allowed[w]))
+            fail_msg("%s %s T %lld: %s is off by %.3e; with float32 products by %.3e", c->name, rule, (long long)length,
+                     what_name[w], c->error[w], plain[row][w]);
+    row++;
+}
+
 /* Print ours and PyTorch's; fail when ours is beyond the larger of the tolerance and twice PyTorch's. */
 static void judge(const struct reference *c, const char *rule, int64_t length, double chunks)
 {
@@ -355,6 +374,7 @@ static void compare_window(struct reference *c, const char *rule, int64_t length
     for (int64_t layer = 0; layer < c->shape.layers; layer++)
         compare_site(c, rule, layer, &active[layer], &s, &x);
     judge(c, rule, length, chunks);
+    judge_split(c, rule, length);
     descent_release(&x);
     free(s.seed);
     free(s.identity);
@@ -401,6 +421,11 @@ static void open_case(struct reference *c, const char *name)
     check(LC_ALLOC(&c->weights, lc_model_floats(&c->shape, c->shape.layers), "model", &err), &err);
     check(lc_model_bind(&c->model, &c->shape, c->shape.layers, c->weights, &err), &err);
     check(lc_model_load(&c->shape, c->shape.layers, c->folder, c->weights, &err), &err);
+    check(lc_alloc((void **)&c->split, lc_model_split_floats(&c->shape, c->shape.layers, precision, 1) + 1, sizeof *c->split,
+                   "split weights", &err),
+          &err);
+    lc_model_split_bind(&c->model, precision, 1, c->split);
+    lc_model_split(&c->model);
 }
 
 static void close_case(struct reference *c)
@@ -409,6 +434,7 @@ static void close_case(struct reference *c)
         free(c->sae_weights[i]);
     lc_model_release(&c->model);
     free(c->weights);
+    free(c->split);
     lc_tensors_close(&c->set);
     lc_json_close(&c->json);
 }
@@ -458,9 +484,19 @@ static void every_case_matches_float64(void **state)
     assert_true(samples > 500);
 }
 
+/* With every kernel that this machine has, the plain ones first. */
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_case_matches_float64)};
+    struct lc_err err = LC_ERR_INIT;
+    int failed = 0;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    for (int isa = 0; lc_isa_name(isa); isa++) {
+        lc_isa_choose(isa, &err);
+        row = 0;
+        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
+        if (lc_isa() == isa)
+            failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
 }
