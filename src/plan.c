@@ -215,17 +215,22 @@ static void release(struct lc_plan *plan)
     lc_study_close(&plan->study);
 }
 
-static int plan_point_alone(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out,
-                            struct lc_err *err)
+static int plan_task(const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options, FILE *out,
+                     struct lc_err *err)
 {
     struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
-    struct lc_config config = {0};
+    struct lc_task_inputs in;
+    struct lc_inputs inputs;
     struct lc_needs needs;
     int rc;
 
-    LC_TRY(rc, lc_tasks_config(tasks, 0, &config, &plan.job, err));
-    needs = plan.job->needs(&config);
-    LC_TRY(rc, lc_study_outline(&plan.study, &config, &needs, lc_run_warn, err));
+    if (lc_tasks_inputs(tasks, task, &in, err) != LC_OK)
+        return err->code;
+    plan.job = in.job;
+    needs = plan.job->needs(&in.all);
+    inputs = (struct lc_inputs){
+        .config = &in.all, .member = in.member, .members = in.members, .needs = &needs, .warn = lc_run_warn};
+    LC_TRY(rc, lc_study_outline(&plan.study, &inputs, NULL, err));
     rc = make(&plan, options, &needs, err);
     if (rc == LC_OK)
         warn_memory(&plan);
@@ -235,6 +240,7 @@ static int plan_point_alone(const struct lc_tasks *tasks, const struct lc_plan_o
         lc_plan_print(&plan, out);
     release(&plan);
 done:
+    lc_task_inputs_release(&in);
     return rc;
 }
 
@@ -253,7 +259,7 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
             fwrite(list.data, 1, list.size, out);
         lc_bytes_release(&list);
     } else
-        rc = plan_point_alone(&tasks, options, out, err);
+        rc = plan_task(&tasks, 0, options, out, err);
     lc_tasks_release(&tasks);
     return rc;
 }
