@@ -287,6 +287,9 @@ static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const st
         return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
     lc_kept_init(&kept);
     LC_TRY(rc, lc_finished_find(tasks, par, first, end, options->fresh, &kept, err));
+    if (par->rank == 0)
+        lc_tasks_note(tasks, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
     for (int64_t k = first; k < end; k++) {
         struct lc_task_inputs in;
         if (lc_task_is_over(&tasks->task[k]))

@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "lightcone/json.h"
 #include "record.h"
+#include "tasks.h"
 
 enum { RECORD_BYTES_MOST = 64 << 20 };
 
@@ -52,17 +53,32 @@ static int print_checkpoint(const char *folder, FILE *out, struct lc_err *err)
     return LC_OK;
 }
 
+/* Of a sweep: how many of its points are there. */
+static int print_points(const char *folder, FILE *out, struct lc_err *err)
+{
+    struct lc_tasks_state s;
+
+    if (lc_tasks_look(folder, &s, err) == LC_OK)
+        fprintf(out, "  points           %" PRId64 " of %" PRId64 ", and %" PRId64 " of %" PRId64 " tasks, finished in %s\n", s.written,
+                s.points, s.finished, s.tasks, folder);
+    return err->code;
+}
+
 int lc_status(const char *output, FILE *out, struct lc_err *err)
 {
-    char folder[LC_PATH_MAX], record[LC_PATH_MAX];
-    int result = lc_path_is_file(output), saved, rc;
+    char folder[LC_PATH_MAX], record[LC_PATH_MAX], points[LC_PATH_MAX];
+    int result = lc_path_is_file(output), saved, sweep, rc;
 
     LC_TRY(rc, lc_record_path(folder, output, "checkpoint", "", err));
+    LC_TRY(rc, lc_record_path(points, output, "points", "", err));
     LC_TRY(rc, lc_record_path(record, output, "run", "json", err));
     saved = lc_path_is_folder(folder);
-    if (!result && !saved)
+    sweep = lc_path_is_folder(points);
+    if (!result && !saved && !sweep)
         return LC_FAIL(err, LC_E_IO, "%s: neither this result nor its checkpoint %s is there", output, folder);
     fprintf(out, "%s: %s\n", output, result && saved ? "finished, and begun again" : result ? "finished" : "unfinished");
+    if (sweep)
+        LC_TRY(rc, print_points(points, out, err));
     if (saved)
         LC_TRY(rc, print_checkpoint(folder, out, err));
     if (result && lc_path_is_file(record))
