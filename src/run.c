@@ -58,10 +58,11 @@ static int stop(void *arg, struct lc_err *err)
 }
 
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
-static void progress(void *arg, int64_t done, int64_t units)
+static void progress(void *arg, const struct lc_handout_state *state)
 {
     enum { WIDTH = 30 };
     struct run *run = arg;
+    int64_t done = state->done, units = state->units;
     double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
     double rate = (double)done / spent;
     int terminal = isatty(STDERR_FILENO), bar;
@@ -70,7 +71,7 @@ static void progress(void *arg, int64_t done, int64_t units)
     units = run->keeper.units;
     bar = (int)(done * WIDTH / units);
 
-    if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
+    if (state->done == 0 || (now - run->printed < (terminal ? 0.1 : 60.0) && done < units && !state->asked))
         return;
     run->printed = now;
     if (terminal)

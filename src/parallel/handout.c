@@ -6,17 +6,25 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "lightcone/clock.h"
 
 enum { TAG_WORD = 1, TAG_ANSWER = 2 };
 enum { NONE = -1 };
 enum { ASKS = 1, IDLE = 2, FINISHED = 4, FAILED = 8, LEAVES = 16 }; /* what a worker's word says, as bits */
 enum { FEW_RANKS = 8 }; /* up to here rank 0 works too */
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, asked;
 
 static void on_signal(int number)
 {
     caught = number;
+}
+
+static void on_question(int number)
+{
+    asked = number;
 }
 
 void lc_handout_catch_signals(void)
@@ -28,6 +36,8 @@ void lc_handout_catch_signals(void)
     action.sa_flags = SA_RESTART;
     for (int i = 0; i < 3; i++)
         sigaction(numbers[i], &action, NULL);
+    action.sa_handler = on_question;
+    sigaction(SIGUSR2, &action, NULL);
 }
 
 static int check_signal(struct lc_err *err)
@@ -47,17 +57,47 @@ static int check_stop(const struct lc_handout *h, struct lc_err *err)
 struct coordinator {
     const struct lc_comm *par;
     const struct lc_handout *h;
-    int64_t next, done;
+    int64_t next;
     int left;      /* workers that have said their last word */
     char *owed;    /* [size] 1 where an ask is not answered yet */
     int stopped;
+    struct lc_handout_state state;
+    struct lc_handout_rank *rank; /* [size] behind the state */
+    int64_t *given;               /* [size] the unit after the one under way; NONE: none */
+    double told;                  /* when progress was called last */
 };
+
+static void tell(struct coordinator *c)
+{
+    c->told = lc_seconds();
+    if (!c->h->progress)
+        return;
+    c->state.asked = asked != 0;
+    asked = 0;
+    c->h->progress(c->h->progress_arg, &c->state);
+}
+
+/* Now and then, for whoever looks. */
+static void tick(struct coordinator *c)
+{
+    if (asked || lc_seconds() - c->told >= 1.0)
+        tell(c);
+}
+
+/* A rank begins another unit, or has none. */
+static void note(struct coordinator *c, int rank, int64_t unit)
+{
+    struct lc_handout_rank *r = &c->rank[rank];
+
+    c->state.busy += (unit != NONE) - (r->unit != NONE);
+    r->unit = unit;
+    r->since = lc_seconds();
+}
 
 static void report(struct coordinator *c)
 {
-    c->done++;
-    if (c->h->progress)
-        c->h->progress(c->h->progress_arg, c->done, c->h->units);
+    c->state.done++;
+    tell(c);
 }
 
 static void answer(struct coordinator *c, int worker)
@@ -67,6 +107,10 @@ static void answer(struct coordinator *c, int worker)
     if (!c->stopped && c->next < c->h->units)
         unit = c->next++;
     c->owed[worker] = 0;
+    if (c->rank[worker].unit == NONE)
+        note(c, worker, unit);
+    else
+        c->given[worker] = unit;
     MPI_Send(&unit, 1, MPI_INT64_T, worker, TAG_ANSWER, c->par->comm);
 }
 
@@ -75,10 +119,14 @@ static void hear(struct coordinator *c, const MPI_Status *status)
     int worker = status->MPI_SOURCE, word;
 
     MPI_Recv(&word, 1, MPI_INT, worker, TAG_WORD, c->par->comm, MPI_STATUS_IGNORE);
+    c->rank[worker].heard = lc_seconds();
     if (word & FAILED)
         c->stopped = 1;
-    if (word & FINISHED)
+    if (word & FINISHED) {
+        note(c, worker, c->given[worker]);
+        c->given[worker] = NONE;
         report(c);
+    }
     if (word & LEAVES)
         c->left++;
     if (word & ASKS)
@@ -93,11 +141,28 @@ static void serve_waiting(void *arg)
     MPI_Status status;
     int waiting = 1;
 
+    tick(c);
     while (c->left < c->par->size - 1) {
         MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, &status);
         if (!waiting)
             return;
         hear(c, &status);
+    }
+}
+
+/* The next word. Rank 0 sleeps between two looks, longer while nobody speaks: it need not keep a core from its workers. */
+static void await(struct coordinator *c, MPI_Status *status)
+{
+    struct timespec nap = {.tv_nsec = 20000};
+    int waiting = 0;
+
+    for (;;) {
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, status);
+        if (waiting)
+            return;
+        tick(c);
+        nanosleep(&nap, NULL);
+        nap.tv_nsec = nap.tv_nsec < 500000 ? 2 * nap.tv_nsec : 1000000;
     }
 }
 
@@ -111,13 +176,15 @@ static void coordinate(struct coordinator *c, struct lc_err *err)
         if (c->next >= c->h->units || c->stopped)
             break;
         unit = c->next++;
+        note(c, 0, unit);
         if (check_stop(c->h, err) != LC_OK || c->h->work(c->h->arg, unit, serve_waiting, c, err) != LC_OK)
             c->stopped = 1;
-        else
+        note(c, 0, NONE);
+        if (!c->stopped)
             report(c);
     }
     while (c->left < c->par->size - 1) {
-        MPI_Probe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &status);
+        await(c, &status);
         if (check_signal(err) != LC_OK)
             c->stopped = 1;
         hear(c, &status);
@@ -168,11 +235,19 @@ int64_t lc_handout_workers(int64_t ranks)
 
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
-    struct coordinator c = {.par = par, .h = h};
+    struct coordinator c = {.par = par, .h = h, .told = lc_seconds()};
 
-    LC_ALLOC(&c.owed, par->size, "hand-out", err);
+    if (LC_ALLOC(&c.owed, par->size, "hand-out", err) == LC_OK &&
+        LC_ALLOC(&c.given, par->size, "hand-out", err) == LC_OK)
+        LC_ALLOC(&c.rank, par->size, "hand-out", err);
     if (lc_comm_agree(par, err) != LC_OK)
         goto done;
+    c.state = (struct lc_handout_state){
+        .units = h->units, .workers = (int)lc_handout_workers(par->size), .rank = c.rank};
+    for (int r = 0; r < par->size; r++) {
+        c.rank[r] = (struct lc_handout_rank){.unit = NONE, .since = c.told, .heard = c.told};
+        c.given[r] = NONE;
+    }
     if (par->rank == 0)
         coordinate(&c, err);
     else
@@ -180,5 +255,7 @@ int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct
     lc_comm_agree(par, err);
 done:
     free(c.owed);
+    free(c.given);
+    free(c.rank);
     return err->code;
 }
