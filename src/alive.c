@@ -13,6 +13,7 @@
 
 #include "lightcone/json.h"
 #include "lightcone/random.h"
+#include "lightcone/clock.h"
 #include "record.h"
 
 enum { FILE_MOST = 16384, TRIES = 5 };

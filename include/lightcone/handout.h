@@ -9,6 +9,7 @@
 /* What rank 0 knows of a rank. Times are lc_seconds() of rank 0. */
 struct lc_handout_rank {
     int64_t unit;        /* under way; -1: none */
+    int64_t done;        /* units that it has finished */
     double since, heard; /* when it began; when the rank last said something */
 };
 

@@ -94,9 +94,10 @@ static void note(struct coordinator *c, int rank, int64_t unit)
     r->since = lc_seconds();
 }
 
-static void report(struct coordinator *c)
+static void report(struct coordinator *c, int rank)
 {
     c->state.done++;
+    c->rank[rank].done++;
     tell(c);
 }
 
@@ -125,7 +126,7 @@ static void hear(struct coordinator *c, const MPI_Status *status)
     if (word & FINISHED) {
         note(c, worker, c->given[worker]);
         c->given[worker] = NONE;
-        report(c);
+        report(c, worker);
     }
     if (word & LEAVES)
         c->left++;
@@ -181,7 +182,7 @@ static void coordinate(struct coordinator *c, struct lc_err *err)
             c->stopped = 1;
         note(c, 0, NONE);
         if (!c->stopped)
-            report(c);
+            report(c, 0);
     }
     while (c->left < c->par->size - 1) {
         await(c, &status);
