@@ -232,6 +232,14 @@ done:
     return rc;
 }
 
+/* On a rank that is alive when another is silent. */
+static int rescue(void *arg, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    return lc_keeper_flush(&run->keeper, err);
+}
+
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
  * and when more than an interval went by, since writing a result can take long too. */
 static int do_units(struct run *run, struct lc_err *err)
@@ -241,7 +249,11 @@ static int do_units(struct run *run, struct lc_err *err)
                                        .arg = run,
                                        .progress = progress,
                                        .progress_arg = run,
-                                       .stop = stop};
+                                       .stop = stop,
+                                       .patience = (double)run->study.config.patience,
+                                       .number = run->keeper.todo,
+                                       .warn = lc_run_warn,
+                                       .rescue = run->keeper.store ? rescue : NULL};
     struct lc_err ignored = LC_ERR_INIT;
 
     run->started = run->printed = lc_seconds();
