@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,33 @@
 #define BAR_EVERY 0.1  /* and between two pictures of the bar */
 
 enum { HOSTS_SHOWN = 8 };
+
+/* When a file in the folder was last written, seconds since 1970; 0: there is none. */
+static double newest_file(const char *folder)
+{
+    DIR *dir = folder[0] ? opendir(folder) : NULL;
+    const struct dirent *entry;
+    double newest = 0.0;
+    struct stat st;
+
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0)
+            continue;
+        newest = fmax(newest, (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec);
+    }
+    if (dir)
+        closedir(dir);
+    return newest;
+}
+
+/* Up to now, by this machine's clock. */
+static double seconds_since(double moment)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return fmax(0.0, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - moment);
+}
 
 /* "n1 (16), n2 (16)": neighbours in rank order. */
 static void name_hosts(const struct lc_monitor *p, char out[512])
@@ -72,6 +100,9 @@ int lc_monitor_begin(struct lc_monitor *p, const struct lc_comm *par, const stru
         return err->code;
     MPI_Gather(mine, sizeof mine, MPI_BYTE, p->host, sizeof mine, MPI_BYTE, 0, par->comm);
     if (par->rank == 0) {
+        char folder[LC_PATH_MAX] = "";
+        lc_record_path(folder, p->output, "checkpoint", "", err);
+        p->saved_before = newest_file(folder);
         say_begin(p, config, options);
         lc_heart_start(&p->heart, p->output, &p->alive, lc_run_warn, err);
     }
@@ -85,6 +116,12 @@ void lc_monitor_end(struct lc_monitor *p)
     free(p->host);
     free(p->work);
     *p = (struct lc_monitor){0};
+}
+
+void lc_monitor_abandon(struct lc_monitor *p)
+{
+    lc_heart_stop(p->heart);
+    p->heart = NULL;
 }
 
 void lc_monitor_phase(struct lc_monitor *p, const char *phase)
@@ -130,32 +167,13 @@ done:
     return rc;
 }
 
-/* Seconds since a file in the folder was last written, by this machine's clock; negative: there is none. */
-static double newest_age(const char *folder)
-{
-    DIR *dir = folder[0] ? opendir(folder) : NULL;
-    const struct dirent *entry;
-    time_t newest = 0;
-    struct stat st;
-
-    while (dir && (entry = readdir(dir)))
-        if (entry->d_name[0] != '.' && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && st.st_size > 0 &&
-            st.st_mtime > newest)
-            newest = st.st_mtime;
-    if (dir)
-        closedir(dir);
-    if (newest == 0)
-        return -1.0;
-    return newest < time(NULL) ? (double)(time(NULL) - newest) : 0.0;
-}
-
 static void say_units(const struct lc_monitor *p, const struct lc_keeper *k)
 {
     const struct lc_study *study = k->fresh.study;
     char every[32], age[32], left[32];
 
-    lc_log("%s: %" PRId64 " units of %" PRId64 " windows at %" PRId64 " sites, to %.1000s", p->job, k->units,
-           study->windows.count, study->sites, p->output);
+    lc_log("%s: %" PRId64 " windows at %" PRId64 " sites in %" PRId64 " units; the result goes to %.1000s", p->job,
+           study->windows.count, study->sites, k->units, p->output);
     if (!p->checkpoint[0])
         lc_log("%s: no checkpoints (checkpoint.every is 0): if this run is stopped, its work is lost", p->job);
     else if (p->before == 0)
@@ -163,7 +181,7 @@ static void say_units(const struct lc_monitor *p, const struct lc_keeper *k)
                p->checkpoint);
     else
         lc_log("%s: continues: %" PRId64 " of %" PRId64 " units are in the checkpoint %.1000s, written %s ago", p->job,
-               p->before, p->units, p->checkpoint, lc_show_seconds(age, newest_age(p->checkpoint)));
+               p->before, p->units, p->checkpoint, lc_show_seconds(age, seconds_since(p->saved_before)));
     if (study->config.deadline > 0)
         lc_log("%s: stops with a checkpoint before its deadline, %s after its start", p->job,
                lc_show_seconds(left, (double)study->config.deadline));
@@ -178,6 +196,7 @@ int lc_monitor_units(struct lc_monitor *p, const struct lc_keeper *k, struct lc_
     if (k->store) {
         lc_checkpoint_cost(k->store, &cost);
         lc_record_path(p->checkpoint, p->output, "checkpoint", "", err);
+        p->opened = newest_file(p->checkpoint);
     }
     p->before = k->units - k->todos;
     p->units = k->units;
@@ -221,9 +240,11 @@ static void say_line(const struct lc_monitor *p)
     char rate[32], left[32], memory[32], age[32], checkpoint[64] = "", restarts[48] = "";
 
     if (p->checkpoint[0]) {
-        double seconds = newest_age(p->checkpoint);
-        snprintf(checkpoint, sizeof checkpoint, seconds < 0.0 ? ", no checkpoint yet" : ", checkpoint %s ago",
-                 lc_show_seconds(age, seconds));
+        double newest = newest_file(p->checkpoint);
+        if (newest > p->opened)
+            snprintf(checkpoint, sizeof checkpoint, ", checkpoint %s ago", lc_show_seconds(age, seconds_since(newest)));
+        else
+            snprintf(checkpoint, sizeof checkpoint, ", no checkpoint of this run yet");
     }
     if (a->restarts > 0)
         snprintf(restarts, sizeof restarts, ", restarts %" PRId64, a->restarts);

@@ -21,6 +21,8 @@ struct lc_monitor {
     double *work;                  /* rank 0: [todos + 1] owned; what the first k of them cost together */
     struct lc_pace of_work, of_units;
     double started, printed;       /* of the units; of the last line or bar */
+    double saved_before, opened;   /* when the checkpoint's newest file was written, seconds since 1970, 0: none: as the run
+                                    * found it; when the run had opened it */
     int columns;                   /* of the terminal; 0: a log */
     double looked;                 /* when its size was asked for */
 };
@@ -31,6 +33,9 @@ int lc_monitor_begin(struct lc_monitor *p, const struct lc_comm *par, const stru
                       const struct lc_run_options *options, struct lc_err *err);
 /* No further signs of life. Not collective. */
 void lc_monitor_end(struct lc_monitor *p);
+
+/* The job is about to be aborted, but may still be shown. Not collective. */
+void lc_monitor_abandon(struct lc_monitor *p);
 
 /* What comes next, for signs of life: loading, resuming, computing, merging, writing. Not collective. */
 void lc_monitor_phase(struct lc_monitor *p, const char *phase);

@@ -6,22 +6,20 @@
 
 #include "log.h"
 
-static void say_seconds(const struct lc_monitor *p, const struct lc_timeline *time)
+static void say_seconds(const struct lc_monitor *p, const struct lc_run_record *r)
 {
-    char text[LC_PHASES][32], total[32];
-    double all = 0.0;
+    char text[LC_PHASES][32], total[32], idle[48] = "";
 
-    for (int k = 0; k < LC_PHASES; k++) {
-        lc_show_seconds(text[k], time->seconds[k]);
-        all += time->seconds[k];
-    }
-    lc_log("%s: rank 0's %s: load %s, resume %s, units %s, checkpoints %s, waiting %s, merge %s, write %s", p->job,
-           lc_show_seconds(total, all), text[LC_LOAD], text[LC_RESUME], text[LC_UNIT], text[LC_CHECKPOINT], text[LC_WAIT],
-           text[LC_MERGE], text[LC_WRITE]);
+    for (int k = 0; k < LC_PHASES; k++)
+        lc_show_seconds(text[k], r->mean_seconds[k]);
+    if (p->par->size > 1)
+        snprintf(idle, sizeof idle, ", ranks idle %.1f %%", 100.0 * r->idle_share);
+    lc_log("%s: %s%s: load %s, resume %s, units %s, checkpoints %s, waiting %s, merge %s, write %s; %.0f GFLOP/s%s", p->job,
+           lc_show_seconds(total, r->total_seconds), p->par->size > 1 ? " on each rank, on average" : "", text[LC_LOAD],
+           text[LC_RESUME], text[LC_UNIT], text[LC_CHECKPOINT], text[LC_WAIT], text[LC_MERGE], text[LC_WRITE], r->gflops, idle);
 }
 
-void lc_outcome_done(const struct lc_monitor *p, const struct lc_study *study, const struct lc_run_record *record,
-                     const struct lc_timeline *time)
+void lc_outcome_done(const struct lc_monitor *p, const struct lc_study *study, const struct lc_run_record *record)
 {
     char bytes[32], lengths[48] = "";
     struct stat st = {0};
@@ -30,7 +28,7 @@ void lc_outcome_done(const struct lc_monitor *p, const struct lc_study *study, c
         st.st_size = 0;
     if (study->points > 0)
         snprintf(lengths, sizeof lengths, " at %" PRId64 " lengths", study->points);
-    say_seconds(p, time);
+    say_seconds(p, record);
     lc_log("%s: done: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, wrote %.1000s (%s)", p->job,
            study->windows.count, lengths, study->sites, record->compute_seconds, p->output,
            lc_show_bytes(bytes, (double)st.st_size));

@@ -6,9 +6,8 @@
 #include "monitor.h"
 #include "record.h"
 
-/* The result is in place. Rank 0 says so. Not collective. */
-void lc_outcome_done(const struct lc_monitor *p, const struct lc_study *study, const struct lc_run_record *record,
-                     const struct lc_timeline *time);
+/* The result and its record are in place. Rank 0 says so. Not collective. */
+void lc_outcome_done(const struct lc_monitor *p, const struct lc_study *study, const struct lc_run_record *record);
 
 /* The units were begun, and something ended the run: rank 0 says what is saved and what to do. `code`: why, as agreed.
  * Collective. */

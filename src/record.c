@@ -220,22 +220,25 @@ static void add(json_t *record, const char *key, json_t *value)
     json_object_set_new(record, key, value);
 }
 
-static json_t *describe(const struct lc_comm *par, const struct lc_study *study, const struct lc_run_record *r,
+static json_t *describe(const struct lc_comm *par, const struct lc_study *study, struct lc_run_record *r,
                         const struct lc_rank_record *all)
 {
     json_t *record = describe_run(par, study, r);
     struct sums s;
 
     sum_up(&s, all, par->size);
+    for (int k = 0; k < LC_PHASES; k++)
+        r->mean_seconds[k] = lc_tally_mean(&s.phase[k]);
+    r->idle_share = s.worked > 0.0 ? s.idle / s.worked : 0.0;
+    r->gflops = r->compute_seconds > 0.0 ? s.flop / r->compute_seconds * 1e-9 : 0.0; /* 0 when all was in the checkpoint */
     add_slurm(record);
     add(record, "restarts", json_integer(r->mine.checkpoint.restarts));
     add(record, "total_seconds", json_real(r->total_seconds));
     add(record, "compute_seconds", json_real(r->compute_seconds));
     add(record, "phases", phases_json(&s));
-    add(record, "idle_share", json_real(s.worked > 0.0 ? s.idle / s.worked : 0.0));
+    add(record, "idle_share", json_real(r->idle_share));
     add(record, "flop", json_real(s.flop));
-    /* 0 when all was in the checkpoint */
-    add(record, "gflop_per_second", json_real(r->compute_seconds > 0.0 ? s.flop / r->compute_seconds * 1e-9 : 0.0));
+    add(record, "gflop_per_second", json_real(r->gflops));
     add_unit_seconds(record, r->unit_seconds, r->points);
     add(record, "checkpoint", json_pack("{s:f, s:f, s:f, s:f}", "bytes", s.bytes, "segments", s.segments, "seconds", s.wrote,
                                         "share", s.compute.sum > 0.0 ? s.wrote / s.compute.sum : 0.0));

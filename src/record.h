@@ -29,6 +29,8 @@ struct lc_run_record {
     int64_t points;
     struct lc_tally *unit_seconds;         /* [points] owned; this rank's units */
     struct lc_rank_record mine;
+    /* set by lc_record_write() on rank 0 */
+    double mean_seconds[LC_PHASES], idle_share, gflops; /* over ranks; waiting of the ranks that work; a second of computing */
 };
 
 /* out = RESULT.SUFFIX.TYPE, or RESULT.SUFFIX when `type` is "", beside the result at `output`, whose own .h5 is dropped. */

@@ -214,7 +214,7 @@ static int conclude(struct run *run, struct lc_err *err)
     lc_monitor_phase(&run->monitor, "writing");
     rc = write_files(run, err);
     if (rc == LC_OK && run->par->rank == 0)
-        lc_outcome_done(&run->monitor, &run->study, &run->record, &run->time);
+        lc_outcome_done(&run->monitor, &run->study, &run->record);
     return rc;
 }
 
@@ -234,6 +234,15 @@ done:
     return rc;
 }
 
+/* On a rank that is alive when another is silent. */
+static int rescue(void *arg, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    lc_monitor_abandon(&run->monitor);
+    return lc_keeper_flush(&run->keeper, err);
+}
+
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
  * and when more than an interval went by, since writing a result can take long too. */
 static int do_units(struct run *run, struct lc_err *err)
@@ -243,7 +252,11 @@ static int do_units(struct run *run, struct lc_err *err)
                                        .arg = run,
                                        .progress = lc_monitor_show,
                                        .progress_arg = &run->monitor,
-                                       .stop = stop};
+                                       .stop = stop,
+                                       .patience = (double)run->study.config.patience,
+                                       .number = run->keeper.todo,
+                                       .warn = lc_run_warn,
+                                       .rescue = run->keeper.store ? rescue : NULL};
     struct lc_err ignored = LC_ERR_INIT;
     double started = lc_seconds();
 
