@@ -24,25 +24,44 @@ struct run {
     double longest;                 /* unit so far, seconds */
 };
 
+struct breath {
+    struct run *run;
+    void (*breathe)(void *); /* the hand-out's; may be NULL */
+    void *arg;
+};
+
+static void take_breath(void *arg)
+{
+    const struct breath *b = arg;
+
+    if (b->breathe)
+        b->breathe(b->arg);
+    if (lc_handout_signalled())
+        lc_keeper_hurry(&b->run->keeper);
+}
+
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
+    struct breath breath = {run, breathe, breathe_arg};
     int64_t unit = run->keeper.todo[index], place = unit;
-    struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
+    const struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
     struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
     double start = lc_seconds(), spent;
+    void *sums;
+    int rc;
 
-    windows.breathe = breathe;
-    windows.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK) {
-        run->keeper.spoilt = 1;
-        return err->code;
-    }
+    windows.breathe = take_breath;
+    windows.breathe_arg = &breath;
+    LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
+    LC_TRY(rc, run->job->observe(run->work, sums, &windows, err));
     spent = lc_seconds() - start;
     run->longest = spent > run->longest ? spent : run->longest;
     run->record.mine.units++;
     run->record.mine.busy_seconds += spent;
-    return lc_keeper_note(&run->keeper, unit, err);
+    rc = lc_keeper_add(&run->keeper, unit, err);
+done:
+    return rc;
 }
 
 /* Would another unit, and the checkpoint after it, run over the deadline? */
@@ -57,6 +76,15 @@ static int stop(void *arg, struct lc_err *err)
                    run->study.config.source, now, deadline, run->longest);
 }
 
+/* Stopped by a signal: write before the others have finished their units, too. */
+static void leave(void *arg)
+{
+    struct run *run = arg;
+
+    if (lc_handout_signalled())
+        lc_keeper_flush(&run->keeper);
+}
+
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
 static void progress(void *arg, const struct lc_handout_state *state)
 {
@@ -67,6 +95,7 @@ static void progress(void *arg, const struct lc_handout_state *state)
     double rate = (double)done / spent;
     int terminal = isatty(STDERR_FILENO), bar;
 
+    lc_keeper_tend(&run->keeper);
     done += run->keeper.units - units; /* those of earlier runs */
     units = run->keeper.units;
     bar = (int)(done * WIDTH / units);
@@ -241,15 +270,15 @@ static int do_units(struct run *run, struct lc_err *err)
                                        .arg = run,
                                        .progress = progress,
                                        .progress_arg = run,
-                                       .stop = stop};
-    struct lc_err ignored = LC_ERR_INIT;
+                                       .stop = stop,
+                                       .leave = leave};
 
     run->started = run->printed = lc_seconds();
     lc_handout_run(run->par, &handout, err);
     run->record.compute_seconds = lc_seconds() - run->started;
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || run->record.compute_seconds > run->keeper.every)
-        lc_keeper_flush(&run->keeper, &ignored);
+        lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
     run->record.mine.checkpoint.seconds = run->keeper.spent; /* what the disk took, and what went before */

@@ -29,6 +29,8 @@ struct lc_handout {
     void *progress_arg;
     /* May be NULL. Asked on every rank before each unit: a reason not to begin another one, as an error. */
     int (*stop)(void *arg, struct lc_err *err);
+    /* May be NULL. Called on every rank that has no more units, while others may still have. */
+    void (*leave)(void *arg);
 };
 
 /* Run all units, each once, on some rank. The first failure stops the hand-out; all ranks return the same error.
@@ -42,5 +44,6 @@ int64_t lc_handout_workers(int64_t ranks);
 /* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
  * been counted in by then. SIGUSR2 makes rank 0 call progress; on other ranks it does nothing. */
 void lc_handout_catch_signals(void);
+int lc_handout_signalled(void); /* 1 when one of the first three has come to this rank */
 
 #endif

@@ -40,6 +40,11 @@ void lc_handout_catch_signals(void)
     sigaction(SIGUSR2, &action, NULL);
 }
 
+int lc_handout_signalled(void)
+{
+    return caught != 0;
+}
+
 static int check_signal(struct lc_err *err)
 {
     if (!caught)
@@ -252,6 +257,8 @@ int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct
         coordinate(&c, err);
     else
         labour(par, h, err);
+    if (h->leave)
+        h->leave(h->arg);
     lc_comm_agree(par, err);
 done:
     free(c.owed);
