@@ -1,11 +1,11 @@
 #include "keeper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
 #include "lightcone/linalg.h"
+#include "log.h"
 #include "record.h"
 
 static int add_hash(struct lc_bytes *text, const char *what, const struct lc_site *site, const void *data, size_t size,
@@ -131,7 +131,8 @@ void lc_keeper_flush(struct lc_keeper *k)
     k->spent += k->last - start;
     k->longest = k->last - start > k->longest ? k->last - start : k->longest;
     if (disk.code != LC_OK && !k->warned++)
-        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->par->rank, disk.msg);
+        lc_log("lightcone: warning: rank %d: no checkpoint until the disk takes one, the job goes on: %s", k->par->rank,
+               disk.msg);
 }
 
 void lc_keeper_tend(struct lc_keeper *k)

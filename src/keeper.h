@@ -35,9 +35,9 @@ int lc_keeper_begin(struct lc_keeper *k, int64_t unit, void **sums, struct lc_er
 /* The unit is finished; writes a segment when it is time. Errors of the disk are warnings: nothing is lost but the way
  * back. */
 int lc_keeper_add(struct lc_keeper *k, int64_t unit, struct lc_err *err);
-/* For a rank that may have no unit for long: write a segment when it is time, or make way for a new file. */
+/* Write a segment when it is time, or make way for a new file: a rank may have no unit for long. Cheap. */
 void lc_keeper_tend(struct lc_keeper *k);
-/* The same at once, and once, when a signal has come: a launcher may leave no time for the unit under way. */
+/* A signal has come: write at once, as soon as it can be done, and once. */
 void lc_keeper_hurry(struct lc_keeper *k);
 /* Write what is not written yet. */
 void lc_keeper_flush(struct lc_keeper *k);

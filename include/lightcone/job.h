@@ -82,6 +82,7 @@ struct lc_run_options {
     const char *const *set; /* overrides, "key.path=value" */
     int64_t sets;
     int fresh;           /* begin anew where a checkpoint stands */
+    int trace;           /* write RESULT.trace.json, of a stopped run RESULT.trace-N.json */
     const char *version; /* of the program */
 };
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options,

@@ -1,6 +1,3 @@
-/* handout.c - the coordinator. A worker asks for its next unit when it begins one, and says so when it has nothing left
- * to do; each ask gets one answer, a unit or NONE, and after NONE it leaves. While there are plenty of units an ask is
- * answered at once, so that nobody waits; the last ones go to whoever is idle, so that none lies and waits. */
 #include "lightcone/handout.h"
 
 #include <signal.h>
@@ -8,12 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "lightcone/clock.h"
+#include "handout_internal.h"
 
-enum { TAG_WORD = 1, TAG_ANSWER = 2 };
-enum { NONE = -1 };
-enum { ASKS = 1, IDLE = 2, FINISHED = 4, FAILED = 8, LEAVES = 16 }; /* what a worker's word says, as bits */
-enum { FEW_RANKS = 8 }; /* up to here rank 0 works too */
+enum { FEW_RANKS = 8 };  /* up to here rank 0 works too */
+enum { SHARE = 4 };      /* an answer is this part of a worker's share of what is left */
+enum { MOST_UNITS = 64 };
 
 static volatile sig_atomic_t caught, asked;
 
@@ -45,192 +41,37 @@ int lc_handout_signalled(void)
     return caught != 0;
 }
 
-static int check_signal(struct lc_err *err)
+int lc_signal_check(struct lc_err *err)
 {
     if (!caught)
         return LC_OK;
     return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, strsignal(caught));
 }
 
-static int check_stop(const struct lc_handout *h, struct lc_err *err)
+int lc_signal_asked(int take)
 {
-    if (check_signal(err) != LC_OK || !h->stop)
+    int was = asked != 0;
+
+    if (take)
+        asked = 0;
+    return was;
+}
+
+int lc_handout_check(const struct lc_handout *h, struct lc_err *err)
+{
+    if (lc_signal_check(err) != LC_OK || !h->stop)
         return err->code;
     return h->stop(h->arg, err);
 }
 
-struct coordinator {
-    const struct lc_comm *par;
-    const struct lc_handout *h;
-    int64_t next;
-    int left;      /* workers that have said their last word */
-    char *owed;    /* [size] 1 where an ask is not answered yet */
-    int stopped;
-    struct lc_handout_state state;
-    struct lc_handout_rank *rank; /* [size] behind the state */
-    int64_t *given;               /* [size] the unit after the one under way; NONE: none */
-    double told;                  /* when progress was called last */
-};
-
-static void tell(struct coordinator *c)
+void lc_doze(long *ns, long longest)
 {
-    c->told = lc_seconds();
-    if (!c->h->progress)
-        return;
-    c->state.asked = asked != 0;
-    asked = 0;
-    c->h->progress(c->h->progress_arg, &c->state);
-}
+    enum { SHORTEST = 20000 };
+    struct timespec nap = {0};
 
-/* Now and then, for whoever looks. */
-static void tick(struct coordinator *c)
-{
-    if (asked || lc_seconds() - c->told >= 1.0)
-        tell(c);
-}
-
-/* A rank begins another unit, or has none. */
-static void note(struct coordinator *c, int rank, int64_t unit)
-{
-    struct lc_handout_rank *r = &c->rank[rank];
-
-    c->state.busy += (unit != NONE) - (r->unit != NONE);
-    r->unit = unit;
-    r->since = lc_seconds();
-}
-
-static void report(struct coordinator *c)
-{
-    c->state.done++;
-    tell(c);
-}
-
-static void answer(struct coordinator *c, int worker)
-{
-    int64_t unit = NONE;
-
-    if (!c->stopped && c->next < c->h->units)
-        unit = c->next++;
-    c->owed[worker] = 0;
-    if (c->rank[worker].unit == NONE)
-        note(c, worker, unit);
-    else
-        c->given[worker] = unit;
-    MPI_Send(&unit, 1, MPI_INT64_T, worker, TAG_ANSWER, c->par->comm);
-}
-
-static void hear(struct coordinator *c, const MPI_Status *status)
-{
-    int worker = status->MPI_SOURCE, word;
-
-    MPI_Recv(&word, 1, MPI_INT, worker, TAG_WORD, c->par->comm, MPI_STATUS_IGNORE);
-    c->rank[worker].heard = lc_seconds();
-    if (word & FAILED)
-        c->stopped = 1;
-    if (word & FINISHED) {
-        note(c, worker, c->given[worker]);
-        c->given[worker] = NONE;
-        report(c);
-    }
-    if (word & LEAVES)
-        c->left++;
-    if (word & ASKS)
-        c->owed[worker] = 1;
-    if (c->owed[worker] && (word & IDLE || c->stopped || c->h->units - c->next >= c->par->size))
-        answer(c, worker);
-}
-
-static void serve_waiting(void *arg)
-{
-    struct coordinator *c = arg;
-    MPI_Status status;
-    int waiting = 1;
-
-    tick(c);
-    while (c->left < c->par->size - 1) {
-        MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, &status);
-        if (!waiting)
-            return;
-        hear(c, &status);
-    }
-}
-
-/* The next word. Rank 0 sleeps between two looks, longer while nobody speaks: it need not keep a core from its workers. */
-static void await(struct coordinator *c, MPI_Status *status)
-{
-    struct timespec nap = {.tv_nsec = 20000};
-    int waiting = 0;
-
-    for (;;) {
-        MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, status);
-        if (waiting)
-            return;
-        tick(c);
-        nanosleep(&nap, NULL);
-        nap.tv_nsec = nap.tv_nsec < 500000 ? 2 * nap.tv_nsec : 1000000;
-    }
-}
-
-static void coordinate(struct coordinator *c, struct lc_err *err)
-{
-    MPI_Status status;
-
-    while (c->par->size <= FEW_RANKS && c->next < c->h->units && !c->stopped) {
-        int64_t unit;
-        serve_waiting(c);
-        if (c->next >= c->h->units || c->stopped)
-            break;
-        unit = c->next++;
-        note(c, 0, unit);
-        if (check_stop(c->h, err) != LC_OK || c->h->work(c->h->arg, unit, serve_waiting, c, err) != LC_OK)
-            c->stopped = 1;
-        note(c, 0, NONE);
-        if (!c->stopped)
-            report(c);
-    }
-    while (c->left < c->par->size - 1) {
-        await(c, &status);
-        if (check_signal(err) != LC_OK)
-            c->stopped = 1;
-        hear(c, &status);
-    }
-}
-
-static void say(const struct lc_comm *par, int word)
-{
-    MPI_Send(&word, 1, MPI_INT, 0, TAG_WORD, par->comm);
-}
-
-static int64_t ask_and_wait(const struct lc_comm *par, int word)
-{
-    int64_t unit;
-
-    say(par, ASKS | IDLE | word);
-    MPI_Recv(&unit, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, MPI_STATUS_IGNORE);
-    return unit;
-}
-
-static void labour(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
-{
-    int64_t unit = ask_and_wait(par, 0), next;
-    int finished = 0, answered;
-    MPI_Request request;
-
-    while (unit != NONE) {
-        MPI_Irecv(&next, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, &request);
-        say(par, ASKS | finished);
-        if (check_stop(h, err) == LC_OK)
-            h->work(h->arg, unit, NULL, NULL, err);
-        finished = FINISHED;
-        MPI_Test(&request, &answered, MPI_STATUS_IGNORE);
-        if (!answered || err->code != LC_OK)
-            say(par, err->code == LC_OK ? IDLE : IDLE | FAILED);
-        MPI_Wait(&request, MPI_STATUS_IGNORE);
-        while (err->code != LC_OK && next != NONE)
-            next = ask_and_wait(par, FAILED);
-        unit = next;
-    }
-    say(par, err->code == LC_OK ? LEAVES | finished : LEAVES | FAILED);
+    *ns = *ns == 0 ? SHORTEST : 2 * *ns < longest ? 2 * *ns : longest;
+    nap.tv_nsec = *ns;
+    nanosleep(&nap, NULL);
 }
 
 int64_t lc_handout_workers(int64_t ranks)
@@ -238,31 +79,30 @@ int64_t lc_handout_workers(int64_t ranks)
     return ranks <= FEW_RANKS ? ranks : ranks - 1;
 }
 
+int64_t lc_handout_batch(int64_t remaining, int64_t workers)
+{
+    int64_t count = remaining / (SHARE * workers);
+
+    if (remaining < 1)
+        return 0;
+    return count < 1 ? 1 : count < MOST_UNITS ? count : MOST_UNITS;
+}
+
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
-    struct coordinator c = {.par = par, .h = h, .told = lc_seconds()};
+    struct lc_coordinator *c = NULL;
+    struct lc_watch watch = {0};
 
-    if (LC_ALLOC(&c.owed, par->size, "hand-out", err) == LC_OK &&
-        LC_ALLOC(&c.given, par->size, "hand-out", err) == LC_OK)
-        LC_ALLOC(&c.rank, par->size, "hand-out", err);
-    if (lc_comm_agree(par, err) != LC_OK)
-        goto done;
-    c.state = (struct lc_handout_state){
-        .units = h->units, .workers = (int)lc_handout_workers(par->size), .rank = c.rank};
-    for (int r = 0; r < par->size; r++) {
-        c.rank[r] = (struct lc_handout_rank){.unit = NONE, .since = c.told, .heard = c.told};
-        c.given[r] = NONE;
-    }
     if (par->rank == 0)
-        coordinate(&c, err);
-    else
-        labour(par, h, err);
-    if (h->leave)
-        h->leave(h->arg);
-    lc_comm_agree(par, err);
-done:
-    free(c.owed);
-    free(c.given);
-    free(c.rank);
+        lc_coordinator_open(&c, par, h, &watch, err);
+    if (lc_watch_init(&watch, par, h, err) == LC_OK) {
+        if (par->rank == 0)
+            lc_coordinate(c, err);
+        else
+            lc_labour(par, h, &watch, err);
+        lc_comm_agree(par, err);
+    }
+    lc_watch_release(&watch);
+    lc_coordinator_close(c);
     return err->code;
 }
