@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "contents.h"
 #include "keeper.h"
 #include "lightcone/file.h"
@@ -326,7 +327,8 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     struct lc_cut cut;
     int rc, opened = 0;
 
-    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
+    if (run->par->rank == 0 && lc_alone_confirm(run->study.config.output, &run->monitor.alive, err) == LC_OK &&
+        second_path(run, second, err) == LC_OK && second[0])
         lc_result_check(second, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
