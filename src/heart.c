@@ -12,7 +12,7 @@
 struct lc_heart {
     char output[LC_PATH_MAX];
     struct lc_alive alive; /* guarded by `lock`, as is `stop` */
-    int stop, warned;
+    int stop, at_once, warned; /* at_once: the next sign of life is due */
     pthread_mutex_t lock;
     pthread_cond_t woken;
     pthread_t thread;
@@ -56,8 +56,9 @@ static void *live(void *arg)
         int slept = 0;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += (time_t)LC_ALIVE_EVERY;
-        while (!h->stop && slept == 0)
+        while (!h->stop && !h->at_once && slept == 0)
             slept = pthread_cond_timedwait(&h->woken, &h->lock, &until);
+        h->at_once = 0;
         if (!h->stop)
             beat(h);
     }
@@ -115,6 +116,10 @@ void lc_heart_tell(struct lc_heart *h, const struct lc_alive *how_far)
     if (!h)
         return;
     pthread_mutex_lock(&h->lock);
+    if (strcmp(h->alive.phase, how_far->phase) != 0) {
+        h->at_once = 1;
+        pthread_cond_signal(&h->woken);
+    }
     take(&h->alive, how_far);
     pthread_mutex_unlock(&h->lock);
 }

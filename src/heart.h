@@ -12,7 +12,7 @@ struct lc_heart; /* opaque */
 int lc_heart_start(struct lc_heart **heart, const char *output, const struct lc_alive *first,
                    void (*warn)(const char *text), struct lc_err *err);
 
-/* What the next sign of life shall say; cheap. NULL: nothing happens. */
+/* What the next sign of life shall say; one of another phase is given at once. Cheap. NULL: nothing happens. */
 void lc_heart_tell(struct lc_heart *heart, const struct lc_alive *how_far);
 
 /* End, and remove the file, unless it is another run's by now. NULL: nothing happens. */

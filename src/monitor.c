@@ -19,7 +19,7 @@
 #include "usage.h"
 
 #define LOG_EVERY 60.0 /* seconds between two lines of a log */
-#define BAR_EVERY 0.1  /* and between two pictures of the bar */
+#define BAR_EVERY 0.1  /* and at least between two pictures of the bar */
 
 enum { HOSTS_SHOWN = 8 };
 
@@ -211,26 +211,27 @@ int lc_monitor_units(struct lc_monitor *p, const struct lc_keeper *k, struct lc_
         return err->code;
     say_units(p, k);
     p->started = p->printed = lc_seconds();
-    lc_pace_begin(&p->of_work, p->started, 0.0);
-    lc_pace_begin(&p->of_units, p->started, 0.0);
     lc_monitor_phase(p, "computing");
     return LC_OK;
 }
 
-/* Ranks may end their units at about the same time, so the pace is taken over several units of a rank. */
+/* Work and the time that it took are of finished units alone: up to when each rank began its present one. */
 void lc_monitor_note(struct lc_monitor *p, const struct lc_handout_state *s, double now)
 {
-    double memory = LOG_EVERY, rate;
+    const struct lc_handout_rank *rank = s->rank + (p->par->size - s->workers);
+    double spent = 0.0, memory, pace, left = p->work[p->todos] - p->work[s->done];
 
-    if (s->done > 0)
-        memory += 4.0 * (now - p->started) * (double)s->workers / (double)s->done;
-    else
-        memory = 1e9;
-    lc_pace_note(&p->of_work, now, p->work[s->done], memory);
-    lc_pace_note(&p->of_units, now, (double)s->done, memory);
-    rate = lc_pace_rate(&p->of_work);
-    p->alive.rate = s->done > 0 ? lc_pace_rate(&p->of_units) : -1.0;
-    p->alive.left = rate > 0.0 ? (p->work[p->todos] - p->work[s->done]) / rate : -1.0;
+    for (int r = 0; r < s->workers; r++)
+        spent += rank[r].since - p->started;
+    memory = LOG_EVERY * s->workers + (s->done > 0 ? 4.0 * s->workers * spent / (double)s->done : 0.0);
+    lc_pace_note(&p->of_work, spent, p->work[s->done], memory);
+    lc_pace_note(&p->of_units, spent, (double)s->done, memory);
+    pace = lc_pace_rate(&p->of_work);
+    for (int r = 0; r < s->workers; r++)
+        if (rank[r].unit >= 0)
+            left -= fmin(pace * (now - rank[r].since), p->work[rank[r].unit + 1] - p->work[rank[r].unit]);
+    p->alive.rate = s->done > 0 ? lc_pace_rate(&p->of_units) * s->workers : -1.0;
+    p->alive.left = pace > 0.0 ? fmax(0.0, left) / (pace * s->workers) : -1.0;
     p->alive.done = p->before + s->done;
     p->alive.workers = s->workers;
     p->alive.busy = s->busy;
@@ -281,6 +282,9 @@ void lc_monitor_show(void *arg, const struct lc_handout_state *s)
     double now = lc_seconds();
     int due;
 
+    if (now - p->noted < BAR_EVERY && !s->asked && s->done < s->units) /* ranks may be many, and units short */
+        return;
+    p->noted = now;
     lc_monitor_note(p, s, now);
     if (now - p->looked >= 1.0) {
         p->looked = now;
@@ -288,7 +292,7 @@ void lc_monitor_show(void *arg, const struct lc_handout_state *s)
         p->alive.memory_bytes = lc_usage_resident();
         lc_heart_tell(p->heart, &p->alive);
     }
-    due = now - p->printed >= (p->columns > 0 ? BAR_EVERY : LOG_EVERY) || (p->columns > 0 && s->done == s->units);
+    due = now - p->printed >= (p->columns > 0 ? 0.0 : LOG_EVERY);
     if (due || s->asked)
         p->printed = now;
     if (s->asked) {

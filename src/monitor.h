@@ -19,8 +19,8 @@ struct lc_monitor {
     int64_t before, units, todos;  /* units done by earlier runs; in all; still to do */
     const int64_t *todo;           /* [todos] their numbers; borrowed */
     double *work;                  /* rank 0: [todos + 1] owned; what the first k of them cost together */
-    struct lc_pace of_work, of_units;
-    double started, printed;       /* of the units; of the last line or bar */
+    struct lc_pace of_work, of_units; /* a second of one rank */
+    double started, noted, printed; /* of the units; when the state was taken in; of the last line or bar */
     double saved_before, opened;   /* when the checkpoint's newest file was written, seconds since 1970, 0: none: as the run
                                     * found it; when the run had opened it */
     int columns;                   /* of the terminal; 0: a log */

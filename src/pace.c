@@ -2,11 +2,6 @@
 
 #include <math.h>
 
-void lc_pace_begin(struct lc_pace *p, double now, double done)
-{
-    *p = (struct lc_pace){.at = now, .done = done};
-}
-
 void lc_pace_note(struct lc_pace *p, double now, double done, double memory)
 {
     double spent = now - p->at, left = exp(-spent / memory);

@@ -1,8 +1,6 @@
-/* pace.h - how fast work goes of late, and how long the rest will take. Private to the top level. Not collective. */
+/* pace.h - how fast work goes of late. Private to the top level. Not collective. */
 #ifndef LC_PACE_H
 #define LC_PACE_H
-
-#include <stdint.h>
 
 /* Work is counted in any unit whose pieces take equally long. What happened longer ago counts less. */
 struct lc_pace {
@@ -10,9 +8,8 @@ struct lc_pace {
     double seconds, work;  /* of late: each moment counts exp(-age / memory) */
 };
 
-/* At `now`, with `done` done by others before. */
-void lc_pace_begin(struct lc_pace *p, double now, double done);
-/* By `now` so much is done; `memory` seconds, several times what the longest piece takes. */
+/* A zeroed one begins at 0, with nothing done. By `now`, a time that does not go back, so much is done; `memory`: seconds,
+ * several times what the longest piece takes. */
 void lc_pace_note(struct lc_pace *p, double now, double done, double memory);
 /* Work a second of late, 0 when none is done yet. */
 double lc_pace_rate(const struct lc_pace *p);
