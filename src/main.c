@@ -328,6 +328,11 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
@@ -339,6 +344,10 @@ static void act_together(int argc, char **argv, struct lc_err *err)
     }
     if (err->code != LC_OK && par.rank == 0)
         print_error(err);
+    if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
+        MPI_Barrier(par.comm); /* the message is out */
+    if (lc_result_is_wounded())
+        MPI_Abort(MPI_COMM_WORLD, exit_status(err->code));
     lc_comm_release(&par);
     MPI_Finalize();
 }
@@ -366,11 +375,6 @@ static void repair_blas(char **argv)
     setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
     setenv("OPENBLAS_CORETYPE", core, 1);
     execv("/proc/self/exe", argv);
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "alone.h"
 #include "assume.h"
 #include "lightcone/clock.h"
 #include "lightcone/linalg.h"
@@ -104,7 +105,8 @@ int lc_monitor_begin(struct lc_monitor *p, const struct lc_comm *par, const stru
         lc_record_path(folder, p->output, "checkpoint", "", err);
         p->saved_before = newest_file(folder);
         say_begin(p, config, options);
-        lc_heart_start(&p->heart, p->output, &p->alive, lc_run_warn, err);
+        if (err->code == LC_OK && lc_alone_check(p->output, &p->alive, err) == LC_OK)
+            lc_heart_start(&p->heart, p->output, &p->alive, lc_run_warn, err);
     }
     return lc_comm_agree(par, err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "contents.h"
 #include "keeper.h"
 #include "lightcone/file.h"
@@ -34,25 +35,26 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 {
     struct run *run = arg;
     int64_t unit = run->keeper.todo[index], place = unit;
-    struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
+    const struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
     struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
     int64_t point = part - run->keeper.fresh.part;
     double spent;
+    void *sums;
     int rc;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
     lc_timeline_unit(&run->time, unit, point, windows.first, windows.count);
-    rc = run->job->observe(run->work, part->sums, &windows, err);
+    LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
+    rc = run->job->observe(run->work, sums, &windows, err);
     spent = lc_timeline_enter(&run->time, LC_CHECKPOINT);
-    if (rc != LC_OK) {
-        run->keeper.spoilt = 1;
-    } else {
+    if (rc == LC_OK) {
         run->longest = spent > run->longest ? spent : run->longest;
         run->record.mine.units++;
         lc_tally_add(&run->record.unit_seconds[point], spent);
-        rc = lc_keeper_note(&run->keeper, unit, err);
+        rc = lc_keeper_add(&run->keeper, unit, err);
     }
+done:
     lc_timeline_enter(&run->time, LC_WAIT);
     return rc;
 }
@@ -67,6 +69,16 @@ static int stop(void *arg, struct lc_err *err)
         return LC_OK;
     return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
                    run->study.config.source, now, deadline, run->longest);
+}
+
+/* Launchers leave little time after a signal: what is finished is written at once, and not after the unit under way. */
+static void tend(void *arg)
+{
+    struct run *run = arg;
+
+    if (lc_handout_signalled())
+        lc_keeper_hurry(&run->keeper);
+    lc_keeper_tend(&run->keeper);
 }
 
 /* Everything of one point, and then what all say together. */
@@ -239,8 +251,10 @@ static int rescue(void *arg, struct lc_err *err)
 {
     struct run *run = arg;
 
+    (void)err;
     lc_monitor_abandon(&run->monitor);
-    return lc_keeper_flush(&run->keeper, err);
+    lc_keeper_flush(&run->keeper);
+    return LC_OK;
 }
 
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
@@ -253,11 +267,11 @@ static int do_units(struct run *run, struct lc_err *err)
                                        .progress = lc_monitor_show,
                                        .progress_arg = &run->monitor,
                                        .stop = stop,
+                                       .tend = tend,
                                        .patience = (double)run->study.config.patience,
                                        .number = run->keeper.todo,
                                        .warn = lc_run_warn,
                                        .rescue = run->keeper.store ? rescue : NULL};
-    struct lc_err ignored = LC_ERR_INIT;
     double started = lc_seconds();
 
     run->computing = 1;
@@ -266,7 +280,7 @@ static int do_units(struct run *run, struct lc_err *err)
     lc_timeline_enter(&run->time, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
-        lc_keeper_flush(&run->keeper, &ignored);
+        lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
     lc_record_note_memory(&run->record);
@@ -313,7 +327,8 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     struct lc_cut cut;
     int rc, opened = 0;
 
-    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
+    if (run->par->rank == 0 && lc_alone_confirm(run->study.config.output, &run->monitor.alive, err) == LC_OK &&
+        second_path(run, second, err) == LC_OK && second[0])
         lc_result_check(second, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&

@@ -194,6 +194,8 @@ static int serve(struct lc_coordinator *c)
     if (lc_signal_asked(0) || lc_seconds() - c->told >= 1.0)
         tell(c);
     keep_watch(c);
+    if (c->h->tend)
+        c->h->tend(c->h->arg);
     return heard;
 }
 

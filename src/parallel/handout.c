@@ -36,6 +36,11 @@ void lc_handout_catch_signals(void)
     sigaction(SIGUSR2, &action, NULL);
 }
 
+int lc_handout_signalled(void)
+{
+    return caught != 0;
+}
+
 int lc_signal_check(struct lc_err *err)
 {
     if (!caught)
