@@ -16,6 +16,7 @@
 #include "monitor.h"
 #include "record.h"
 #include "run.h"
+#include "tasks.h"
 #include "trace.h"
 
 struct run {
@@ -27,6 +28,7 @@ struct run {
     struct lc_run_record record;
     struct lc_timeline time;
     struct lc_monitor monitor;
+    double begun;   /* of the program */
     int computing;  /* units were begun */
     double longest; /* unit so far, seconds */
 };
@@ -63,7 +65,7 @@ done:
 static int stop(void *arg, struct lc_err *err)
 {
     const struct run *run = arg;
-    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->time.begun;
+    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
 
     if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
@@ -354,25 +356,27 @@ done:
     return rc;
 }
 
-/* The clocks of a run start; all ranks leave the last of it at the same moment. Collective; agrees on errors. */
+/* The clocks of a run start, at a moment that all ranks share. Collective; agrees on errors. */
 static int start_clocks(struct run *run, int trace, struct lc_err *err)
 {
     lc_timeline_begin(&run->time);
-    if (lc_record_check_class(run->par, err) == LC_OK && trace)
+    if (lc_comm_agree(run->par, err) == LC_OK && trace)
         lc_timeline_trace(&run->time, lc_trace_most(run->par->size), err);
     return lc_comm_agree(run->par, err);
 }
 
-int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+/* One point of a task, as a run of its configuration alone. */
+static int run_point(const struct lc_comm *par, const struct lc_tasks *tasks, int64_t point,
+                     const struct lc_run_options *options, double begun, struct lc_err *err)
 {
-    struct run run = {.par = par, .record.version = options->version};
+    struct run run = {.par = par, .record.version = options->version, .begun = begun};
     struct lc_config config = {0};
     struct lc_needs needs;
     int rc;
 
-    lc_handout_catch_signals();
     LC_TRY(rc, start_clocks(&run, options->trace, err));
-    LC_TRY(rc, lc_run_prepare(par, config_path, options->set, options->sets, &config, &run.job, err));
+    lc_tasks_config(tasks, point, &config, &run.job, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
     if (lc_monitor_begin(&run.monitor, par, &config, options, err) != LC_OK) {
         lc_config_release(&config);
         goto ended;
@@ -387,5 +391,34 @@ ended:
     lc_monitor_end(&run.monitor);
 done:
     lc_timeline_release(&run.time);
+    return rc;
+}
+
+static int run_tasks(const struct lc_comm *par, const struct lc_tasks *tasks, const struct lc_run_options *options,
+                     double begun, struct lc_err *err)
+{
+    int64_t first = options->task >= 0 ? options->task : 0, end = options->task >= 0 ? first + 1 : tasks->count;
+
+    if (first >= tasks->count)
+        return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
+    for (int64_t k = first; k < end; k++)
+        for (int64_t i = 0; i < tasks->task[k].points; i++)
+            if (run_point(par, tasks, tasks->task[k].point[i], options, begun, err) != LC_OK)
+                return err->code;
+    return LC_OK;
+}
+
+int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+{
+    double begun = lc_seconds();
+    struct lc_tasks tasks;
+    int rc;
+
+    lc_handout_catch_signals();
+    LC_TRY(rc, lc_record_check_class(par, err));
+    LC_TRY(rc, lc_tasks_open(&tasks, par, config_path, options->set, options->sets, err));
+    rc = run_tasks(par, &tasks, options, begun, err);
+    lc_tasks_release(&tasks);
+done:
     return rc;
 }
