@@ -105,11 +105,16 @@ name='a killed job'
 kill -9 $(children "$started") "$started"
 wait "$started" 2>/dev/null
 "$LIGHTCONE" status two/r.h5 >status
-says status 'running on'
+says status 'two/r.h5: unfinished: .* \(process [0-9]+\) is gone: it was killed; the same command continues'
+cp two/r.status.json kept
+sed 's/"host": ".*"/"host": "elsewhere"/' kept >two/r.status.json # as another machine sees it
+"$LIGHTCONE" status two/r.h5 >status
+says status 'two/r.h5: running on elsewhere \(process'
 touch -d '3 hours ago' two/r.status.json
 "$LIGHTCONE" status two/r.h5 >status
-says status 'two/r.h5: unfinished: no sign of life from .* \(process [0-9]+\) for 3 h 00 min: .* the same command continues' \
+says status 'two/r.h5: unfinished: no sign of life from elsewhere \(process [0-9]+\) for 3 h 00 min: .* the same command continues' \
     'units  *[1-9][0-9]* of 6000 saved'
+cp kept two/r.status.json
 name='a job that was killed, and is stopped'
 begin two 3 --trace
 until_status 'phase  *computing, 3 ranks'
@@ -126,6 +131,18 @@ name='a job that was stopped, and has a deadline'
 # shellcheck disable=SC2086
 "$LIGHTCONE" run c.yaml $long --set output=two/r.h5 --set deadline=1 >log 2>&1
 says log "${date}stops with a checkpoint before its deadline, 1.0 s after its start"
+
+# --- a sweep: what its folder of points shows ---------------------------------------------------------------------------
+name='a sweep'
+mkdir -p sweep.points/task-0003.checkpoint
+: >sweep.points/0000.h5
+: >sweep.points/0001.h5
+sed 's/"host": ".*"/"host": "elsewhere"/' kept >sweep.points/task-0002.status.json
+mkdir sweep.points/task-0002.checkpoint
+"$LIGHTCONE" status sweep.h5 >status
+says status 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 finished, in sweep.points' \
+    'task-0002  *running on elsewhere .*computing, [0-9]+ of 6000 units' 'task-0003  *unfinished, and not running'
+holds 'tasks shown twice' test "$(grep -c task- status)" -eq 2
 
 # --- an error in the middle says what is saved ----------------------------------------------------------------------------
 name='no checkpoints'
