@@ -69,7 +69,7 @@ static int stop(void *arg, struct lc_err *err)
 
     if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
+    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f: no other was begun",
                    run->study.config.source, now, deadline, run->longest);
 }
 

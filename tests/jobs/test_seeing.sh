@@ -55,10 +55,13 @@ begin() {
 # until_status TEXT - wait until `status` of the job says so
 until_status() {
     waited=0
-    until "$LIGHTCONE" status "$folder/r.h5" >status 2>&1 && grep -qE -- "$1" status; do
+    until "$LIGHTCONE" status "$folder/r.h5" >told 2>&1 && grep -qE -- "$1" told; do
         sleep 0.1
         waited=$((waited + 1))
-        [ "$waited" -lt 300 ] && kill -0 "$started" 2>/dev/null || { fail "$name: status never says '$1'" && break; }
+        if [ "$waited" -gt 300 ] || ! kill -0 "$started" 2>/dev/null; then
+            fail "$name: status never says '$1'"
+            break
+        fi
     done
 }
 
@@ -73,7 +76,7 @@ says log "${date}lightcone 0.1.0, c.yaml .*--set output=one/r.h5" "${date}2 rank
     "${date}.* on each rank, on average: load .* units .* waiting .* GFLOP/s, ranks idle" \
     "${date}done: 30 windows, 1 sites, .* s of computing, wrote .*one/r.h5 \(" "${date}trace in .*one/r.trace.json"
 holds 'escape codes in a log' test "$(tr -d '\n' <log | grep -c "$(printf '[\033\r]')")" -eq 0
-holds "files: $(ls one)" test "$(ls one | tr '\n' ' ')" = 'r.h5 r.run.json r.trace.json '
+holds "files: $(echo one/*)" test "$(echo one/*)" = 'one/r.h5 one/r.run.json one/r.trace.json'
 record=one/r.run.json
 near "$(sum "$(phase load)" "$(phase resume)" "$(phase compute)" "$(phase merge)" "$(phase write)")" "$(number total_seconds)" \
     'phases and the whole'
@@ -91,7 +94,7 @@ mkdir two
 begin two 2 --trace
 until_status 'units  *[1-9][0-9]* of 6000 saved'
 until_status 'phase  *computing, 2 ranks'
-says status 'two/r.h5: running on .* \(process [0-9]+\), last sign of life .* ago$' 'job  *influence, lightcone 0.1.0, started 20'
+says told 'two/r.h5: running on .* \(process [0-9]+\), last sign of life .* ago$' 'job  *influence, lightcone 0.1.0, started 20'
 kill -USR2 "$started"
 waited=0
 until grep -q 'rank 1 on ' two.log || [ "$waited" -gt 100 ]; do
@@ -104,15 +107,15 @@ name='a killed job'
 # shellcheck disable=SC2046
 kill -9 $(children "$started") "$started"
 wait "$started" 2>/dev/null
-"$LIGHTCONE" status two/r.h5 >status
-says status 'two/r.h5: unfinished: .* \(process [0-9]+\) is gone: it was killed; the same command continues'
+"$LIGHTCONE" status two/r.h5 >told
+says told 'two/r.h5: unfinished: .* \(process [0-9]+\) is gone: it was killed; the same command continues'
 cp two/r.status.json kept
 sed 's/"host": ".*"/"host": "elsewhere"/' kept >two/r.status.json # as another machine sees it
-"$LIGHTCONE" status two/r.h5 >status
-says status 'two/r.h5: running on elsewhere \(process'
+"$LIGHTCONE" status two/r.h5 >told
+says told 'two/r.h5: running on elsewhere \(process'
 touch -d '3 hours ago' two/r.status.json
-"$LIGHTCONE" status two/r.h5 >status
-says status 'two/r.h5: unfinished: no sign of life from elsewhere \(process [0-9]+\) for 3 h 00 min: .* the same command continues' \
+"$LIGHTCONE" status two/r.h5 >told
+says told 'two/r.h5: unfinished: no sign of life from elsewhere \(process [0-9]+\) for 3 h 00 min: .* the same command continues' \
     'units  *[1-9][0-9]* of 6000 saved'
 cp kept two/r.status.json
 name='a job that was killed, and is stopped'
@@ -124,8 +127,8 @@ got=$?
 holds "status $got" test "$got" -eq 75
 says two.log "${date}continues: [1-9][0-9]* of 6000 units are in the checkpoint .*, written .* ago" \
     "${date}stopped; .* the same command continues \([0-9]+ of 6000 units are in " "${date}trace in .*two/r.trace-2.json"
-"$LIGHTCONE" status two/r.h5 >status
-says status 'two/r.h5: unfinished, and not running: it was stopped or failed'
+"$LIGHTCONE" status two/r.h5 >told
+says told 'two/r.h5: unfinished, and not running: it was stopped or failed'
 holds 'a sign of life stays' test ! -e two/r.status.json
 name='a job that was stopped, and has a deadline'
 # shellcheck disable=SC2086
@@ -139,10 +142,10 @@ mkdir -p sweep.points/task-0003.checkpoint
 : >sweep.points/0001.h5
 sed 's/"host": ".*"/"host": "elsewhere"/' kept >sweep.points/task-0002.status.json
 mkdir sweep.points/task-0002.checkpoint
-"$LIGHTCONE" status sweep.h5 >status
-says status 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 finished, in sweep.points' \
+"$LIGHTCONE" status sweep.h5 >told
+says told 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 finished, in sweep.points' \
     'task-0002  *running on elsewhere .*computing, [0-9]+ of 6000 units' 'task-0003  *unfinished, and not running'
-holds 'tasks shown twice' test "$(grep -c task- status)" -eq 2
+holds 'tasks shown twice' test "$(grep -c task- told)" -eq 2
 
 # --- an error in the middle says what is saved ----------------------------------------------------------------------------
 name='no checkpoints'

@@ -24,7 +24,7 @@ top      | cost job study                             | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
-spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/file sys/mman sys/resource \
+spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/file sys/ioctl sys/mman sys/resource \
 sys/stat sys/statvfs sys/time sys/types sys/uio sys/wait tgmath time unistd wchar "
 
 complain() {
