@@ -14,14 +14,16 @@
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/merge.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
+#include "lightcone/results.h"
 #include "plan.h"
 #include "status.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
-enum { MAX_ARGUMENTS = 1024, USAGE_WIDTH = 62 };
+enum { MAX_ARGUMENTS = 10240, USAGE_WIDTH = 62 };
 
 struct words {
     const char *word[MAX_ARGUMENTS];
@@ -188,6 +190,22 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
+static int act_merge(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "merge needs -o OUT.h5");
+    if (lc_merge(a->positional.word, a->positional.count, a->output, err) != LC_OK ||
+        lc_result_open(&r, a->output, err) != LC_OK)
+        return err->code;
+    printf("%s: points ", a->output);
+    lc_info_points(r, stdout, err);
+    lc_result_close(r);
+    return err->code;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -197,6 +215,8 @@ static const struct command commands[] = {
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
      "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
      act_plan},
+    {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
+     MAX_ARGUMENTS, 0, act_merge},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
      "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
      MAX_ARGUMENTS, 0, act_report},

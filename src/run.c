@@ -90,7 +90,7 @@ static int write_points(struct run *run, struct lc_result *r, struct lc_err *err
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&sums, run->keeper.fresh.count, "points", err));
-    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, &lengths->count, lengths->value, err));
+    LC_TRY(rc, lc_result_put(r, "points/windows.length", NULL, &lengths->count, lengths->value, err));
     for (int64_t k = 0; k < run->keeper.fresh.count; k++) {
         lc_result_at(r, k);
         sums[k] = run->keeper.fresh.part[k].sums;

@@ -4,7 +4,7 @@
 
 #define COUNT  "sites/SITE/sparsity/count"
 #define SWEEP  "sites/SITE/sweep"
-#define LENGTH "points/window_length"
+#define LENGTH "points/windows.length"
 
 const char *const lc_sweep_feature_columns[] = {"feature", "samples", "entropy_mean", "entropy_se",
                                                 "saturation_length", NULL};

@@ -257,7 +257,7 @@ static int sweep_read(struct lc_view_site *s, struct lc_result *r, const char *p
     int64_t n;
     int rc, fits;
 
-    LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &s->length, err));
+    LC_TRY(rc, lc_result_get(r, "points/windows.length", NULL, &s->length, err));
     n = s->length.count;
     fits = n > 0 && n == lc_result_points(r);
     for (int i = 0; i < 3; i++)
