@@ -33,7 +33,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh;
 };
 
 struct option {
@@ -52,6 +52,7 @@ static const struct option options[] = {
     {"--figure", offsetof(struct arguments, figure), REPEATS},
     {"--format", offsetof(struct arguments, format), REPEATS},
     {"--size", offsetof(struct arguments, size), ONCE},
+    {"--point", offsetof(struct arguments, point), ONCE},
     {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
     {"-n", offsetof(struct arguments, ranks), ONCE},
     {"--gflops", offsetof(struct arguments, gflops), ONCE},
@@ -75,23 +76,6 @@ static int act_run(const struct lc_comm *par, const struct arguments *a, struct 
     return lc_run(par, a->positional.word[0], &what, err);
 }
 
-static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
-{
-    const struct lc_report_options what = {.figure = a->figure.word,
-                                           .figures = a->figure.count,
-                                           .format = a->format.word,
-                                           .formats = a->format.count,
-                                           .size = a->size};
-
-    (void)par;
-    if (!a->output)
-        return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
-    if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
-        return err->code;
-    printf("%s/index.html\n", a->output);
-    return LC_OK;
-}
-
 static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
 {
     char *end;
@@ -101,6 +85,25 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
     if (errno || *end || end == text || *out < least || *out > most)
         return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
                        (long long)least, (long long)most);
+    return LC_OK;
+}
+
+static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_report_options what = {.figure = a->figure.word,
+                                     .figures = a->figure.count,
+                                     .format = a->format.word,
+                                     .formats = a->format.count,
+                                     .size = a->size};
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
+        return err->code;
+    if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
+        return err->code;
+    printf("%s/index.html\n", a->output);
     return LC_OK;
 }
 
@@ -133,6 +136,8 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     if (a->feature && whole_number("--feature", a->feature, 0, INT32_MAX, &what.feature, err) != LC_OK)
         return err->code;
     if (a->top && whole_number("--top", a->top, 1, INT32_MAX, &what.top, err) != LC_OK)
+        return err->code;
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
         return err->code;
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
@@ -217,11 +222,11 @@ static const struct command commands[] = {
      act_plan},
     {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
      MAX_ARGUMENTS, 0, act_merge},
-    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
-     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
+    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
+     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size --point", 1,
      MAX_ARGUMENTS, 0, act_report},
-    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
-     "--site --feature --top --by", 1, 1, 0, act_show},
+    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN] [--point K]", "tables in the terminal",
+     "--site --feature --top --by --point", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"status", "status OUTPUT", "how far the job with this result is, from its checkpoint and run record", "", 1, 1, 0,
      act_status},
