@@ -8,6 +8,8 @@
 #include "lightcone/file.h"
 #include "summary.h"
 
+enum { ROWS_MOST = 400 }; /* of a table on the page */
+
 static const char style[] =
     "body{font:17px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica "
     "Neue',Arial,sans-serif;color:#1d1f21;"
@@ -75,7 +77,10 @@ static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct l
         s->make(v, &t, err);
         if (lc_table_rows(&t) > 0) {
             lc_bytes_printf(page, err, "<h3>%s</h3>\n", s->title);
-            lc_table_html(&t, page, err);
+            if (lc_table_rows(&t) <= ROWS_MOST)
+                lc_table_html(&t, page, err);
+            else
+                lc_bytes_printf(page, err, "<p>%" PRId64 " rows: see the CSV file.</p>\n", lc_table_rows(&t));
             lc_bytes_printf(page, err, "<p class=\"small\">%s <a href=\"tables/%s.csv\">CSV</a></p>\n",
                             s->note, s->name);
         }

@@ -11,21 +11,21 @@
 
 /* clang-format off */
 const struct lc_points_value lc_points_values[LC_POINTS_KINDS][LC_POINTS_VALUES] = {
-    [LC_POINTS_INFLUENCE] = {{"mean_bits", 'r', "mean entropy H (bit)", 1},
-                             {"low", 'r', NULL, 0},
-                             {"high", 'r', NULL, 0},
-                             {"n", 'i', NULL, 0},
-                             {"residual_bits", 'r', "token vector, residual (bit)", 0},
-                             {"reconstruction_bits", 'r', "token vector, reconstruction (bit)", 0}},
-    [LC_POINTS_SPARSITY] = {{"tokens", 'i', NULL, 0},
-                            {"live", 'i', "live features", 0},
-                            {"mean_L0", 'r', "mean L0 (features a token)", 0},
-                            {"median_p", 'r', "median frequency of live features", 0}},
-    [LC_POINTS_CORRELATION] = {{"features", 'i', "leading features", 0},
-                               {"participation_ratio", 'r', "participation ratio", 0}},
-    [LC_POINTS_CONTEXTS] = {{"features", 'i', "features with contexts", 0},
-                            {"contexts", 'i', NULL, 0},
-                            {"median_strongest", 'r', "median strongest activation", 0}},
+    [LC_POINTS_INFLUENCE] = {{"mean_bits", 'r', "features", "mean H (bit)", 1},
+                             {"low", 'r', NULL, NULL, 0},
+                             {"high", 'r', NULL, NULL, 0},
+                             {"n", 'i', NULL, NULL, 0},
+                             {"residual_bits", 'r', "token vector, residual", "mean H (bit)", 0},
+                             {"reconstruction_bits", 'r', "token vector, reconstruction", "mean H (bit)", 0}},
+    [LC_POINTS_SPARSITY] = {{"tokens", 'i', NULL, NULL, 0},
+                            {"live", 'i', "live features", "features", 0},
+                            {"mean_L0", 'r', "mean L0", "features a token", 0},
+                            {"median_p", 'r', "median frequency of live features", "p", 0}},
+    [LC_POINTS_CORRELATION] = {{"features", 'i', "leading features", "features", 0},
+                               {"participation_ratio", 'r', "participation ratio", "features", 0}},
+    [LC_POINTS_CONTEXTS] = {{"features", 'i', "features with contexts", "features", 0},
+                            {"contexts", 'i', NULL, NULL, 0},
+                            {"median_strongest", 'r', "median strongest activation", "activation f", 0}},
 };
 /* clang-format on */
 

@@ -13,7 +13,8 @@ enum { LC_POINTS_VALUES = 6 };
 struct lc_points_value {
     const char *column; /* of its table; NULL: no more */
     char type;          /* i or r */
-    const char *label;  /* of an axis; NULL: is not drawn */
+    const char *title;  /* of a plot; NULL: is not drawn */
+    const char *units;  /* of its axis */
     int interval;       /* the next two are its lower and upper end */
 };
 extern const struct lc_points_value lc_points_values[LC_POINTS_KINDS][LC_POINTS_VALUES];

@@ -505,13 +505,13 @@ static int note_point(struct lc_view *v, const struct lc_view_file *f, int64_t p
 {
     char text[128];
 
-    lc_bytes_printf(&v->notes, err, "%s has %" PRId64 " points. What is not drawn across the sweep is of point %" PRId64,
+    lc_bytes_printf(&v->notes, err, "%s has %" PRId64 " points. What is not across the sweep is of point %" PRId64,
                     lc_path_name(f->path), f->axes.points, point);
     for (int64_t i = 0; i < f->axes.count; i++)
         if (strcmp(f->axes.axis[i].key, "sites.layers") != 0)
             lc_bytes_printf(&v->notes, err, "%s%s %s", i ? ", " : ": ", f->axes.axis[i].key,
                             lc_axis_text(text, sizeof text, &f->axes.axis[i], point));
-    return lc_bytes_printf(&v->notes, err, "; --point chooses another one.\n");
+    return lc_bytes_printf(&v->notes, err, "; --point K shows another.\n");
 }
 
 static int merged_add(struct lc_view *v, const struct lc_view_file *f, int64_t point, struct lc_err *err)
