@@ -14,14 +14,16 @@
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/merge.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
+#include "lightcone/results.h"
 #include "plan.h"
 #include "status.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
-enum { MAX_ARGUMENTS = 1024, USAGE_WIDTH = 62 };
+enum { MAX_ARGUMENTS = 10240, USAGE_WIDTH = 62 };
 
 struct words {
     const char *word[MAX_ARGUMENTS];
@@ -31,7 +33,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks;
 };
 
 struct option {
@@ -50,6 +52,7 @@ static const struct option options[] = {
     {"--figure", offsetof(struct arguments, figure), REPEATS},
     {"--format", offsetof(struct arguments, format), REPEATS},
     {"--size", offsetof(struct arguments, size), ONCE},
+    {"--point", offsetof(struct arguments, point), ONCE},
     {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
     {"-n", offsetof(struct arguments, ranks), ONCE},
     {"--gflops", offsetof(struct arguments, gflops), ONCE},
@@ -96,15 +99,17 @@ static int act_run(const struct lc_comm *par, const struct arguments *a, struct 
 
 static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const struct lc_report_options what = {.figure = a->figure.word,
-                                           .figures = a->figure.count,
-                                           .format = a->format.word,
-                                           .formats = a->format.count,
-                                           .size = a->size};
+    struct lc_report_options what = {.figure = a->figure.word,
+                                     .figures = a->figure.count,
+                                     .format = a->format.word,
+                                     .formats = a->format.count,
+                                     .size = a->size};
 
     (void)par;
     if (!a->output)
         return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
+        return err->code;
     if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
         return err->code;
     printf("%s/index.html\n", a->output);
@@ -140,6 +145,8 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     if (a->feature && whole_number("--feature", a->feature, 0, INT32_MAX, &what.feature, err) != LC_OK)
         return err->code;
     if (a->top && whole_number("--top", a->top, 1, INT32_MAX, &what.top, err) != LC_OK)
+        return err->code;
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
         return err->code;
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
@@ -197,6 +204,22 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
+static int act_merge(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "merge needs -o OUT.h5");
+    if (lc_merge(a->positional.word, a->positional.count, a->output, err) != LC_OK ||
+        lc_result_open(&r, a->output, err) != LC_OK)
+        return err->code;
+    printf("%s: points ", a->output);
+    lc_info_points(r, stdout, err);
+    lc_result_close(r);
+    return err->code;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
@@ -206,11 +229,13 @@ static const struct command commands[] = {
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks]",
      "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep",
      "--set -n --json --gflops --like --tasks", 1, 1, 0, act_plan},
-    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
-     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
+    {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
+     MAX_ARGUMENTS, 0, act_merge},
+    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
+     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size --point", 1,
      MAX_ARGUMENTS, 0, act_report},
-    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
-     "--site --feature --top --by", 1, 1, 0, act_show},
+    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN] [--point K]", "tables in the terminal",
+     "--site --feature --top --by --point", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"status", "status OUTPUT", "how far the job with this result is, from its checkpoint and run record", "", 1, 1, 0,
      act_status},

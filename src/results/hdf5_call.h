@@ -34,9 +34,11 @@ int lc_hdf5_has(const struct lc_result *r, const char *path, H5O_type_t kind);
 /* A file access list: serial driver, fixed format bounds. Negative on failure. */
 hid_t lc_hdf5_access(void);
 
-/* HDF5's types: as stored (little-endian) and as in memory. */
-hid_t lc_hdf5_file_type(enum lc_result_type type);
-hid_t lc_hdf5_memory_type(enum lc_result_type type);
-size_t lc_hdf5_type_size(enum lc_result_type type);
+/* HDF5's types: as stored (little-endian) or as in memory; close it. `width`: bytes of one text. */
+hid_t lc_hdf5_type(enum lc_result_type type, int64_t width, int stored);
+size_t lc_hdf5_type_size(enum lc_result_type type, int64_t width);
+
+/* Where a dataset stands: in the point at hand or, if it belongs to no site, in the file itself; 0: nowhere. */
+int lc_hdf5_find(char path[LC_RESULT_NAME_MAX], const struct lc_result *r, const char *name, const char *site);
 
 #endif
