@@ -30,8 +30,8 @@ struct words {
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh;
+    struct words positional, set, figure, format, assume;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *simulate, *like_run;
 };
 
 struct option {
@@ -56,6 +56,9 @@ static const struct option options[] = {
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--simulate", offsetof(struct arguments, simulate), BARE},
+    {"--like-run", offsetof(struct arguments, like_run), ONCE},
+    {"--assume", offsetof(struct arguments, assume), REPEATS},
 };
 
 struct command {
@@ -114,8 +117,16 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+    struct lc_plan_options how = {.ranks = 1,
+                                  .json = a->json != NULL,
+                                  .like = a->like,
+                                  .simulate = a->simulate != NULL,
+                                  .like_run = a->like_run,
+                                  .assume = a->assume.word,
+                                  .assumes = a->assume.count};
 
+    if (!a->simulate && (a->like_run || a->assume.count > 0))
+        return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
     if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
@@ -194,9 +205,11 @@ static const struct command commands[] = {
     {"run", "run CONFIG [--set key=value]... [--fresh]",
      "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
-     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
-     act_plan},
+    {"plan",
+     "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--simulate] "
+     "[--like-run RESULT.run.json] [--assume key=value]...",
+     "what would run: checks every file, counts units, memory and time; --simulate: on 1, 2, 4, ... ranks of a cluster",
+     "--set -n --json --gflops --like --simulate --like-run --assume", 1, 1, 0, act_plan},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
      "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
      MAX_ARGUMENTS, 0, act_report},

@@ -10,6 +10,7 @@
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
 #include "run.h"
+#include "scale.h"
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
 
@@ -130,23 +131,37 @@ static double input_bytes(const struct lc_bytes *provenance)
     return sum;
 }
 
+void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at)
+{
+    double shared = plan->weight_bytes + plan->token_bytes, here = (double)(node_ranks < ranks ? node_ranks : ranks);
+
+    *at = (struct lc_plan_at){.root_bytes = plan->result_bytes};
+    for (int64_t k = 0; k < plan->points; k++) {
+        const struct lc_plan_point *p = &plan->point[k];
+        struct lc_cost c = {0};
+        plan->job->cost(p->study, &plan->assumed, ranks, &c);
+        at->sums_bytes += c.rank_bytes;
+        at->root_bytes += c.merged_bytes - c.filled_bytes;
+        at->tree_bytes += merge_bytes(c.rank_bytes, c.merged_bytes, ranks);
+    }
+    at->rank_bytes = at->sums_bytes + plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->root_bytes += plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->node_bytes = shared + here * at->rank_bytes;
+    at->root_node_bytes = shared + fmax(at->root_bytes, at->rank_bytes) + (here - 1.0) * at->rank_bytes;
+}
+
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double buffers = plan->buffer_bytes, merged = 0.0, filled = 0.0;
+    struct lc_plan_at at;
 
-    for (int64_t k = 0; k < plan->points; k++) {
-        plan->rank_bytes += plan->point[k].cost.rank_bytes;
-        merged += plan->point[k].cost.merged_bytes;
-        filled += plan->point[k].cost.filled_bytes;
-    }
-    plan->rank_bytes += buffers + LC_PLAN_PROGRAM_BYTES;
-    plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes - filled;
     plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;
-    plan->node_bytes = plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
-                       (double)(plan->node_ranks - 1) * plan->rank_bytes;
+    lc_plan_on(plan, plan->ranks, plan->node_ranks, &at);
+    plan->rank_bytes = at.rank_bytes;
+    plan->root_bytes = at.root_bytes;
+    plan->node_bytes = at.root_node_bytes;
     plan->machine_bytes = pages > 0 && page > 0 ? (double)pages * (double)page : 0.0;
 }
 
@@ -219,6 +234,7 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
 {
     struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
     struct lc_config config = {0};
+    struct lc_scale scale = {0};
     struct lc_needs needs;
     int rc;
 
@@ -228,10 +244,15 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
     rc = make(&plan, options, &needs, err);
     if (rc == LC_OK)
         warn_memory(&plan);
+    if (rc == LC_OK && options->simulate)
+        rc = lc_scale_make(&scale, &plan, options, err);
     if (rc == LC_OK && options->json)
-        rc = lc_plan_json(&plan, out, err);
+        rc = lc_plan_json(&plan, options->simulate ? &scale : NULL, out, err);
     else if (rc == LC_OK)
         lc_plan_print(&plan, out);
+    if (rc == LC_OK && options->simulate && !options->json)
+        lc_scale_print(&scale, &plan, out);
+    lc_scale_release(&scale);
     release(&plan);
 done:
     return rc;

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,23 @@ static json_t *ranks(const struct lc_rank_record *all, int count)
     return list;
 }
 
+/* What a unit took, for plans: means, and how much seconds a token differ, as a share of their mean. */
+static json_t *units(const struct lc_rank_record *all, int count)
+{
+    double n = 0.0, seconds = 0.0, tokens = 0.0, pace = 0.0, squares = 0.0;
+
+    for (int i = 0; i < count; i++) {
+        n += (double)all[i].units;
+        seconds += all[i].busy_seconds;
+        tokens += all[i].tokens;
+        pace += all[i].pace;
+        squares += all[i].pace_squared;
+    }
+    n = n > 0.0 ? n : 1.0; /* all were in the checkpoint */
+    return json_pack("{s:f, s:f, s:f}", "seconds", seconds / n, "tokens", tokens / n, "spread",
+                     pace > 0.0 ? sqrt(fmax(0.0, squares / n - pace / n * (pace / n))) / (pace / n) : 0.0);
+}
+
 static json_t *describe(const struct lc_comm *par, const struct lc_study *study, const struct lc_run_record *r,
                         const struct lc_rank_record *all)
 {
@@ -83,12 +101,12 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
     rate = r->compute_seconds > 0.0 ? flop / r->compute_seconds * 1e-9 : 0.0; /* when all was in the checkpoint */
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     lc_kernel_class(class);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "lightcone", r->version,
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o, s:o}", "lightcone", r->version,
                      "job", study->config.job, "finished", date, "output", study->config.output, "ranks", par->size,
                      "kernel_class", class, "libraries", libraries(), "load_seconds", r->load_seconds,
                      "compute_seconds", r->compute_seconds, "merge_seconds", r->merge_seconds, "write_seconds",
                      r->write_seconds, "flop", flop, "gflop_per_second", rate, "restarts",
-                     (json_int_t)r->mine.checkpoint.restarts, "rank",
+                     (json_int_t)r->mine.checkpoint.restarts, "unit", units(all, par->size), "rank",
                      ranks(all, par->size));
 }
 

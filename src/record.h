@@ -12,6 +12,7 @@ struct lc_rank_record {
     char host[64];
     int64_t units, peak_bytes; /* units done; largest resident set */
     double flop, busy_seconds; /* useful FLOP; seconds inside units */
+    double tokens, pace, pace_squared; /* tokens of those units; sums over them of seconds a token, and of its square */
     struct lc_checkpoint_cost checkpoint;
 };
 

@@ -30,7 +30,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
     int64_t unit = run->keeper.todo[index], place = unit;
     struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
     struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
-    double start = lc_seconds(), spent;
+    double tokens = (double)(windows.count * part->study->windows.length[windows.first]), start = lc_seconds(), spent;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
@@ -42,6 +42,9 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
     run->longest = spent > run->longest ? spent : run->longest;
     run->record.mine.units++;
     run->record.mine.busy_seconds += spent;
+    run->record.mine.tokens += tokens;
+    run->record.mine.pace += spent / tokens;
+    run->record.mine.pace_squared += spent / tokens * (spent / tokens);
     return lc_keeper_note(&run->keeper, unit, err);
 }
 
