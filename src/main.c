@@ -381,7 +381,7 @@ static void repair_blas(char **argv)
 
 static int exit_status(int code)
 {
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
 }
 
 int main(int argc, char **argv)

@@ -13,14 +13,6 @@
 #include "lightcone/linalg.h"
 #include "lightcone/results.h"
 
-double lc_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 int lc_record_check_class(const struct lc_comm *par, struct lc_err *err)
 {
     char mine[64] = {0}, first[64];

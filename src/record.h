@@ -3,6 +3,7 @@
 #define LC_RECORD_H
 
 #include "lightcone/checkpoint.h"
+#include "lightcone/clock.h"
 #include "lightcone/comm.h"
 #include "lightcone/file.h"
 #include "lightcone/study.h"
@@ -21,9 +22,6 @@ struct lc_run_record {
     double load_seconds, compute_seconds, merge_seconds, write_seconds;
     struct lc_rank_record mine;
 };
-
-/* Seconds of a clock that only goes forward. */
-double lc_seconds(void);
 
 /* out = RESULT.SUFFIX.TYPE, or RESULT.SUFFIX when `type` is "", beside the result at `output`, whose own .h5 is dropped. */
 int lc_record_path(char out[LC_PATH_MAX], const char *output, const char *suffix, const char *type, struct lc_err *err);

@@ -61,10 +61,11 @@ static int stop(void *arg, struct lc_err *err)
 }
 
 /* On a terminal a bar that is redrawn, in a log a line a minute. */
-static void progress(void *arg, int64_t done, int64_t units)
+static void progress(void *arg, const struct lc_handout_state *state)
 {
     enum { WIDTH = 30 };
     struct run *run = arg;
+    int64_t done = state->done, units = state->units;
     double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
     double rate = (double)done / spent;
     int terminal = isatty(STDERR_FILENO), bar;
@@ -73,7 +74,7 @@ static void progress(void *arg, int64_t done, int64_t units)
     units = run->keeper.units;
     bar = (int)(done * WIDTH / units);
 
-    if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
+    if (state->done == 0 || (now - run->printed < (terminal ? 0.1 : 60.0) && done < units && !state->asked))
         return;
     run->printed = now;
     if (terminal)
@@ -234,6 +235,14 @@ done:
     return rc;
 }
 
+/* On a rank that is alive when another is silent. */
+static int rescue(void *arg, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    return lc_keeper_flush(&run->keeper, err);
+}
+
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
  * and when more than an interval went by, since writing a result can take long too. */
 static int do_units(struct run *run, struct lc_err *err)
@@ -243,7 +252,11 @@ static int do_units(struct run *run, struct lc_err *err)
                                        .arg = run,
                                        .progress = progress,
                                        .progress_arg = run,
-                                       .stop = stop};
+                                       .stop = stop,
+                                       .patience = (double)run->study.config.patience,
+                                       .number = run->keeper.todo,
+                                       .warn = lc_run_warn,
+                                       .rescue = run->keeper.store ? rescue : NULL};
     struct lc_err ignored = LC_ERR_INIT;
 
     run->started = run->printed = lc_seconds();

@@ -97,6 +97,8 @@ const struct lc_key lc_keys[] = {
      .high = INT32_MAX, .fallback = "600", .meaning = "seconds between checkpoints; 0: none"},
     {.name = "deadline", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(deadline), .low = 1, .high = INT32_MAX,
      .unset = "none", .meaning = "stop with a checkpoint before so many seconds have passed"},
+    {.name = "patience", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(patience), .low = 0, .high = INT32_MAX,
+     .fallback = "600", .meaning = "end the job when a rank says nothing for so many seconds; 0: wait for ever"},
     {.name = "cache", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL, .at = AT(cache),
      .unset = "cache/ beside the output", .meaning = "folder for token ids"},
     {.name = "output", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL | LC_KEY_REQUIRED, .at = AT(output),
