@@ -147,13 +147,6 @@ static double segment_bytes(const struct lc_plan *plan, int64_t ranks, double se
     return at.sums_bytes;
 }
 
-static int64_t batch(int64_t left, int64_t workers)
-{
-    int64_t count = left / (4 * workers);
-
-    return count < 1 ? 1 : count < 64 ? count : 64;
-}
-
 static double tree_steps(int64_t ranks)
 {
     return ceil(log2((double)ranks));
@@ -200,7 +193,7 @@ static int make_row(struct lc_scale_row *r, const struct lc_scale *s, const stru
     work->checkpoint_bytes = segment_bytes(plan, r->ranks, s->unit_seconds * (double)work->units);
     work->batch = NULL;
     LC_TRY(rc, lc_simulate(&machine, work, r->ranks, &single, err));
-    work->batch = batch;
+    work->batch = lc_handout_batch;
     LC_TRY(rc, lc_simulate(&machine, work, r->ranks, &batches, err));
     r->nodes = (r->ranks + machine.node_ranks - 1) / machine.node_ranks;
     r->compute = batches.seconds + tree_steps(r->ranks) * machine.latency;

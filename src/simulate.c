@@ -344,8 +344,9 @@ static void begin(struct sim *s)
         say(s, (int)r, ASKS);
         take(s, (int)r);
     }
-    if (s->w->workers == s->ranks)
-        work_on(s);
+    s->works = s->w->workers == s->ranks;
+    if (s->works)
+        heap_push(s, &s->events, (struct event){.kind = RESUME});
 }
 
 /* Rank 0 tells all that it is over, and they look. */
