@@ -5,6 +5,8 @@
 
 #include "../../src/simulate.h"
 #include "check.h"
+#include "lightcone/handout.h"
+#include "lightcone/memory.h"
 #include "lightcone/random.h"
 
 enum { MOST = 512 };
@@ -130,6 +132,34 @@ static void one_coordinator_is_a_limit(void **state)
     w.workers = 50;
     w.batch = batches_of_16;
     assert_true(simulate(&m, &w, 51).messages < MOST / 16 + 4 * 50);
+}
+
+/* Units of 1 ms on 4096 ranks, 128 for each: rank 0, which needs 2 us for a message, can keep 500 workers busy one by one.
+ * A worker whose answer is late says so, so that there are two messages for a unit then. */
+static void batches_lift_the_limit(void **state)
+{
+    enum { RANKS = 4096, UNITS = 128 * (RANKS - 1) };
+    struct lc_sim_machine m = ideal;
+    struct lc_sim_work w = {.units = UNITS, .workers = RANKS - 1, .breaths = 1};
+    struct lc_sim_outcome single, batches;
+    struct lc_err err = LC_ERR_INIT;
+    double *cost;
+
+    (void)state;
+    check(LC_ALLOC(&cost, UNITS, "costs", &err), &err);
+    for (int64_t k = 0; k < UNITS; k++)
+        cost[k] = 1e-3;
+    w.cost = cost;
+    m.latency = 3e-6;
+    m.service = 2e-6;
+    single = simulate(&m, &w, RANKS);
+    w.batch = lc_handout_batch;
+    batches = simulate(&m, &w, RANKS);
+    free(cost);
+    NEAR(single.serving / single.seconds, 1.0, 0.02);
+    NEAR(single.seconds, 2.0 * UNITS * m.service, 0.05 * UNITS * m.service);
+    assert_true(batches.seconds < single.seconds / 5.0);
+    assert_true(batches.messages < single.messages / 5);
 }
 
 /* Ranks that share a core each get their part of it. */
@@ -459,6 +489,7 @@ int main(void)
         cmocka_unit_test(two_machines_of_a_textbook),
         cmocka_unit_test(bounds_of_any_schedule),
         cmocka_unit_test(one_coordinator_is_a_limit),
+        cmocka_unit_test(batches_lift_the_limit),
         cmocka_unit_test(cores_are_shared),
         cmocka_unit_test(checkpoints_take_their_time),
         cmocka_unit_test(waiting_takes_two_messages),
