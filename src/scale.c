@@ -31,7 +31,7 @@ static const struct assumption {
     {"disk_gbs", offsetof(struct lc_scale_assumed, disk_gbs), DISK_GBS, 1e-3, 1e6},
     {"disk_rank_gbs", offsetof(struct lc_scale_assumed, disk_rank_gbs), DISK_RANK_GBS, 1e-3, 1e6},
     {"node_ranks", offsetof(struct lc_scale_assumed, node_ranks), 0.0, 1.0, 65536.0},
-    {"node_cores", offsetof(struct lc_scale_assumed, node_cores), 0.0, 1.0, 65536.0},
+    {"node_cores", offsetof(struct lc_scale_assumed, node_cores), 0.0, 0.01, 65536.0},
 };
 enum { ASSUMPTIONS = sizeof assumptions / sizeof assumptions[0] };
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # the dollars are awk's
 # test_simulate.sh - `plan --simulate`: its table and JSON, what it takes from a run record and from --assume, bad values, how
 # makespan, load and memory behave with ranks, and a coarse comparison with real runs.
 set -u
