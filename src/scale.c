@@ -9,7 +9,8 @@
 #include "lightcone/handout.h"
 #include "lightcone/json.h"
 
-/* Of a cluster with a network of 100 Gbit/s and a parallel file system; the time of rank 0 for a message was measured. */
+/* Of a cluster with a network of 100 Gbit/s and a parallel file system; the time of rank 0 for a message was measured.
+ */
 #define LATENCY_US    3.0
 #define BANDWIDTH_GBS 10.0
 #define SERVICE_US    2.0
@@ -182,8 +183,8 @@ static void time_rest(struct lc_scale_row *r, const struct lc_scale *s, const st
     r->node_bytes = r->nodes > 1 ? at.node_bytes : 0.0;
 }
 
-static int make_row(struct lc_scale_row *r, const struct lc_scale *s, const struct lc_plan *plan, struct lc_sim_work *work,
-                    struct lc_err *err)
+static int make_row(struct lc_scale_row *r, const struct lc_scale *s, const struct lc_plan *plan,
+                    struct lc_sim_work *work, struct lc_err *err)
 {
     const struct lc_sim_machine machine = machine_of(&s->assumed);
     struct lc_sim_outcome batches, single;
@@ -227,9 +228,11 @@ done:
     return rc;
 }
 
-int lc_scale_make(struct lc_scale *s, const struct lc_plan *plan, const struct lc_plan_options *options, struct lc_err *err)
+int lc_scale_make(struct lc_scale *s, const struct lc_plan *plan, const struct lc_plan_options *options,
+                  struct lc_err *err)
 {
-    struct lc_sim_work work = {.breaths = plan->study.sites, .checkpoint_every = (double)plan->study.config.checkpoint_every};
+    struct lc_sim_work work = {.breaths = plan->study.sites,
+                               .checkpoint_every = (double)plan->study.config.checkpoint_every};
     double factor = 1.0, *cost = NULL;
     int rc;
 

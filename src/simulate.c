@@ -11,8 +11,8 @@ enum { ASKS = 1, IDLE = 2, LEAVES = 4 }; /* what a worker's word says, as bits *
 
 struct event {
     double time;
-    int64_t order; /* of events at one time: first come, first served */
-    int kind, who; /* who: a rank, or a shared resource */
+    int64_t order;      /* of events at one time: first come, first served */
+    int kind, who;      /* who: a rank, or a shared resource */
     int64_t first, end; /* ANSWER: units, none when equal. WORD: first is the word. SHARED: first is the version */
 };
 
@@ -21,12 +21,12 @@ struct heap {
     int64_t count, room;
 };
 
-/* Jobs that share a resource evenly: each gets at most 1 of it, all together at most `capacity`. In virtual time every job
- * takes as long as on its own. */
+/* Jobs that share a resource evenly: each gets at most 1 of it, all together at most `capacity`. In virtual time every
+ * job takes as long as on its own. */
 struct shared {
-    struct heap jobs; /* by the virtual time at which they are done; who: the rank */
+    struct heap jobs;             /* by the virtual time at which they are done; who: the rank */
     double capacity, virtual, at; /* the virtual time at time `at` */
-    int64_t version;  /* of the event for the next end; older ones are void */
+    int64_t version;              /* of the event for the next end; older ones are void */
 };
 
 struct rank {
@@ -36,8 +36,8 @@ struct rank {
     int64_t begun;          /* units so far */
     int over;               /* no batch will come */
     int waits, owed, writes;
-    double since;           /* when it began to wait, or to write */
-    double said, kept;      /* of its last word; of its last segment */
+    double since;      /* when it began to wait, or to write */
+    double said, kept; /* of its last word; of its last segment */
 };
 
 struct sim {
@@ -46,8 +46,8 @@ struct sim {
     struct lc_sim_outcome *out;
     struct lc_err *err;
     int64_t ranks, next, order;
-    double now, free_at;  /* when rank 0 has served what came */
-    int works;            /* rank 0 has a unit under way */
+    double now, free_at;       /* when rank 0 has served what came */
+    int works;                 /* rank 0 has a unit under way */
     struct heap events, queue; /* queue: words that wait for a working rank 0 */
     struct rank *rank;
     struct shared *shared; /* [nodes + 1] the cores of each, and the file system */
@@ -104,8 +104,11 @@ static void shared_expect(struct sim *s, struct shared *r)
 {
     if (r->jobs.count == 0)
         return;
-    heap_push(s, &s->events, (struct event){.time = s->now + fmax(0.0, r->jobs.event[0].time - r->virtual) / shared_rate(r),
-                                            .kind = SHARED, .who = (int)(r - s->shared), .first = ++r->version});
+    heap_push(s, &s->events,
+              (struct event){.time = s->now + fmax(0.0, r->jobs.event[0].time - r->virtual) / shared_rate(r),
+                             .kind = SHARED,
+                             .who = (int)(r - s->shared),
+                             .first = ++r->version});
 }
 
 static void shared_advance(struct sim *s, struct shared *r)
@@ -162,8 +165,9 @@ static void hear(struct sim *s, int who, int word, double when)
     if (!r->owed || !(word & IDLE || left == 0 || left >= s->ranks))
         return;
     count = left == 0 ? 0 : s->w->batch ? s->w->batch(left, s->w->workers) : 1;
-    heap_push(s, &s->events, (struct event){.time = when + s->m->latency, .kind = ANSWER, .who = who, .first = s->next,
-                                            .end = s->next + count});
+    heap_push(s, &s->events,
+              (struct event){
+                  .time = when + s->m->latency, .kind = ANSWER, .who = who, .first = s->next, .end = s->next + count});
     s->next += count;
     r->owed = 0;
 }
@@ -292,7 +296,8 @@ static void on_answer(struct sim *s, const struct event *e)
     r->next_end = e->end;
     r->over = e->first == e->end;
     if (r->waits)
-        heap_push(s, &s->events, (struct event){.time = wake(s->m, r->since, s->now, s->m->nap_most), .kind = WAKE, .who = e->who});
+        heap_push(s, &s->events,
+                  (struct event){.time = wake(s->m, r->since, s->now, s->m->nap_most), .kind = WAKE, .who = e->who});
 }
 
 static void on_wake(struct sim *s, int who)
@@ -365,7 +370,8 @@ int lc_simulate(const struct lc_sim_machine *machine, const struct lc_sim_work *
                 struct lc_sim_outcome *out, struct lc_err *err)
 {
     struct sim s = {.m = machine, .w = work, .out = out, .err = err, .ranks = ranks};
-    double each = work->checkpoint_bytes / machine->disk_rank, all = work->checkpoint_bytes * (double)ranks / machine->disk;
+    double each = work->checkpoint_bytes / machine->disk_rank,
+           all = work->checkpoint_bytes * (double)ranks / machine->disk;
     int rc;
 
     *out = (struct lc_sim_outcome){0};

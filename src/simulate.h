@@ -20,15 +20,15 @@ struct lc_sim_work {
 
 /* Seconds, and bytes a second. */
 struct lc_sim_machine {
-    int64_t node_ranks;   /* ranks of a node; the last one may have fewer */
-    double node_cores;    /* which share the cores evenly where they are more */
-    double latency;       /* of a message */
-    double service;       /* rank 0's for one message and its answer */
+    int64_t node_ranks; /* ranks of a node; the last one may have fewer */
+    double node_cores;  /* which share the cores evenly where they are more */
+    double latency;     /* of a message */
+    double service;     /* rank 0's for one message and its answer */
     /* Who waits sleeps between two looks, `nap_least` and then twice as long each time; 0: looks all the time. At most
      * `nap_most`, a worker that has nothing left to do `nap_last`. */
     double nap_least, nap_most, nap_last;
-    double beat;                /* a rank that has nothing to say says that, so often; 0: never */
-    double disk, disk_rank;     /* of the file system, for all ranks together and for one */
+    double beat;            /* a rank that has nothing to say says that, so often; 0: never */
+    double disk, disk_rank; /* of the file system, for all ranks together and for one */
 };
 
 struct lc_sim_outcome {

@@ -1,6 +1,6 @@
 /* NP: 1 2 8 12
- * The simulated hand-out beside the real one. Units sleep instead of computing, so that ranks need no core and a busy machine
- * matters little; what every unit took in truth is what the simulation is given. */
+ * The simulated hand-out beside the real one. Units sleep instead of computing, so that ranks need no core and a busy
+ * machine matters little; what every unit took in truth is what the simulation is given. */
 #include <math.h>
 #include <time.h>
 
@@ -49,10 +49,20 @@ static double hand_out(struct day *day, int64_t units)
 
 static double simulate(const struct day *day, int64_t units)
 {
-    const struct lc_sim_machine m = {.node_ranks = par.size, .node_cores = par.size, .latency = 2e-6, .service = 2e-6,
-                                     .nap_least = 20e-6, .nap_most = 1e-3, .nap_last = 10e-3, .disk = 1.0, .disk_rank = 1.0};
-    const struct lc_sim_work w = {.cost = day->took, .units = units, .workers = lc_handout_workers(par.size),
-                                  .batch = lc_handout_batch, .breaths = LOOKS};
+    const struct lc_sim_machine m = {.node_ranks = par.size,
+                                     .node_cores = par.size,
+                                     .latency = 2e-6,
+                                     .service = 2e-6,
+                                     .nap_least = 20e-6,
+                                     .nap_most = 1e-3,
+                                     .nap_last = 10e-3,
+                                     .disk = 1.0,
+                                     .disk_rank = 1.0};
+    const struct lc_sim_work w = {.cost = day->took,
+                                  .units = units,
+                                  .workers = lc_handout_workers(par.size),
+                                  .batch = lc_handout_batch,
+                                  .breaths = LOOKS};
     struct lc_sim_outcome out;
     struct lc_err err = LC_ERR_INIT;
 
@@ -60,8 +70,8 @@ static double simulate(const struct day *day, int64_t units)
     return out.seconds;
 }
 
-/* Units of 50 ms, some of twice that. Whoever is late by chance may make another do a unit, so that a unit is the measure of
- * what cannot be foreseen; the best of three days counts. */
+/* Units of 50 ms, some of twice that. Whoever is late by chance may make another do a unit, so that a unit is the
+ * measure of what cannot be foreseen; the best of three days counts. */
 static void real_and_simulated_agree(void **state)
 {
     int64_t units = UNITS_A_RANK * lc_handout_workers(par.size);

@@ -1,5 +1,5 @@
-/* The simulated hand-out against answers known without it, and against a second simulation that goes through time in small
- * steps and knows no events. */
+/* The simulated hand-out against answers known without it, and against a second simulation that goes through time in
+ * small steps and knows no events. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,7 +12,8 @@
 enum { MOST = 512 };
 
 /* Messages take no time, a node has cores for all. */
-static const struct lc_sim_machine ideal = {.node_ranks = 1 << 20, .node_cores = 1 << 20, .disk = 1.0, .disk_rank = 1.0};
+static const struct lc_sim_machine ideal = {
+    .node_ranks = 1 << 20, .node_cores = 1 << 20, .disk = 1.0, .disk_rank = 1.0};
 
 static struct lc_sim_outcome simulate(const struct lc_sim_machine *m, const struct lc_sim_work *w, int64_t ranks)
 {
@@ -68,8 +69,8 @@ static void a_working_rank_0_counts(void **state)
     }
 }
 
-/* Jobs in order to whoever is free: Graham 1969, on two machines. Longest first, {3, 3, 2, 2, 2} take 7 where 6 would do;
- * shortest first it is 8. */
+/* Jobs in order to whoever is free: Graham 1969, on two machines. Longest first, {3, 3, 2, 2, 2} take 7 where 6 would
+ * do; shortest first it is 8. */
 static void two_machines_of_a_textbook(void **state)
 {
     static const double longest[] = {3, 3, 2, 2, 2}, shortest[] = {1, 2, 3, 4}, falling[] = {4, 3, 2, 1};
@@ -127,15 +128,15 @@ static void one_coordinator_is_a_limit(void **state)
     assert_true(out.messages >= MOST + 50);
     NEAR(out.serving, (double)out.messages * m.service, 1e-9);
     NEAR(out.seconds, out.serving + 50 * m.service, 0.1 + m.service); /* and tells all that it is over */
-    w.workers = 4; /* within its power */
+    w.workers = 4;                                                    /* within its power */
     NEAR(simulate(&m, &w, 5).seconds, MOST * 0.1 / 4.0, 0.1 * MOST * 0.1 / 4.0);
     w.workers = 50;
     w.batch = batches_of_16;
     assert_true(simulate(&m, &w, 51).messages < MOST / 16 + 4 * 50);
 }
 
-/* Units of 1 ms on 4096 ranks, 128 for each: rank 0, which needs 2 us for a message, can keep 500 workers busy one by one.
- * A worker whose answer is late says so, so that there are two messages for a unit then. */
+/* Units of 1 ms on 4096 ranks, 128 for each: rank 0, which needs 2 us for a message, can keep 500 workers busy one by
+ * one. A worker whose answer is late says so, so that there are two messages for a unit then. */
 static void batches_lift_the_limit(void **state)
 {
     enum { RANKS = 4096, UNITS = 128 * (RANKS - 1) };
@@ -249,7 +250,8 @@ static void the_same_every_time(void **state)
     assert_memory_equal(&one, &two, sizeof one);
 }
 
-/* --- the same rules, step by step ----------------------------------------------------------------------------------------- */
+/* --- the same rules, step by step
+ * ----------------------------------------------------------------------------------------- */
 
 enum { STEP_RANKS = 12, STEP_MESSAGES = 4096 };
 static const double step = 4e-6;
@@ -468,10 +470,9 @@ static void compare(uint64_t seed)
     office = (struct office){.m = &m, .w = &w, .ranks = (int)ranks};
     run_office(&office);
     end = office.end + (double)(ranks - 1) * m.service + m.latency;
-    if (fabs(out.seconds - end) > 0.002 || fabs(out.wait - office.wait) > 0.01 ||
-        out.messages != office.messages)
-        fail_msg("case %d: %.5f s, %.5f waited, %d messages; step by step %.5f, %.5f, %d", (int)seed, out.seconds, out.wait,
-                 (int)out.messages, end, office.wait, office.messages);
+    if (fabs(out.seconds - end) > 0.002 || fabs(out.wait - office.wait) > 0.01 || out.messages != office.messages)
+        fail_msg("case %d: %.5f s, %.5f waited, %d messages; step by step %.5f, %.5f, %d", (int)seed, out.seconds,
+                 out.wait, (int)out.messages, end, office.wait, office.messages);
 }
 
 static void a_second_simulation_agrees(void **state)
