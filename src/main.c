@@ -127,7 +127,7 @@ static int act_plan(const struct lc_comm *par, const struct arguments *a, struct
 
     if (!a->simulate && (a->like_run || a->assume.count > 0))
         return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
-    if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
+    if (a->ranks && whole_number("-n", a->ranks, 1, a->simulate ? 1 << 20 : INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;

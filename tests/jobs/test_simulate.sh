@@ -88,6 +88,7 @@ awk -v a="$with" -v b="$without" 'BEGIN { exit !(a >= b) }' || fail "$name: $wit
 # --- bad values ----------------------------------------------------------------------------------------------------------
 refuse 'goes with --simulate' --assume latency_us=1
 refuse 'goes with --simulate' --like-run x.run.json
+refuse "-n is '1048577'" --simulate -n 1048577
 refuse "'speed=3'; allowed: KEY=NUMBER with one of latency_us" --simulate --assume speed=3
 refuse "'latency_us'; allowed: KEY=NUMBER" --simulate --assume latency_us
 refuse 'latency_us=-1: allowed: a number from 0' --simulate --assume latency_us=-1
