@@ -76,65 +76,108 @@ static int assume_all(struct lc_scale_assumed *a, const struct lc_plan_options *
     return LC_OK;
 }
 
-/* What a run of this job took for a token, against the plan's arithmetic; and how long its loading took. */
-static int learn(struct lc_scale *s, const struct lc_plan *plan, double *factor, struct lc_err *err)
+/* Of one point: what its units took in a run, against the plan's arithmetic. `spread` adds up over units. */
+static int learn_point(const struct lc_json *json, const json_t *tally, const struct lc_plan_point *p, double *factor,
+                       double *spread, double *units, struct lc_err *err)
 {
-    struct lc_json json;
-    const char *job = "";
-    json_t *unit;
-    double seconds = 0.0, tokens = 0.0, planned = 0.0, all = 0.0;
+    double mean = 0.0, sd = 0.0, count = 0.0;
     int rc;
 
-    if (lc_json_open(&json, s->from, RECORD_BYTES_MOST, err) != LC_OK)
-        return err->code;
-    LC_TRY(rc, lc_json_text(&json, NULL, "job", 1, &job, err));
-    if (strcmp(job, plan->job->name) != 0)
-        LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s is the record of a job '%s', %s asks for '%s'", s->from, job,
-                           plan->study.config.source, plan->job->name));
-    LC_TRY(rc, lc_json_real(&json, NULL, "load_seconds", 1, 0.0, 1e12, &s->load, err));
-    LC_TRY(rc, lc_json_object(&json, NULL, "unit", 1, &unit, err));
-    LC_TRY(rc, lc_json_real(&json, unit, "seconds", 1, 1e-9, 1e12, &seconds, err));
-    LC_TRY(rc, lc_json_real(&json, unit, "tokens", 1, 1.0, 1e12, &tokens, err));
-    LC_TRY(rc, lc_json_real(&json, unit, "spread", 1, 0.0, 100.0, &s->spread, err));
-    for (int64_t k = 0; k < plan->points; k++) {
-        planned += plan->point[k].seconds;
-        all += (double)plan->point[k].tokens;
-    }
-    *factor = seconds / tokens * all / planned;
+    LC_TRY(rc, lc_json_real(json, tally, "mean", 1, 1e-9, 1e12, &mean, err));
+    LC_TRY(rc, lc_json_real(json, tally, "sd", 1, 0.0, 1e12, &sd, err));
+    LC_TRY(rc, lc_json_real(json, tally, "count", 1, 1.0, 1e15, &count, err));
+    *factor = mean / (p->seconds / (double)p->cut.units);
+    *spread += count * sd / mean;
+    *units += count;
 done:
-    lc_json_close(&json);
     return rc;
 }
 
-/* Seconds of every unit in the order of hand-out, spread as stated. */
-static int cost_units(double **out, int64_t *units, struct lc_scale *s, const struct lc_plan *plan, double factor,
+/* factor[points], the spread, and how long loading took, from a run record. */
+static int learn_from(struct lc_scale *s, const struct lc_json *json, const struct lc_plan *plan, double *factor,
                       struct lc_err *err)
 {
-    double sum = 0.0, spread = 0.0, *cost;
+    const json_t *each = json_object_get(json->root, "point_unit_seconds");
+    const char *job = "";
+    double spread = 0.0, units = 0.0;
+    json_t *all, *phases, *load;
+    int rc;
+
+    LC_TRY(rc, lc_json_text(json, NULL, "job", 1, &job, err));
+    LC_TRY(rc, lc_json_object(json, NULL, "unit_seconds", 1, &all, err));
+    LC_TRY(rc, lc_json_object(json, NULL, "phases", 1, &phases, err));
+    LC_TRY(rc, lc_json_object(json, phases, "load", 1, &load, err));
+    LC_TRY(rc, lc_json_real(json, load, "max", 1, 0.0, 1e12, &s->load, err));
+    if (strcmp(job, plan->job->name) != 0 || (each ? (int64_t)json_array_size(each) : 1) != plan->points)
+        LC_TRY(rc, LC_FAIL(err, LC_E_CONFIG, "%s is the record of a job '%s' with %d points; %s asks for '%s' with %lld",
+                           s->from, job, each ? (int)json_array_size(each) : 1, plan->study.config.source,
+                           plan->job->name, (long long)plan->points));
+    for (int64_t k = 0; k < plan->points; k++)
+        LC_TRY(rc, learn_point(json, each ? json_array_get(each, (size_t)k) : all, &plan->point[k], &factor[k], &spread,
+                               &units, err));
+    s->spread = spread / units;
+done:
+    return rc;
+}
+
+static int learn(struct lc_scale *s, const struct lc_plan *plan, double *factor, struct lc_err *err)
+{
+    struct lc_json json;
+
+    if (lc_json_open(&json, s->from, RECORD_BYTES_MOST, err) != LC_OK)
+        return err->code;
+    learn_from(s, &json, plan, factor, err);
+    lc_json_close(&json);
+    return err->code;
+}
+
+/* Units of one length in the order of hand-out, without their spread. Returns the first place after them. */
+static double *cost_point(double *cost, const struct lc_plan_point *p, double factor)
+{
+    for (int64_t u = 0; u < p->cut.units; u++) {
+        struct lc_unit unit = lc_cut_unit(&p->cut, p->study, u);
+        double tokens = (double)(unit.count * p->study->windows.length[unit.first]);
+        *cost++ = factor * p->seconds * tokens / (double)p->tokens;
+    }
+    return cost;
+}
+
+static double sum_of(const double *value, int64_t count)
+{
+    double sum = 0.0;
+
+    for (int64_t k = 0; k < count; k++)
+        sum += value[k];
+    return sum;
+}
+
+/* Seconds of every unit, spread as stated about the plan's sum. */
+static int cost_units(double **out, int64_t *units, struct lc_scale *s, const struct lc_plan *plan, struct lc_err *err)
+{
+    double planned, *factor = NULL, *at;
+    int rc;
 
     *units = 0;
     for (int64_t k = 0; k < plan->points; k++)
         *units += plan->point[k].cut.units;
-    if (LC_ALLOC(out, *units, "simulated units", err) != LC_OK)
-        return err->code;
-    cost = *out;
-    for (int64_t k = plan->points - 1; k >= 0; k--) { /* the longest windows first, as in lc_parts_at() */
-        const struct lc_plan_point *p = &plan->point[k];
-        for (int64_t u = 0; u < p->cut.units; u++) {
-            struct lc_unit unit = lc_cut_unit(&p->cut, p->study, u);
-            double tokens = (double)(unit.count * p->study->windows.length[unit.first]);
-            *cost++ = factor * p->seconds * tokens / (double)p->tokens;
-        }
-    }
-    for (int64_t k = 0; k < *units; k++)
-        sum += (*out)[k];
-    s->unit_seconds = sum / (double)*units;
+    LC_TRY(rc, LC_ALLOC(out, *units, "simulated units", err));
+    LC_TRY(rc, LC_ALLOC(&factor, plan->points, "simulated points", err));
+    for (int64_t k = 0; k < plan->points; k++)
+        factor[k] = 1.0;
+    if (s->from)
+        LC_TRY(rc, learn(s, plan, factor, err));
+    at = *out;
+    for (int64_t k = plan->points - 1; k >= 0; k--) /* the longest windows first, as in lc_parts_at() */
+        at = cost_point(at, &plan->point[k], factor[k]);
+    planned = sum_of(*out, *units);
+    s->unit_seconds = planned / (double)*units;
     lc_sim_spread(*out, *units, s->spread, SEED);
+    planned /= sum_of(*out, *units);
     for (int64_t k = 0; k < *units; k++)
-        spread += (*out)[k];
-    for (int64_t k = 0; k < *units; k++)
-        (*out)[k] *= sum / spread;
-    return LC_OK;
+        (*out)[k] *= planned;
+done:
+    free(factor);
+    return rc;
 }
 
 /* Bytes of a rank's segment: its accumulators after the work of one interval. */
@@ -233,14 +276,12 @@ int lc_scale_make(struct lc_scale *s, const struct lc_plan *plan, const struct l
 {
     struct lc_sim_work work = {.breaths = plan->study.sites,
                                .checkpoint_every = (double)plan->study.config.checkpoint_every};
-    double factor = 1.0, *cost = NULL;
+    double *cost = NULL;
     int rc;
 
     *s = (struct lc_scale){.from = options->like_run, .spread = SPREAD, .load = plan->file_bytes / LC_PLAN_LOAD_RATE};
     LC_TRY(rc, assume_all(&s->assumed, options, err));
-    if (s->from)
-        LC_TRY(rc, learn(s, plan, &factor, err));
-    LC_TRY(rc, cost_units(&cost, &work.units, s, plan, factor, err));
+    LC_TRY(rc, cost_units(&cost, &work.units, s, plan, err));
     work.cost = cost;
     s->fills = s->assumed.service_us > 0.0 ? 1.0 + s->unit_seconds / (s->assumed.service_us * 1e-6) : INFINITY;
     rc = make_rows(s, plan, &work, err);

@@ -10,6 +10,7 @@
 /* What rank 0 knows of a rank. Times are lc_seconds() of rank 0. */
 struct lc_handout_rank {
     int64_t unit;        /* under way; -1: none */
+    int64_t done;        /* units that it has finished */
     double since, heard; /* when it began; when the rank last said something */
 };
 
@@ -31,6 +32,8 @@ struct lc_handout {
     void *progress_arg;
     /* May be NULL. Asked on every rank before each unit: a reason not to begin another one, as an error. */
     int (*stop)(void *arg, struct lc_err *err);
+    /* May be NULL. Called often on every rank: while it waits, and when its work breathes. */
+    void (*tend)(void *arg);
 
     /* A rank that says nothing for `patience` seconds (0: no watch) ends the job; the rest is needed with a watch only. */
     double patience;
@@ -62,5 +65,6 @@ int64_t lc_handout_batch(int64_t remaining, int64_t workers);
 /* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
  * been counted in by then. SIGUSR2 makes rank 0 call progress; on other ranks it does nothing. */
 void lc_handout_catch_signals(void);
+int lc_handout_signalled(void); /* 1 when one of the first three has come to this rank */
 
 #endif

@@ -68,6 +68,7 @@ static void note(struct lc_coordinator *c, int rank, int64_t finished, int64_t u
     c->state.busy += (unit != LC_UNIT_NONE) - (r->unit != LC_UNIT_NONE);
     c->state.done += finished;
     r->unit = unit;
+    r->done += finished;
     r->heard = now;
     if (finished > 0)
         tell(c);
@@ -193,6 +194,8 @@ static int serve(struct lc_coordinator *c)
     if (lc_signal_asked(0) || lc_seconds() - c->told >= 1.0)
         tell(c);
     keep_watch(c);
+    if (c->h->tend)
+        c->h->tend(c->h->arg);
     return heard;
 }
 

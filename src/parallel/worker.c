@@ -107,6 +107,8 @@ static void live(struct worker *w)
     double every = w->watch->patience > 0.0 && w->watch->beat < 1.0 ? w->watch->beat : 1.0;
 
     look(w);
+    if (w->h->tend)
+        w->h->tend(w->h->arg);
     if (lc_seconds() - w->said >= every && is_sent(w))
         say(w, 0);
 }
