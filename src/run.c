@@ -54,6 +54,8 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
         run->longest = spent > run->longest ? spent : run->longest;
         run->record.mine.units++;
         lc_tally_add(&run->record.unit_seconds[point], spent);
+        lc_tally_add(&run->record.token_seconds[point],
+                     spent / (double)(windows.count * part->study->windows.length[windows.first]));
         rc = lc_keeper_add(&run->keeper, unit, err);
     }
 done:
@@ -313,7 +315,8 @@ static int compute(struct run *run, struct lc_err *err)
     run->record.units = run->keeper.units;
     run->record.resumed = run->keeper.units - run->keeper.todos;
     run->record.points = run->keeper.fresh.count;
-    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK)
+    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK &&
+        LC_ALLOC(&run->record.token_seconds, run->record.points, "run record", err) == LC_OK)
         lc_monitor_units(&run->monitor, &run->keeper, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, do_units(run, err));
@@ -350,6 +353,7 @@ done:
     if (rc == LC_OK || (rc == LC_E_STOPPED && run->computing))
         write_trace(run, rc);
     free(run->record.unit_seconds);
+    free(run->record.token_seconds);
     lc_keeper_close(&run->keeper, rc == LC_OK);
     if (opened)
         run->job->close(run->work);

@@ -76,17 +76,17 @@ static int assume_all(struct lc_scale_assumed *a, const struct lc_plan_options *
     return LC_OK;
 }
 
-/* Of one point: what its units took in a run, against the plan's arithmetic. `spread` adds up over units. */
+/* Of one point: what a token took in a run's units, against the plan's arithmetic. `spread` adds up over units. */
 static int learn_point(const struct lc_json *json, const json_t *tally, const struct lc_plan_point *p, double *factor,
                        double *spread, double *units, struct lc_err *err)
 {
     double mean = 0.0, sd = 0.0, count = 0.0;
     int rc;
 
-    LC_TRY(rc, lc_json_real(json, tally, "mean", 1, 1e-9, 1e12, &mean, err));
+    LC_TRY(rc, lc_json_real(json, tally, "mean", 1, 1e-12, 1e12, &mean, err));
     LC_TRY(rc, lc_json_real(json, tally, "sd", 1, 0.0, 1e12, &sd, err));
     LC_TRY(rc, lc_json_real(json, tally, "count", 1, 1.0, 1e15, &count, err));
-    *factor = mean / (p->seconds / (double)p->cut.units);
+    *factor = mean / (p->seconds / (double)p->tokens);
     *spread += count * sd / mean;
     *units += count;
 done:
@@ -97,14 +97,14 @@ done:
 static int learn_from(struct lc_scale *s, const struct lc_json *json, const struct lc_plan *plan, double *factor,
                       struct lc_err *err)
 {
-    const json_t *each = json_object_get(json->root, "point_unit_seconds");
+    const json_t *each = json_object_get(json->root, "point_token_seconds");
     const char *job = "";
     double spread = 0.0, units = 0.0;
     json_t *all, *phases, *load;
     int rc;
 
     LC_TRY(rc, lc_json_text(json, NULL, "job", 1, &job, err));
-    LC_TRY(rc, lc_json_object(json, NULL, "unit_seconds", 1, &all, err));
+    LC_TRY(rc, lc_json_object(json, NULL, "token_seconds", 1, &all, err));
     LC_TRY(rc, lc_json_object(json, NULL, "phases", 1, &phases, err));
     LC_TRY(rc, lc_json_object(json, phases, "load", 1, &load, err));
     LC_TRY(rc, lc_json_real(json, load, "max", 1, 0.0, 1e12, &s->load, err));
