@@ -340,13 +340,13 @@ static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *e
         const char *size = getenv(told[i].size), *own = getenv(told[i].rank);
         if (!size || !own)
             continue;
-        if (atoi(size) <= 1)
+        if (strtol(size, NULL, 10) <= 1)
             break;
-        *rank = atoi(own);
+        *rank = (int)strtol(own, NULL, 10);
         return LC_FAIL(err, LC_E_USAGE,
-                       "the launcher started %d processes (%s), but each finds itself alone: it is not that of the MPI library "
+                       "the launcher started %s processes (%s), but each finds itself alone: it is not that of the MPI library "
                        "this program was built with; use that one's mpirun, or srun with a --mpi that it knows",
-                       atoi(size), told[i].size);
+                       size, told[i].size);
     }
     return LC_OK;
 }
