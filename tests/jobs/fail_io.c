@@ -2,6 +2,7 @@
  *   FAIL_UNDER=/folder  FAIL_AT=k  the k-th call there, from 1; 0: none
  *   FAIL_HOW=once | from | short   it fails; it and all after it fail; every write is interrupted once and then cut short
  *   FAIL_COUNT=file                how many calls there were, at the end
+ *   FAIL_JUMP=1                    the date jumps by days, to and fro
  * Time goes by faster, so that a short job writes many checkpoints. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -135,7 +136,19 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 
     if (rc == 0 && clock == CLOCK_MONOTONIC && getenv("FAIL_UNDER"))
         t->tv_sec += ++ticks / 16;
+    if (rc == 0 && clock == CLOCK_REALTIME && getenv("FAIL_JUMP"))
+        t->tv_sec += (++ticks % 3 - 1) * 3 * 86400;
     return rc;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (out)
+        *out = t.tv_sec;
+    return t.tv_sec;
 }
 
 __attribute__((destructor)) static void tell(void)

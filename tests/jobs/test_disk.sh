@@ -60,6 +60,11 @@ for job in contexts correlation; do
     checks=$((checks + 1))
     grep -q '"segments": *[1-9]' "$out/r.run.json" || grep -q 'checkpoint_bytes": [1-9]' "$out/r.run.json" || fail "$job: no segment was written"
     rm -rf "$out"
+    export FAIL_JUMP=1
+    attempt none 0
+    unset FAIL_JUMP
+    whole "$job, the date jumps"
+    rm -rf "$out"
     if [ "$job" = contexts ]; then # MPI's own writes, of what all ranks fill, do not try again
         attempt short 0
         [ "$got" -eq 0 ] || fail "$job: interrupted writes: status $got"
