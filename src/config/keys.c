@@ -94,7 +94,7 @@ const struct lc_key lc_keys[] = {
     {.name = "memory_per_rank", .kind = LC_KEY_BYTES, .at = AT(memory_per_rank), .low = 1, .high = INT64_MAX,
      .unset = "no limit", .meaning = "bytes that one rank's buffers may take"},
     {.name = "checkpoint.every", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(checkpoint_every), .low = 0,
-     .high = INT32_MAX, .fallback = "600", .meaning = "seconds between checkpoints; 0: none"},
+     .high = INT32_MAX, .fallback = "600", .meaning = "seconds between checkpoints, longer where writing one takes over 1 % of that; 0: none"},
     {.name = "deadline", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(deadline), .low = 1, .high = INT32_MAX,
      .unset = "none", .meaning = "stop with a checkpoint before so many seconds have passed"},
     {.name = "patience", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(patience), .low = 0, .high = INT32_MAX,

@@ -47,7 +47,7 @@ static int is_how(const char *how)
 /* 1: this call is to fail, and errno says why. */
 static int fails(int below)
 {
-    long at = getenv("FAIL_AT") ? atol(getenv("FAIL_AT")) : 0, now;
+    long at = getenv("FAIL_AT") ? strtol(getenv("FAIL_AT"), NULL, 10) : 0, now;
 
     if (!below)
         return 0;
