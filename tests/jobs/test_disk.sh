@@ -42,7 +42,8 @@ check() {
     0) [ -e "$out/r.h5" ] || fail "$1 $2: status 0 without a result" ;;
     1)
         grep -q '^lightcone: ' "$WORK/log" || fail "$1 $2: no message"
-        [ ! -e "$out/r.h5" ] || fail "$1 $2: a result of a run that failed"
+        # it is whole where the folder alone could not be synced after the rename
+        [ ! -e "$out/r.h5" ] || cmp "$WORK/r.h5" "$out/r.h5" || fail "$1 $2: half a result"
         ;;
     *) fail "$1 $2: status $got" && sed 's/^/     | /' "$WORK/log" ;;
     esac
