@@ -31,7 +31,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *trace;
 };
 
 struct option {
@@ -56,6 +56,7 @@ static const struct option options[] = {
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--trace", offsetof(struct arguments, trace), BARE},
 };
 
 struct command {
@@ -68,7 +69,8 @@ struct command {
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     const struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION};
+        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .trace = a->trace != NULL,
+        .version = LIGHTCONE_VERSION};
 
     return lc_run(par, a->positional.word[0], &what, err);
 }
@@ -191,8 +193,8 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--fresh]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--fresh] [--trace]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh --trace", 1, 1, 1,
      act_run},
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
      "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
@@ -351,6 +353,11 @@ static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *e
     return LC_OK;
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
@@ -364,6 +371,10 @@ static void act_together(int argc, char **argv, struct lc_err *err)
     }
     if (err->code != LC_OK && par.rank == 0 && foreign == 0)
         print_error(err);
+    if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
+        MPI_Barrier(par.comm); /* the message is out */
+    if (lc_result_is_wounded())
+        MPI_Abort(MPI_COMM_WORLD, exit_status(err->code));
     lc_comm_release(&par);
     MPI_Finalize();
 }
@@ -391,11 +402,6 @@ static void repair_blas(char **argv)
     setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
     setenv("OPENBLAS_CORETYPE", core, 1);
     execv("/proc/self/exe", argv);
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
 }
 
 int main(int argc, char **argv)

@@ -5,13 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "contents.h"
 #include "keeper.h"
 #include "lightcone/file.h"
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
+#include "log.h"
+#include "outcome.h"
+#include "monitor.h"
 #include "record.h"
 #include "run.h"
+#include "trace.h"
 
 struct run {
     const struct lc_comm *par;
@@ -20,36 +25,45 @@ struct run {
     void *work; /* the job's buffers */
     struct lc_keeper keeper;
     struct lc_run_record record;
-    double begun, started, printed; /* of the program; of the units; of the last line of progress */
-    double longest;                 /* unit so far, seconds */
+    struct lc_timeline time;
+    struct lc_monitor monitor;
+    int computing;  /* units were begun */
+    double longest; /* unit so far, seconds */
 };
 
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
     int64_t unit = run->keeper.todo[index], place = unit;
-    struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
+    const struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
     struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
-    double start = lc_seconds(), spent;
+    int64_t point = part - run->keeper.fresh.part;
+    double spent;
+    void *sums;
+    int rc;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK) {
-        run->keeper.spoilt = 1;
-        return err->code;
+    lc_timeline_unit(&run->time, unit, point, windows.first, windows.count);
+    LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
+    rc = run->job->observe(run->work, sums, &windows, err);
+    spent = lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    if (rc == LC_OK) {
+        run->longest = spent > run->longest ? spent : run->longest;
+        run->record.mine.units++;
+        lc_tally_add(&run->record.unit_seconds[point], spent);
+        rc = lc_keeper_add(&run->keeper, unit, err);
     }
-    spent = lc_seconds() - start;
-    run->longest = spent > run->longest ? spent : run->longest;
-    run->record.mine.units++;
-    run->record.mine.busy_seconds += spent;
-    return lc_keeper_note(&run->keeper, unit, err);
+done:
+    lc_timeline_enter(&run->time, LC_WAIT);
+    return rc;
 }
 
 /* Would another unit, and the checkpoint after it, run over the deadline? */
 static int stop(void *arg, struct lc_err *err)
 {
     const struct run *run = arg;
-    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
+    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->time.begun;
 
     if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
@@ -57,29 +71,14 @@ static int stop(void *arg, struct lc_err *err)
                    run->study.config.source, now, deadline, run->longest);
 }
 
-/* On a terminal a bar that is redrawn, in a log a line a minute. */
-static void progress(void *arg, int64_t done, int64_t units)
+/* Launchers leave little time after a signal: what is finished is written at once, and not after the unit under way. */
+static void tend(void *arg)
 {
-    enum { WIDTH = 30 };
     struct run *run = arg;
-    double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
-    double rate = (double)done / spent;
-    int terminal = isatty(STDERR_FILENO), bar;
 
-    done += run->keeper.units - units; /* those of earlier runs */
-    units = run->keeper.units;
-    bar = (int)(done * WIDTH / units);
-
-    if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
-        return;
-    run->printed = now;
-    if (terminal)
-        fprintf(stderr, "\r%-10s [%.*s%*s] %" PRId64 "/%" PRId64 " units  %.1f/s  ETA %.0f s  %s", run->job->name, bar,
-                "##############################", WIDTH - bar, "", done, units, rate, left,
-                done == units ? "\n" : "");
-    else
-        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units, %.2f/s, ETA %.0f s\n", run->job->name, done, units,
-                rate, left);
+    if (lc_handout_signalled())
+        lc_keeper_hurry(&run->keeper);
+    lc_keeper_tend(&run->keeper);
 }
 
 /* Everything of one point, and then what all say together. */
@@ -174,7 +173,7 @@ static int second_path(const struct run *run, char out[LC_PATH_MAX], struct lc_e
 }
 
 /* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
-static int write_files(struct run *run, double start, struct lc_err *err)
+static int write_files(struct run *run, struct lc_err *err)
 {
     const struct lc_job_beside *beside = run->job->beside;
     const char *output = run->study.config.output;
@@ -185,8 +184,9 @@ static int write_files(struct run *run, double start, struct lc_err *err)
     if (second[0])
         LC_TRY(rc, write_file(run, beside, second, err));
     LC_TRY(rc, write_file(run, NULL, output, err));
-    run->record.write_seconds = lc_seconds() - start;
-    rc = lc_record_write(run->par, &run->study, &run->record, err);
+    run->record.total_seconds = lc_seconds() - run->time.begun;
+    lc_timeline_enter(&run->time, LC_WRITE); /* all up to here */
+    rc = lc_record_write(run->par, &run->study, &run->record, &run->time, err);
     if (rc != LC_OK && run->par->rank == 0)
         unlink(output);
 done:
@@ -195,23 +195,38 @@ done:
     return rc;
 }
 
-static void print_end(const struct run *run)
+/* A trace that cannot be written is no failure of the job. A stopped run's has the run's number in its name, so that the
+ * next one does not overwrite it. */
+static void write_trace(struct run *run, int code)
 {
-    char lengths[48] = "";
+    struct lc_err err = LC_ERR_INIT;
+    char path[LC_PATH_MAX] = "", suffix[32] = "trace";
 
-    if (run->study.points > 0)
-        snprintf(lengths, sizeof lengths, " at %" PRId64 " lengths", run->study.points);
-    fprintf(stderr, "%s: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
-            run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, run->study.config.output);
+    if (!run->time.span)
+        return;
+    lc_timeline_enter(&run->time, LC_WRITE);
+    if (code != LC_OK)
+        snprintf(suffix, sizeof suffix, "trace-%" PRId64, run->record.mine.checkpoint.restarts + 1);
+    lc_record_path(path, run->study.config.output, suffix, "json", &err);
+    lc_trace_write(run->par, &run->time, path, run->job->name, &err);
+    if (run->par->rank != 0)
+        return;
+    if (err.code == LC_OK)
+        lc_log("%s: trace in %.1000s; open it at ui.perfetto.dev or chrome://tracing", run->job->name, path);
+    else if (lc_err_prefix(&err, "no trace") != LC_OK)
+        lc_run_warn(err.msg);
 }
 
 /* From merged accumulators to files. */
 static int conclude(struct run *run, struct lc_err *err)
 {
-    int rc = write_files(run, lc_seconds(), err);
+    int rc;
 
+    lc_timeline_enter(&run->time, LC_WRITE);
+    lc_monitor_phase(&run->monitor, "writing");
+    rc = write_files(run, err);
     if (rc == LC_OK && run->par->rank == 0)
-        print_end(run);
+        lc_outcome_done(&run->monitor, &run->study, &run->record);
     return rc;
 }
 
@@ -231,6 +246,17 @@ done:
     return rc;
 }
 
+/* On a rank that is alive when another is silent. */
+static int rescue(void *arg, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    (void)err;
+    lc_monitor_abandon(&run->monitor);
+    lc_keeper_flush(&run->keeper);
+    return LC_OK;
+}
+
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
  * and when more than an interval went by, since writing a result can take long too. */
 static int do_units(struct run *run, struct lc_err *err)
@@ -238,22 +264,28 @@ static int do_units(struct run *run, struct lc_err *err)
     const struct lc_handout handout = {.units = run->keeper.todos,
                                        .work = work,
                                        .arg = run,
-                                       .progress = progress,
-                                       .progress_arg = run,
-                                       .stop = stop};
-    struct lc_err ignored = LC_ERR_INIT;
+                                       .progress = lc_monitor_show,
+                                       .progress_arg = &run->monitor,
+                                       .stop = stop,
+                                       .tend = tend,
+                                       .patience = (double)run->study.config.patience,
+                                       .number = run->keeper.todo,
+                                       .warn = lc_run_warn,
+                                       .rescue = run->keeper.store ? rescue : NULL};
+    double started = lc_seconds();
 
-    run->started = run->printed = lc_seconds();
+    run->computing = 1;
+    lc_timeline_enter(&run->time, LC_WAIT);
     lc_handout_run(run->par, &handout, err);
-    run->record.compute_seconds = lc_seconds() - run->started;
+    lc_timeline_enter(&run->time, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
-    if (err->code != LC_OK || run->record.compute_seconds > run->keeper.every)
-        lc_keeper_flush(&run->keeper, &ignored);
+    if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
+        lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
-    run->record.mine.checkpoint.seconds = run->keeper.spent; /* what the disk took, and what went before */
-    if (err->code == LC_E_STOPPED && run->par->rank == 0 && run->keeper.store)
-        fprintf(stderr, "%s: what is finished is in the checkpoint; the same command continues\n", run->job->name);
+    lc_record_note_memory(&run->record);
+    lc_timeline_enter(&run->time, LC_MERGE);
+    run->record.compute_seconds = lc_seconds() - started;
     return err->code;
 }
 
@@ -274,13 +306,17 @@ static void sweep_drafts(const struct run *run)
 
 static int compute(struct run *run, struct lc_err *err)
 {
-    double start;
     int rc;
 
+    run->record.units = run->keeper.units;
+    run->record.resumed = run->keeper.units - run->keeper.todos;
+    run->record.points = run->keeper.fresh.count;
+    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK)
+        lc_monitor_units(&run->monitor, &run->keeper, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, do_units(run, err));
-    start = lc_seconds();
-    LC_TRY(rc, merge_parts(run, err));
-    run->record.merge_seconds = lc_seconds() - start;
+    lc_monitor_phase(&run->monitor, "merging");
+    rc = merge_parts(run, err);
 done:
     return rc;
 }
@@ -291,43 +327,65 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     struct lc_cut cut;
     int rc, opened = 0;
 
-    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
+    if (run->par->rank == 0 && lc_alone_confirm(run->study.config.output, &run->monitor.alive, err) == LC_OK &&
+        second_path(run, second, err) == LC_OK && second[0])
         lc_result_check(second, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));
+    lc_timeline_enter(&run->time, LC_RESUME);
+    lc_monitor_phase(&run->monitor, "resuming");
     LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->record.version, fresh, lc_run_warn,
                               err));
     if (run->par->rank == 0 && run->keeper.store)
         sweep_drafts(run);
-    if (run->par->rank == 0 && run->keeper.todos < run->keeper.units)
-        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
-                run->keeper.units - run->keeper.todos, run->keeper.units);
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
+    if (rc != LC_OK && run->computing)
+        lc_outcome_ended(&run->monitor, &run->keeper, &run->record, rc);
+    if (rc == LC_OK || (rc == LC_E_STOPPED && run->computing))
+        write_trace(run, rc);
+    free(run->record.unit_seconds);
     lc_keeper_close(&run->keeper, rc == LC_OK);
     if (opened)
         run->job->close(run->work);
     return rc;
 }
 
+/* The clocks of a run start; all ranks leave the last of it at the same moment. Collective; agrees on errors. */
+static int start_clocks(struct run *run, int trace, struct lc_err *err)
+{
+    lc_timeline_begin(&run->time);
+    if (lc_record_check_class(run->par, err) == LC_OK && trace)
+        lc_timeline_trace(&run->time, lc_trace_most(run->par->size), err);
+    return lc_comm_agree(run->par, err);
+}
+
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
 {
-    struct run run = {.par = par, .record.version = options->version, .begun = lc_seconds()};
+    struct run run = {.par = par, .record.version = options->version};
     struct lc_config config = {0};
     struct lc_needs needs;
     int rc;
 
     lc_handout_catch_signals();
-    LC_TRY(rc, lc_record_check_class(par, err));
+    LC_TRY(rc, start_clocks(&run, options->trace, err));
     LC_TRY(rc, lc_run_prepare(par, config_path, options->set, options->sets, &config, &run.job, err));
+    if (lc_monitor_begin(&run.monitor, par, &config, options, err) != LC_OK) {
+        lc_config_release(&config);
+        goto ended;
+    }
     needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
-    run.record.load_seconds = lc_seconds() - run.begun;
-    rc = run_study(&run, options->fresh, err);
+    if (lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err) != LC_OK)
+        goto ended;
+    run_study(&run, options->fresh, err);
     lc_study_close(&run.study);
+ended:
+    rc = err->code;
+    lc_monitor_end(&run.monitor);
 done:
+    lc_timeline_release(&run.time);
     return rc;
 }

@@ -1,9 +1,13 @@
 #include "status.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <time.h>
 
+#include "alive.h"
 #include "keeper.h"
 #include "lightcone/json.h"
+#include "log.h"
 #include "record.h"
 
 enum { RECORD_BYTES_MOST = 64 << 20 };
@@ -34,6 +38,7 @@ done:
 static int print_checkpoint(const char *folder, FILE *out, struct lc_err *err)
 {
     struct lc_checkpoint_state s;
+    char age[32];
 
     if (lc_checkpoint_inspect(folder, &s, err) != LC_OK)
         return err->code;
@@ -45,27 +50,103 @@ static int print_checkpoint(const char *folder, FILE *out, struct lc_err *err)
     fprintf(out, "  units            %" PRId64 " of %" PRId64 " saved (%.1f %%)\n", s.done, s.units,
             s.units > 0 ? 100.0 * (double)s.done / (double)s.units : 100.0);
     fprintf(out, "  runs             %" PRId64 ", in %" PRId64 " files of %" PRId64 " bytes\n", s.runs, s.files, s.bytes);
-    fprintf(out, "  last written     %.0f s ago\n", s.age_seconds);
+    fprintf(out, "  last written     %s ago\n", lc_show_seconds(age, s.age_seconds));
     if (s.damaged > 0)
         fprintf(out, "  damaged          %" PRId64 " segments or files; their units are done again\n", s.damaged);
     fprintf(out, "  written by       lightcone %s, kernels %s\n", s.version, s.kernel_class);
     return LC_OK;
 }
 
+static void show_moment(char out[32], double seconds)
+{
+    time_t moment = (time_t)seconds;
+    struct tm local;
+
+    strftime(out, 32, "%Y-%m-%d %H:%M:%S", localtime_r(&moment, &local));
+}
+
+/* Whose clock says what: ages are this machine's time less the file system's. */
+static void print_clocks(const struct lc_alive *a, FILE *out)
+{
+    const double most = 5.0; /* seconds that a slow disk explains */
+    char text[32];
+
+    if (a->age < -most)
+        fprintf(out, "  clocks           this machine's is %s behind the file system's\n", lc_show_seconds(text, -a->age));
+    if (fabs(a->ahead) > most)
+        fprintf(out, "  clocks           that of %s is %s %s the file system's\n", a->host,
+                lc_show_seconds(text, fabs(a->ahead)), a->ahead > 0.0 ? "ahead of" : "behind");
+}
+
+static void print_alive(const struct lc_alive *a, FILE *out)
+{
+    char started[32], rate[32], left[32], memory[32];
+
+    show_moment(started, a->started);
+    fprintf(out, "  job              %s, lightcone %s, started %s\n", a->job, a->version, started);
+    fprintf(out, "  phase            %s, %" PRId64 " ranks", a->phase, a->ranks);
+    if (a->busy >= 0)
+        fprintf(out, ", %" PRId64 " of %" PRId64 " workers busy", a->busy, a->workers);
+    if (a->memory_bytes >= 0)
+        fprintf(out, ", rank 0 holds %s", lc_show_bytes(memory, (double)a->memory_bytes));
+    fprintf(out, "\n");
+    if (a->units > 0)
+        fprintf(out, "  done             %" PRId64 " of %" PRId64 " units (%.1f %%), %s, ETA %s\n", a->done, a->units,
+                100.0 * (double)a->done / (double)a->units, lc_show_rate(rate, a->rate), lc_show_seconds(left, a->left));
+    if (a->restarts > 0)
+        fprintf(out, "  restarts         %" PRId64 "\n", a->restarts);
+    print_clocks(a, out);
+}
+
+/* What there is of a job. */
+struct found {
+    int result, saved;
+    struct lc_alive alive; /* id 0: no sign of life */
+};
+
+static void print_first_line(const char *output, const struct found *f, FILE *out)
+{
+    const struct lc_alive *a = &f->alive;
+    char who[160], age[32], last[32], here[32];
+
+    snprintf(who, sizeof who, "%s (process %" PRId64 "%s%s)", a->host, a->pid, a->slurm[0] ? ", Slurm job " : "", a->slurm);
+    lc_show_seconds(age, a->age > 0.0 ? a->age : 0.0);
+    show_moment(last, a->written);
+    show_moment(here, (double)time(NULL));
+    if (a->id && a->age < LC_ALIVE_SILENT)
+        fprintf(out, "%s: running on %s, last sign of life %s ago%s\n", output, who, age,
+                f->result ? "; the result is an earlier run's" : "");
+    else if (a->id && !(f->result && !f->saved))
+        fprintf(out, "%s: unfinished: no sign of life from %s for %s: killed, or its node is dead or cannot reach this disk; "
+                     "when it is gone, the same command continues (last %s by its clock, now %s here)\n",
+                output, who, age, last, here);
+    else if (f->result)
+        fprintf(out, "%s: finished%s\n", output, f->saved ? ", and begun again" : "");
+    else
+        fprintf(out, "%s: unfinished, and not running: it was stopped or failed, as its log says; the same command "
+                     "continues\n",
+                output);
+}
+
 int lc_status(const char *output, FILE *out, struct lc_err *err)
 {
     char folder[LC_PATH_MAX], record[LC_PATH_MAX];
-    int result = lc_path_is_file(output), saved, rc;
+    struct found f = {.result = lc_path_is_file(output)};
+    int rc;
 
     LC_TRY(rc, lc_record_path(folder, output, "checkpoint", "", err));
     LC_TRY(rc, lc_record_path(record, output, "run", "json", err));
-    saved = lc_path_is_folder(folder);
-    if (!result && !saved)
-        return LC_FAIL(err, LC_E_IO, "%s: neither this result nor its checkpoint %s is there", output, folder);
-    fprintf(out, "%s: %s\n", output, result && saved ? "finished, and begun again" : result ? "finished" : "unfinished");
-    if (saved)
+    LC_TRY(rc, lc_alive_read(output, &f.alive, err));
+    f.saved = lc_path_is_folder(folder);
+    if (!f.result && !f.saved && !f.alive.id)
+        return LC_FAIL(err, LC_E_IO, "%s: neither this result nor its checkpoint %s is there: nothing was begun, or it "
+                                     "failed before it had anything to save", output, folder);
+    print_first_line(output, &f, out);
+    if (f.alive.id)
+        print_alive(&f.alive, out);
+    if (f.saved)
         LC_TRY(rc, print_checkpoint(folder, out, err));
-    if (result && lc_path_is_file(record))
+    if (f.result && !f.alive.id && lc_path_is_file(record))
         rc = print_record(record, out, err);
 done:
     return rc;

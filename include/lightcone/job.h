@@ -31,6 +31,7 @@ struct lc_job {
     const char *name;    /* `job:` in the YAML */
     const char *summary; /* one line, for help */
     int one_length;      /* windows.length may not be a list */
+    int apart;           /* units are long and their sums small: each has its own until it is finished (keeper.h) */
     struct lc_needs (*needs)(const struct lc_config *config);
     /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. Of a sweep's point
      * the driver takes as many, or as few as have no more tokens than a unit of the longest windows. */
@@ -81,6 +82,7 @@ struct lc_run_options {
     const char *const *set; /* overrides, "key.path=value" */
     int64_t sets;
     int fresh;           /* begin anew where a checkpoint stands */
+    int trace;           /* write RESULT.trace.json, of a stopped run RESULT.trace-N.json */
     const char *version; /* of the program */
 };
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options,

@@ -44,7 +44,7 @@ static int place_reserved(const struct lc_result *r, const char *partial, struct
         lc_hdf5_fail(r, "", "cannot be opened again", err);
     for (int64_t i = 0; i < r->reserved_count && err->code == LC_OK; i++)
         place_one(r, file, r->reserved[i], err);
-    if (file >= 0 && H5Fclose(file) < 0)
+    if (file >= 0 && lc_hdf5_close(file) < 0)
         lc_hdf5_fail(r, "", "cannot be completed", err);
     if (access >= 0)
         H5Pclose(access);
@@ -97,7 +97,7 @@ static int write_together(const struct lc_comm *par, const char *path, const cha
         fill(arg, &r, err);
     if (r.file >= 0 && err->code == LC_OK && H5Fflush(r.file, H5F_SCOPE_LOCAL) < 0)
         lc_hdf5_fail(&r, "", "cannot be written", err);
-    if (r.file >= 0 && H5Fclose(r.file) < 0)
+    if (r.file >= 0 && lc_hdf5_close(r.file) < 0)
         lc_hdf5_fail(&r, "", "cannot be closed", err);
     return lc_comm_agree(par, err);
 }

@@ -7,7 +7,7 @@ own_foreign="" own_headers="" above=""
 # room | public headers in include/lightcone | foreign headers; top to bottom
 rooms() {
     cat <<'END'
-base     | err file hash memory order random     | openssl/evp.h
+base     | clock err file hash memory order random     | openssl/evp.h
 linalg   | linalg                                | cblas.h
 config   | config layout                         | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
