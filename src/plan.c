@@ -93,11 +93,12 @@ static double merge_bytes(double one, double all, int64_t ranks)
     return sum;
 }
 
-/* Units are handed out one by one, so that ranks end within one unit of each other. */
+/* Units are handed out one by one, so that ranks end within one of the last units of each other. */
 static void time_points(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
 {
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
-    double merged = 0.0;
+    double merged = 0.0, end;
+    const struct lc_cut *cut = &plan->point[0].cut; /* of what is handed out last */
 
     for (int64_t k = 0; k < plan->points; k++) {
         const struct lc_plan_point *p = &plan->point[k];
@@ -107,9 +108,11 @@ static void time_points(const struct lc_plan *plan, int64_t ranks, struct lc_pla
         merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
     }
     *t = (struct lc_plan_time){.ranks = ranks, .load = plan->file_bytes / LC_PLAN_LOAD_RATE};
-    t->compute = plan->points == 1 ? fmin(seconds, ceil(units / workers) * last)
-                                   : fmin(seconds, seconds / workers + last * (1.0 - 1.0 / workers));
-    t->compute = fmax(t->compute, seconds / workers);
+    end = plan->point[0].unit_seconds * (double)cut->least / (double)cut->each;
+    t->compute = plan->points == 1 && cut->least == cut->each
+                     ? ceil(units / workers) * last
+                     : fmax(last, seconds / workers + end * (1.0 - 1.0 / workers));
+    t->compute = fmax(fmin(t->compute, seconds), seconds / workers);
     t->tail = t->compute - seconds / workers;
     t->write = plan->result_bytes / LC_PLAN_WRITE_RATE + merged / LC_PLAN_MERGE_RATE;
     t->total = t->load + t->compute + t->write;
