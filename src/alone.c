@@ -104,6 +104,14 @@ int lc_alone_check(const char *output, const struct lc_alive *mine, struct lc_er
     return process == GONE ? LC_OK : watch(output, &there, err);
 }
 
+int lc_alone_is_gone(const struct lc_alive *a)
+{
+    char host[sizeof a->host] = "";
+
+    gethostname(host, sizeof host - 1);
+    return strcmp(a->host, host) == 0 && find_process(a) == GONE;
+}
+
 int lc_alone_confirm(const char *output, const struct lc_alive *mine, struct lc_err *err)
 {
     struct lc_err damaged = LC_ERR_INIT;

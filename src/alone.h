@@ -10,6 +10,9 @@
  * signs, and dead if none comes. LC_E_STOPPED: a signal came meanwhile. On rank 0; not collective. */
 int lc_alone_check(const char *output, const struct lc_alive *mine, struct lc_err *err);
 
+/* 1 when the run was of this machine, and its process is no more. Not collective. */
+int lc_alone_is_gone(const struct lc_alive *a);
+
 /* Some time after it: LC_E_IO when another run that began at the same moment has written its sign over this one's. */
 int lc_alone_confirm(const char *output, const struct lc_alive *mine, struct lc_err *err);
 

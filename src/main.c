@@ -31,7 +31,7 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *trace;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks;
 };
 
 struct option {
@@ -57,6 +57,8 @@ static const struct option options[] = {
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
     {"--trace", offsetof(struct arguments, trace), BARE},
+    {"--task", offsetof(struct arguments, task), ONCE},
+    {"--tasks", offsetof(struct arguments, tasks), BARE},
 };
 
 struct command {
@@ -66,12 +68,29 @@ struct command {
     int (*act)(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 };
 
+static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (errno || *end || end == text || *out < least || *out > most)
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
+                       (long long)least, (long long)most);
+    return LC_OK;
+}
+
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .trace = a->trace != NULL,
-        .version = LIGHTCONE_VERSION};
+    struct lc_run_options what = {.set = a->set.word,
+                                  .sets = a->set.count,
+                                  .fresh = a->fresh != NULL,
+                                  .trace = a->trace != NULL,
+                                  .version = LIGHTCONE_VERSION,
+                                  .task = -1};
 
+    if (a->task && whole_number("--task", a->task, 0, INT32_MAX, &what.task, err) != LC_OK)
+        return err->code;
     return lc_run(par, a->positional.word[0], &what, err);
 }
 
@@ -92,18 +111,6 @@ static int act_report(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
-static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
-{
-    char *end;
-
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *out < least || *out > most)
-        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
-                       (long long)least, (long long)most);
-    return LC_OK;
-}
-
 static int positive_number(const char *flag, const char *text, double *out, struct lc_err *err)
 {
     char *end;
@@ -116,7 +123,7 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like, .tasks = a->tasks != NULL};
 
     if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
@@ -193,12 +200,12 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--fresh] [--trace]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh --trace", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh] [--trace]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh --trace", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
-     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
-     act_plan},
+    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks]",
+     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep",
+     "--set -n --json --gflops --like --tasks", 1, 1, 0, act_plan},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
      "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
      MAX_ARGUMENTS, 0, act_report},
@@ -268,8 +275,9 @@ static const struct option *find_option(const struct command *c, const char *fla
 {
     for (int i = 0; i < OPTIONS; i++) {
         const char *at = strcmp(options[i].flag, flag) == 0 ? strstr(c->flags, flag) : NULL;
-        if (at)
-            return &options[i];
+        for (size_t size = strlen(flag); at; at = strstr(at + size, flag))
+            if (at[size] == '\0' || at[size] == ' ') /* not the beginning of a longer one */
+                return &options[i];
     }
     return NULL;
 }
@@ -328,6 +336,11 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
 /* Processes of a launcher that speaks to another MPI library each take themselves for the only one, and all would write the
  * same files. What launchers tell a process in its environment gives it away; *rank is what it is there. */
 static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *err)
@@ -351,11 +364,6 @@ static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *e
                        size, told[i].size);
     }
     return LC_OK;
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
 }
 
 static void act_together(int argc, char **argv, struct lc_err *err)

@@ -10,6 +10,7 @@
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
 #include "run.h"
+#include "tasks.h"
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
 
@@ -217,15 +218,15 @@ static void release(struct lc_plan *plan)
     lc_study_close(&plan->study);
 }
 
-int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
-            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+static int plan_point_alone(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out,
+                            struct lc_err *err)
 {
     struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
     struct lc_config config = {0};
     struct lc_needs needs;
     int rc;
 
-    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &plan.job, err));
+    LC_TRY(rc, lc_tasks_config(tasks, 0, &config, &plan.job, err));
     needs = plan.job->needs(&config);
     LC_TRY(rc, lc_study_outline(&plan.study, &config, &needs, lc_run_warn, err));
     rc = make(&plan, options, &needs, err);
@@ -237,5 +238,25 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
         lc_plan_print(&plan, out);
     release(&plan);
 done:
+    return rc;
+}
+
+int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_tasks tasks;
+    struct lc_bytes list = {0};
+    int rc;
+
+    if (lc_tasks_open(&tasks, par, config_path, overrides, override_count, err) != LC_OK)
+        return err->code;
+    if (options->tasks) {
+        rc = lc_tasks_list(&tasks, &list, err);
+        if (rc == LC_OK)
+            fwrite(list.data, 1, list.size, out);
+        lc_bytes_release(&list);
+    } else
+        rc = plan_point_alone(&tasks, options, out, err);
+    lc_tasks_release(&tasks);
     return rc;
 }

@@ -16,6 +16,7 @@
 #include "monitor.h"
 #include "record.h"
 #include "run.h"
+#include "tasks.h"
 #include "trace.h"
 
 struct run {
@@ -27,9 +28,24 @@ struct run {
     struct lc_run_record record;
     struct lc_timeline time;
     struct lc_monitor monitor;
+    double begun;   /* of the program */
     int computing;  /* units were begun */
     double longest; /* unit so far, seconds */
+    double wrote;   /* keeper.spent, when the timeline last took it in */
 };
+
+/* The timeline goes over to another phase; segments that were written in the meantime do not count as the last one's. */
+static void note_segments(struct run *run)
+{
+    lc_timeline_wrote(&run->time, run->keeper.spent - run->wrote);
+    run->wrote = run->keeper.spent;
+}
+
+static double enter(struct run *run, enum lc_phase phase)
+{
+    note_segments(run);
+    return lc_timeline_enter(&run->time, phase);
+}
 
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
@@ -44,10 +60,11 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
+    note_segments(run);
     lc_timeline_unit(&run->time, unit, point, windows.first, windows.count);
     LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
     rc = run->job->observe(run->work, sums, &windows, err);
-    spent = lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    spent = enter(run, LC_CHECKPOINT);
     if (rc == LC_OK) {
         run->longest = spent > run->longest ? spent : run->longest;
         run->record.mine.units++;
@@ -55,7 +72,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
         rc = lc_keeper_add(&run->keeper, unit, err);
     }
 done:
-    lc_timeline_enter(&run->time, LC_WAIT);
+    enter(run, LC_WAIT);
     return rc;
 }
 
@@ -63,11 +80,11 @@ done:
 static int stop(void *arg, struct lc_err *err)
 {
     const struct run *run = arg;
-    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->time.begun;
+    double deadline = (double)run->study.config.deadline, now = lc_seconds() - run->begun;
 
     if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
+    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f: no other was begun",
                    run->study.config.source, now, deadline, run->longest);
 }
 
@@ -275,16 +292,17 @@ static int do_units(struct run *run, struct lc_err *err)
     double started = lc_seconds();
 
     run->computing = 1;
-    lc_timeline_enter(&run->time, LC_WAIT);
+    run->wrote = run->keeper.spent; /* what a resume wrote counts there */
+    enter(run, LC_WAIT);
     lc_handout_run(run->par, &handout, err);
-    lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    enter(run, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
         lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
     lc_record_note_memory(&run->record);
-    lc_timeline_enter(&run->time, LC_MERGE);
+    enter(run, LC_MERGE);
     run->record.compute_seconds = lc_seconds() - started;
     return err->code;
 }
@@ -354,25 +372,27 @@ done:
     return rc;
 }
 
-/* The clocks of a run start; all ranks leave the last of it at the same moment. Collective; agrees on errors. */
+/* The clocks of a run start, at a moment that all ranks share. Collective; agrees on errors. */
 static int start_clocks(struct run *run, int trace, struct lc_err *err)
 {
     lc_timeline_begin(&run->time);
-    if (lc_record_check_class(run->par, err) == LC_OK && trace)
+    if (lc_comm_agree(run->par, err) == LC_OK && trace)
         lc_timeline_trace(&run->time, lc_trace_most(run->par->size), err);
     return lc_comm_agree(run->par, err);
 }
 
-int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+/* One point of a task, as a run of its configuration alone. */
+static int run_point(const struct lc_comm *par, const struct lc_tasks *tasks, int64_t point,
+                     const struct lc_run_options *options, double begun, struct lc_err *err)
 {
-    struct run run = {.par = par, .record.version = options->version};
+    struct run run = {.par = par, .record.version = options->version, .begun = begun};
     struct lc_config config = {0};
     struct lc_needs needs;
     int rc;
 
-    lc_handout_catch_signals();
     LC_TRY(rc, start_clocks(&run, options->trace, err));
-    LC_TRY(rc, lc_run_prepare(par, config_path, options->set, options->sets, &config, &run.job, err));
+    lc_tasks_config(tasks, point, &config, &run.job, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
     if (lc_monitor_begin(&run.monitor, par, &config, options, err) != LC_OK) {
         lc_config_release(&config);
         goto ended;
@@ -387,5 +407,34 @@ ended:
     lc_monitor_end(&run.monitor);
 done:
     lc_timeline_release(&run.time);
+    return rc;
+}
+
+static int run_tasks(const struct lc_comm *par, const struct lc_tasks *tasks, const struct lc_run_options *options,
+                     double begun, struct lc_err *err)
+{
+    int64_t first = options->task >= 0 ? options->task : 0, end = options->task >= 0 ? first + 1 : tasks->count;
+
+    if (first >= tasks->count)
+        return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
+    for (int64_t k = first; k < end; k++)
+        for (int64_t i = 0; i < tasks->task[k].points; i++)
+            if (run_point(par, tasks, tasks->task[k].point[i], options, begun, err) != LC_OK)
+                return err->code;
+    return LC_OK;
+}
+
+int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+{
+    double begun = lc_seconds();
+    struct lc_tasks tasks;
+    int rc;
+
+    lc_handout_catch_signals();
+    LC_TRY(rc, lc_record_check_class(par, err));
+    LC_TRY(rc, lc_tasks_open(&tasks, par, config_path, options->set, options->sets, err));
+    rc = run_tasks(par, &tasks, options, begun, err);
+    lc_tasks_release(&tasks);
+done:
     return rc;
 }

@@ -41,11 +41,16 @@ int lc_handout_signalled(void)
     return caught != 0;
 }
 
+static const char *signal_name(int number)
+{
+    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGUSR1";
+}
+
 int lc_signal_check(struct lc_err *err)
 {
     if (!caught)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, strsignal(caught));
+    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, signal_name(caught));
 }
 
 int lc_signal_asked(int take)
