@@ -31,7 +31,21 @@ struct run {
     double begun;   /* of the program */
     int computing;  /* units were begun */
     double longest; /* unit so far, seconds */
+    double wrote;   /* keeper.spent, when the timeline last took it in */
 };
+
+/* The timeline goes over to another phase; segments that were written in the meantime do not count as the last one's. */
+static void note_segments(struct run *run)
+{
+    lc_timeline_wrote(&run->time, run->keeper.spent - run->wrote);
+    run->wrote = run->keeper.spent;
+}
+
+static double enter(struct run *run, enum lc_phase phase)
+{
+    note_segments(run);
+    return lc_timeline_enter(&run->time, phase);
+}
 
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
@@ -46,10 +60,11 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
+    note_segments(run);
     lc_timeline_unit(&run->time, unit, point, windows.first, windows.count);
     LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
     rc = run->job->observe(run->work, sums, &windows, err);
-    spent = lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    spent = enter(run, LC_CHECKPOINT);
     if (rc == LC_OK) {
         run->longest = spent > run->longest ? spent : run->longest;
         run->record.mine.units++;
@@ -59,7 +74,7 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
         rc = lc_keeper_add(&run->keeper, unit, err);
     }
 done:
-    lc_timeline_enter(&run->time, LC_WAIT);
+    enter(run, LC_WAIT);
     return rc;
 }
 
@@ -279,16 +294,17 @@ static int do_units(struct run *run, struct lc_err *err)
     double started = lc_seconds();
 
     run->computing = 1;
-    lc_timeline_enter(&run->time, LC_WAIT);
+    run->wrote = run->keeper.spent; /* what a resume wrote counts there */
+    enter(run, LC_WAIT);
     lc_handout_run(run->par, &handout, err);
-    lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    enter(run, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
         lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
     lc_record_note_memory(&run->record);
-    lc_timeline_enter(&run->time, LC_MERGE);
+    enter(run, LC_MERGE);
     run->record.compute_seconds = lc_seconds() - started;
     return err->code;
 }
