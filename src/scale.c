@@ -9,8 +9,7 @@
 #include "lightcone/handout.h"
 #include "lightcone/json.h"
 
-/* Of a cluster with a network of 100 Gbit/s and a parallel file system; the time of rank 0 for a message was measured.
- */
+/* Assumed: a network of 100 Gbit/s, a parallel file system, and the time that rank 0 takes to answer a message. */
 #define LATENCY_US    3.0
 #define BANDWIDTH_GBS 10.0
 #define SERVICE_US    2.0
