@@ -14,14 +14,16 @@
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/merge.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
+#include "lightcone/results.h"
 #include "plan.h"
 #include "status.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
-enum { MAX_ARGUMENTS = 1024, USAGE_WIDTH = 62 };
+enum { MAX_ARGUMENTS = 10240, USAGE_WIDTH = 62 };
 
 struct words {
     const char *word[MAX_ARGUMENTS];
@@ -30,8 +32,8 @@ struct words {
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh;
+    struct words positional, set, figure, format, assume;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks, *simulate, *like_run;
 };
 
 struct option {
@@ -50,12 +52,19 @@ static const struct option options[] = {
     {"--figure", offsetof(struct arguments, figure), REPEATS},
     {"--format", offsetof(struct arguments, format), REPEATS},
     {"--size", offsetof(struct arguments, size), ONCE},
+    {"--point", offsetof(struct arguments, point), ONCE},
     {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
     {"-n", offsetof(struct arguments, ranks), ONCE},
     {"--gflops", offsetof(struct arguments, gflops), ONCE},
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--simulate", offsetof(struct arguments, simulate), BARE},
+    {"--like-run", offsetof(struct arguments, like_run), ONCE},
+    {"--assume", offsetof(struct arguments, assume), REPEATS},
+    {"--trace", offsetof(struct arguments, trace), BARE},
+    {"--task", offsetof(struct arguments, task), ONCE},
+    {"--tasks", offsetof(struct arguments, tasks), BARE},
 };
 
 struct command {
@@ -64,31 +73,6 @@ struct command {
     int collective;  /* all ranks of a launcher take part */
     int (*act)(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 };
-
-static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
-{
-    const struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION};
-
-    return lc_run(par, a->positional.word[0], &what, err);
-}
-
-static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
-{
-    const struct lc_report_options what = {.figure = a->figure.word,
-                                           .figures = a->figure.count,
-                                           .format = a->format.word,
-                                           .formats = a->format.count,
-                                           .size = a->size};
-
-    (void)par;
-    if (!a->output)
-        return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
-    if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
-        return err->code;
-    printf("%s/index.html\n", a->output);
-    return LC_OK;
-}
 
 static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
 {
@@ -99,6 +83,39 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
     if (errno || *end || end == text || *out < least || *out > most)
         return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
                        (long long)least, (long long)most);
+    return LC_OK;
+}
+
+static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_run_options what = {.set = a->set.word,
+                                  .sets = a->set.count,
+                                  .fresh = a->fresh != NULL,
+                                  .trace = a->trace != NULL,
+                                  .version = LIGHTCONE_VERSION,
+                                  .task = -1};
+
+    if (a->task && whole_number("--task", a->task, 0, INT32_MAX, &what.task, err) != LC_OK)
+        return err->code;
+    return lc_run(par, a->positional.word[0], &what, err);
+}
+
+static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_report_options what = {.figure = a->figure.word,
+                                     .figures = a->figure.count,
+                                     .format = a->format.word,
+                                     .formats = a->format.count,
+                                     .size = a->size};
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
+        return err->code;
+    if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
+        return err->code;
+    printf("%s/index.html\n", a->output);
     return LC_OK;
 }
 
@@ -114,9 +131,18 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+    struct lc_plan_options how = {.ranks = 1,
+                                  .json = a->json != NULL,
+                                  .like = a->like,
+                                  .tasks = a->tasks != NULL,
+                                  .simulate = a->simulate != NULL,
+                                  .like_run = a->like_run,
+                                  .assume = a->assume.word,
+                                  .assumes = a->assume.count};
 
-    if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
+    if (!a->simulate && (a->like_run || a->assume.count > 0))
+        return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
+    if (a->ranks && whole_number("-n", a->ranks, 1, a->simulate ? 1 << 20 : INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
@@ -131,6 +157,8 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     if (a->feature && whole_number("--feature", a->feature, 0, INT32_MAX, &what.feature, err) != LC_OK)
         return err->code;
     if (a->top && whole_number("--top", a->top, 1, INT32_MAX, &what.top, err) != LC_OK)
+        return err->code;
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
         return err->code;
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
@@ -188,20 +216,41 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
+static int act_merge(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "merge needs -o OUT.h5");
+    if (lc_merge(a->positional.word, a->positional.count, a->output, err) != LC_OK ||
+        lc_result_open(&r, a->output, err) != LC_OK)
+        return err->code;
+    printf("%s: points ", a->output);
+    lc_info_points(r, stdout, err);
+    lc_result_close(r);
+    return err->code;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--fresh]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh] [--trace]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh --trace", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
-     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
-     act_plan},
-    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
-     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
+    {"plan",
+     "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks] [--simulate] "
+     "[--like-run RESULT.run.json] [--assume key=value]...",
+     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep; "
+     "--simulate: on 1, 2, 4, ... ranks of a cluster",
+     "--set -n --json --gflops --like --tasks --simulate --like-run --assume", 1, 1, 0, act_plan},
+    {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
+     MAX_ARGUMENTS, 0, act_merge},
+    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
+     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size --point", 1,
      MAX_ARGUMENTS, 0, act_report},
-    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
-     "--site --feature --top --by", 1, 1, 0, act_show},
+    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN] [--point K]", "tables in the terminal",
+     "--site --feature --top --by --point", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"status", "status OUTPUT", "how far the job with this result is, from its checkpoint and run record", "", 1, 1, 0,
      act_status},
@@ -266,8 +315,9 @@ static const struct option *find_option(const struct command *c, const char *fla
 {
     for (int i = 0; i < OPTIONS; i++) {
         const char *at = strcmp(options[i].flag, flag) == 0 ? strstr(c->flags, flag) : NULL;
-        if (at)
-            return &options[i];
+        for (size_t size = strlen(flag); at; at = strstr(at + size, flag))
+            if (at[size] == '\0' || at[size] == ' ') /* not the beginning of a longer one */
+                return &options[i];
     }
     return NULL;
 }
@@ -326,17 +376,53 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
+/* Processes of a launcher that speaks to another MPI library each take themselves for the only one, and all would write the
+ * same files. What launchers tell a process in its environment gives it away; *rank is what it is there. */
+static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *err)
+{
+    static const struct {
+        const char *size, *rank;
+    } told[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                {"PMI_SIZE", "PMI_RANK"},
+                {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+
+    for (int i = 0; i < 3 && par->size == 1; i++) {
+        const char *size = getenv(told[i].size), *own = getenv(told[i].rank);
+        if (!size || !own)
+            continue;
+        if (strtol(size, NULL, 10) <= 1)
+            break;
+        *rank = (int)strtol(own, NULL, 10);
+        return LC_FAIL(err, LC_E_USAGE,
+                       "the launcher started %s processes (%s), but each finds itself alone: it is not that of the MPI library "
+                       "this program was built with; use that one's mpirun, or srun with a --mpi that it knows",
+                       size, told[i].size);
+    }
+    return LC_OK;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
+    int foreign = 0; /* this process's rank in a launcher that MPI does not know */
 
     MPI_Init(&argc, &argv);
     if (lc_comm_init(&par, MPI_COMM_WORLD, err) == LC_OK) {
-        act(&par, argc, argv, err);
+        if (check_launcher(&par, &foreign, err) == LC_OK)
+            act(&par, argc, argv, err);
         lc_comm_agree(&par, err);
     }
-    if (err->code != LC_OK && par.rank == 0)
+    if (err->code != LC_OK && par.rank == 0 && foreign == 0)
         print_error(err);
+    if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
+        MPI_Barrier(par.comm); /* the message is out */
+    if (lc_result_is_wounded())
+        MPI_Abort(MPI_COMM_WORLD, exit_status(err->code));
     lc_comm_release(&par);
     MPI_Finalize();
 }
@@ -364,11 +450,6 @@ static void repair_blas(char **argv)
     setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
     setenv("OPENBLAS_CORETYPE", core, 1);
     execv("/proc/self/exe", argv);
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
 }
 
 int main(int argc, char **argv)

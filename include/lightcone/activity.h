@@ -18,24 +18,30 @@ struct lc_active {
     float *activation;  /* f, same order */
     unsigned char *above; /* 1 where f > mark, same order */
     int64_t rechecked;  /* decisions that took float64, since init */
-    /* scratch */
-    int64_t row_room, hits, hit_room, floor_room;
+    /* as they are found */
+    int64_t row_room, hits, hit_room;
+    int64_t *hit; /* row * F + feature; negative (-1 - that) where f <= mark */
+    float *value;
+    /* scratch: rows y - s and their lengths, and the screening's */
+    int64_t floor_room;
     float *shifted, *length, *floor;
     void *scratch;
     struct lc_candidates candidates;
-    int64_t *hit; /* row * F + feature, as found; negative (-1 - that) where f <= mark */
-    float *value;
 };
 
-/* Workspace for up to row_room rows of SAEs of width up to `width`. */
+/* Workspace for up to row_room rows of SAEs of width up to `width`; 0: without scratch. */
 int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct lc_err *err);
 /* Bytes that lc_active_init() would take. */
 int64_t lc_active_bytes(int64_t row_room, int64_t width);
 void lc_active_release(struct lc_active *a);
 
-/* Rows must be finite. Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], and which of
- * them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
+/* Features with f > theta (strictly; 0 <= theta <= mark) at each of `rows` <= row_room rows of y[rows, D], all finite, and
+ * which of them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
 int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
                    double mark, struct lc_err *err);
+/* The same at `count` pairs of thresholds with one product: a[k] holds what lc_active_find() gives for theta[k], mark[k]. All
+ * work in the scratch of `scratch`, and may be of width 0. */
+int lc_active_find_each(struct lc_active *scratch, struct lc_active *a, int64_t count, const struct lc_sae *sae,
+                        const float *y, int64_t rows, const double *theta, const double *mark, struct lc_err *err);
 
 #endif

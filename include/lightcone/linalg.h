@@ -7,7 +7,7 @@
 
 #include "lightcone/err.h"
 
-/* Of products with a model's weights: see product.h. */
+/* Of products with a model's weights: see factor.h. */
 enum lc_precision { LC_PRECISION_FLOAT32, LC_PRECISION_BF16X6, LC_PRECISION_BF16X3, LC_PRECISION_BF16 };
 
 /* C[m,n] = A[m,k] B[k,n] + beta C. */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "lightcone/err.h"
-#include "lightcone/product.h"
+#include "lightcone/factor.h"
 
 struct lc_model_shape {
     char family[16];   /* row of the family table: "gpt_neox" */

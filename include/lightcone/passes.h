@@ -23,6 +23,8 @@ struct lc_forward {
     int64_t room, context;        /* tokens in all; longest window */
     int keep;
     int64_t windows, length;      /* W, T of the last run */
+    void (*breathe)(void *);      /* set by the caller before a run: called between blocks; may be NULL */
+    void *breathe_arg;
     float *y;                     /* [depth + 1, room, D]: y[0] embeddings, y[l + 1] output of block l */
     struct lc_block_trace *trace; /* [depth] */
     float *storage;               /* everything above and the scratch below, one allocation */

@@ -16,6 +16,7 @@ enum lc_key_kind {
     LC_KEY_FLAGS, /* list of words; word k sets the int at flag_at[k] */
     LC_KEY_INTS,  /* struct lc_int_list, distinct */
     LC_KEY_SITES, /* names resid_out_layerN into a struct lc_int_list */
+    LC_KEY_GRID,  /* no value of a configuration: see grid.h */
 };
 
 enum lc_key_flag {
@@ -44,6 +45,7 @@ struct lc_key {
     int list_word, map_word;
     const char *fallback; /* YAML; NULL: stays absent */
     const char *unset;    /* what absent means, for the help */
+    const char *units;    /* of a number; NULL: 1 */
     int64_t absent;       /* value of an absent number */
     const char *meaning;
 };

@@ -49,7 +49,7 @@ const struct lc_kernels lc_kernels_amx = {
     .screen = lc_amx_screen,
     .factor_bytes = lc_amx_factor_bytes,
     .factor_pack = lc_amx_factor_pack,
-    .product_scratch_bytes = lc_amx_product_scratch_bytes,
-    .product = lc_amx_product,
+    .factor_scratch_bytes = lc_amx_factor_scratch_bytes,
+    .product = lc_amx_factor,
 };
 #endif

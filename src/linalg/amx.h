@@ -68,8 +68,8 @@ int lc_amx_screen(const struct lc_screen *s, struct lc_candidates *out, struct l
 
 int64_t lc_amx_factor_bytes(int64_t depth, int64_t columns, int parts);
 void lc_amx_factor_pack(void *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts);
-int64_t lc_amx_product_scratch_bytes(void);
-void lc_amx_product(const struct lc_product *p);
+int64_t lc_amx_factor_scratch_bytes(void);
+void lc_amx_factor(const struct lc_factor_call *p);
 #endif
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef LC_LINALG_ISA_H
 #define LC_LINALG_ISA_H
 
-#include "lightcone/product.h"
+#include "lightcone/factor.h"
 #include "lightcone/screen.h"
 
 /* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |w||x|. */
@@ -21,7 +21,7 @@ struct lc_strided {
 };
 
 /* C[m, columns] = A[m, depth] B[depth, columns] + beta C, B as factor_pack() made it of so many parts. */
-struct lc_product {
+struct lc_factor_call {
     int64_t m, columns, depth;
     int parts;
     const float *a;
@@ -44,8 +44,8 @@ struct lc_kernels {
     /* Products of split factors; NULL: these kernels have none. */
     int64_t (*factor_bytes)(int64_t depth, int64_t columns, int parts);
     void (*factor_pack)(void *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts);
-    int64_t (*product_scratch_bytes)(void);
-    void (*product)(const struct lc_product *p);
+    int64_t (*factor_scratch_bytes)(void);
+    void (*product)(const struct lc_factor_call *p);
 };
 
 extern const struct lc_kernels lc_kernels_plain, lc_kernels_amx;

@@ -1,19 +1,11 @@
 /* rate.c - how fast one core multiplies matrices. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "lightcone/clock.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
-#include "lightcone/product.h"
+#include "lightcone/factor.h"
 #include "lightcone/random.h"
-
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Values that are neither zero nor special: the speed may depend on them. */
 static int fill(float **out, int64_t count, uint64_t stream, struct lc_err *err)
@@ -38,19 +30,19 @@ int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, stru
     LC_TRY(rc, fill(&a, M * K, 0, err));
     LC_TRY(rc, fill(&b, K * N, 1, err));
     LC_TRY(rc, fill(&c, M * N, 2, err));
-    LC_TRY(rc, lc_alloc(&scratch, lc_product_scratch_bytes(precision), 1, "a product", err));
+    LC_TRY(rc, lc_alloc(&scratch, lc_factor_scratch_bytes(precision), 1, "a product", err));
     factor.w = b;
     if (lc_factor_bytes(precision, K, N) > 0)
         LC_TRY(rc, lc_alloc(&factor.nn, lc_factor_bytes(precision, K, N), 1, "a split matrix", err));
     lc_factor_split(&factor, precision);
-    begin = seconds();
+    begin = lc_seconds();
     do {
         double rate;
-        start = seconds();
-        lc_product_nn(M, a, K, &factor, 0.0f, c, N, scratch);
-        rate = 2.0 * M * N * K / (seconds() - start) * 1e-9;
+        start = lc_seconds();
+        lc_factor_nn(M, a, K, &factor, 0.0f, c, N, scratch);
+        rate = 2.0 * M * N * K / (lc_seconds() - start) * 1e-9;
         *gflops = rate > *gflops ? rate : *gflops;
-    } while (seconds() - begin < spend);
+    } while (lc_seconds() - begin < spend);
 done:
     free(a);
     free(b);

@@ -54,7 +54,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
     int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
     const int64_t exact[PARTS] = {rows * d, room * d,     rows * s->hidden, rows * d, rows * d,
                                   rows * d, rows * 3 * d, scores,           own_parts_size(s, room, context),
-                                  lc_product_scratch_bytes(model->precision) / (int64_t)sizeof(float)};
+                                  lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float)};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
@@ -155,20 +155,20 @@ static void descend_full(struct lc_backward *b, const struct view *v, int64_t se
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, n = v->n, rows = seeds * n;
 
-    lc_product_nn(rows, b->g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
+    lc_factor_nn(rows, b->g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
         lc_multiply(b->hidden + i * n * hidden, v->slope, n * hidden);
-    lc_product_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
+    lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
     if (!v->shape->parallel)
         pull_mlp(v, b->u2, b->g, seeds);
-    lc_product_nn(rows, b->g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
+    lc_factor_nn(rows, b->g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t i = 0; i < seeds; i++)
         for (int64_t h = 0; h < v->shape->heads; h++)
             head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
     for (int64_t r = 0; r < rows; r++)
         lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
-    lc_product_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
+    lc_factor_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
         weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? b->u2 + r * d : NULL, v->w->norm2_w, d);
         lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, b->g + r * d);
@@ -180,10 +180,10 @@ static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
 
-    lc_product_nn(seeds, b->at, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
+    lc_factor_nn(seeds, b->at, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
         lc_multiply(b->hidden + i * hidden, v->slope + last * hidden, hidden);
-    lc_product_nn(seeds, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
+    lc_factor_nn(seeds, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
     if (v->shape->parallel)
         return;
     for (int64_t i = 0; i < seeds; i++) {
@@ -266,7 +266,7 @@ static void own_attention(struct lc_backward *b, const struct view *v, int64_t s
     int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
     struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
 
-    lc_product_nn(seeds, b->at, d, &v->w->out, 0.0f, b->mixed, d, b->product);
+    lc_factor_nn(seeds, b->at, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t h = 0; h < heads; h++)
         own_head(b, v, h, seeds, &o);
     for (int64_t begin = 0; begin < n; begin += STRIP) {

@@ -33,7 +33,7 @@ static void lay_out(struct lc_forward *f, struct carve *c)
     f->mixed = carve(c, n * d);
     f->hidden = carve(c, n * s->hidden);
     f->rotation = carve(c, f->context * (s->rotary + 2));
-    f->product = carve(c, lc_product_scratch_bytes(f->model->precision) / (int64_t)sizeof *f->product);
+    f->product = carve(c, lc_factor_scratch_bytes(f->model->precision) / (int64_t)sizeof *f->product);
     for (int64_t l = 0; l < traces; l++) {
         struct lc_block_trace none, *t = f->trace ? &f->trace[l] : &none;
         t->qkv = carve(c, n * 3 * d);
@@ -129,7 +129,7 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
     int64_t rows = f->windows * f->length, d = s->width, head = d / s->heads, square = f->length * f->length;
 
     norm_rows(f, x, w->norm1_w, w->norm1_b, t->unit1, t->rstd1);
-    lc_product_nt(rows, f->normed, d, &w->qkv, 0.0f, t->qkv, 3 * d, f->product);
+    lc_factor_nt(rows, f->normed, d, &w->qkv, 0.0f, t->qkv, 3 * d, f->product);
     lc_add_rows(t->qkv, w->qkv_b, rows, 3 * d);
     for (int64_t r = 0; r < rows; r++)
         lc_rotate(t->qkv + r * 3 * d, 2 * s->heads, head, s->rotary, f->rotation + r % f->length * (s->rotary + 2), 1);
@@ -138,7 +138,7 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
             attend(t->qkv + i * f->length * 3 * d + h * head, t->attention + (i * s->heads + h) * square,
                    f->mixed + i * f->length * d + h * head, f->length, d, head);
     memcpy(out, x, (size_t)(rows * d) * sizeof *out);
-    lc_product_nt(rows, f->mixed, d, &w->out, 1.0f, out, d, f->product);
+    lc_factor_nt(rows, f->mixed, d, &w->out, 1.0f, out, d, f->product);
     lc_add_rows(out, w->out_b, rows, d);
 }
 
@@ -150,10 +150,10 @@ static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_b
     int64_t rows = f->windows * f->length, d = s->width;
 
     norm_rows(f, x, w->norm2_w, w->norm2_b, t->unit2, t->rstd2);
-    lc_product_nt(rows, f->normed, d, &w->up, 0.0f, f->hidden, s->hidden, f->product);
+    lc_factor_nt(rows, f->normed, d, &w->up, 0.0f, f->hidden, s->hidden, f->product);
     lc_add_rows(f->hidden, w->up_b, rows, s->hidden);
     lc_gelu(f->hidden, t->slope, rows * s->hidden);
-    lc_product_nt(rows, f->hidden, s->hidden, &w->down, 1.0f, out, d, f->product);
+    lc_factor_nt(rows, f->hidden, s->hidden, &w->down, 1.0f, out, d, f->product);
     lc_add_rows(out, w->down_b, rows, d);
 }
 
@@ -190,6 +190,8 @@ int lc_forward_run(struct lc_forward *f, const int32_t *token, int64_t windows, 
         mlp_step(f, &m->block[l], &f->trace[l], m->shape.parallel ? x : out, out);
         if (check_finite(f, l, err) != LC_OK)
             return err->code;
+        if (f->breathe)
+            f->breathe(f->breathe_arg);
     }
     return LC_OK;
 }

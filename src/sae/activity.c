@@ -16,7 +16,8 @@ int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct 
     LC_TRY(rc, LC_ALLOC(&a->indptr, row_room + 1, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->shifted, row_room * width, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->length, row_room, "active features", err));
-    LC_TRY(rc, lc_alloc(&a->scratch, lc_screen_scratch_bytes(row_room, width), 1, "active features", err));
+    if (width > 0)
+        LC_TRY(rc, lc_alloc(&a->scratch, lc_screen_scratch_bytes(row_room, width), 1, "active features", err));
 done:
     if (rc != LC_OK)
         lc_active_release(a);
@@ -87,23 +88,35 @@ static double gamma_of(int64_t width)
     return ((double)width + 4.0) * 0x1p-24;
 }
 
-struct thresholds {
-    double theta, mark;
+/* z of one candidate, in float32 by one product in one order, whichever kernel named it, and in float64 once it is needed. */
+struct measured {
+    double z, bound, exact; /* bound: how far z may be off */
+    int has_exact;
 };
 
-/* One candidate: is z above the level of theta, and of mark, exactly? Appends it when it is above the first. Its value
- * is that of one product in one order, whichever kernel named it. */
-static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t place,
-                  const struct thresholds *at, struct lc_err *err)
+static struct measured measure(const struct lc_active *scratch, const struct lc_sae *sae, int64_t row, int64_t i)
 {
-    int64_t d = sae->shape.width, row = place / sae->shape.features, i = place % sae->shape.features;
-    double low = level_of(sae, i, at->theta), high = level_of(sae, i, at->mark);
-    double z = (double)lc_dot(sae->encoder + i * d, a->shifted + row * d, d) + (double)sae->encoder_bias[i];
-    double bound = (double)sae->norm[i] * (double)a->length[row] * gamma_of(d) + fabs(z) * 0x1p-23;
+    int64_t d = sae->shape.width;
+    struct measured m = {.z = (double)lc_dot(sae->encoder + i * d, scratch->shifted + row * d, d) + (double)sae->encoder_bias[i]};
 
-    if (!(fabs(z - low) > bound) || !(fabs(z - high) > bound)) {
+    m.bound = (double)sae->norm[i] * (double)scratch->length[row] * gamma_of(d) + fabs(m.z) * 0x1p-23;
+    return m;
+}
+
+/* Is it above the level of theta, and of mark, exactly? Appends it to `a` when it is above the first. What else is asked of
+ * it changes nothing. */
+static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t place, struct measured *m,
+                  double theta, double mark, struct lc_err *err)
+{
+    int64_t row = place / sae->shape.features, i = place % sae->shape.features;
+    double low = level_of(sae, i, theta), high = level_of(sae, i, mark), z = m->z;
+
+    if (!(fabs(z - low) > m->bound) || !(fabs(z - high) > m->bound)) {
+        if (!m->has_exact)
+            m->exact = exact_z(sae, y + row * sae->shape.width, i);
+        m->has_exact = 1;
         a->rechecked++;
-        z = exact_z(sae, y + row * d, i);
+        z = m->exact;
     }
     if (!(z > low))
         return LC_OK;
@@ -153,60 +166,83 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
 }
 
 /* What w . x must exceed for z to be above its level, less the rounding of these terms. */
-static int make_floors(struct lc_active *a, const struct lc_sae *sae, double theta, struct lc_err *err)
+static int make_floors(struct lc_active *scratch, const struct lc_sae *sae, double theta, struct lc_err *err)
 {
     int64_t features = sae->shape.features;
 
-    if (features > a->floor_room) {
-        free(a->floor);
-        a->floor = NULL;
-        a->floor_room = 0;
-        if (LC_ALLOC(&a->floor, features, "active features", err) != LC_OK)
+    if (features > scratch->floor_room) {
+        free(scratch->floor);
+        scratch->floor_room = 0;
+        if (LC_ALLOC(&scratch->floor, features, "active features", err) != LC_OK)
             return err->code;
-        a->floor_room = features;
+        scratch->floor_room = features;
     }
     for (int64_t i = 0; i < features; i++) {
         double level = level_of(sae, i, theta), bias = (double)sae->encoder_bias[i];
-        a->floor[i] = (float)(level - bias - (fabs(level) + fabs(bias)) * 0x1p-22 - 0x1p-100);
+        scratch->floor[i] = (float)(level - bias - (fabs(level) + fabs(bias)) * 0x1p-22 - 0x1p-100);
     }
     return LC_OK;
 }
 
-static void shift_rows(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows)
+static void shift_rows(struct lc_active *scratch, const struct lc_sae *sae, const float *y, int64_t rows)
 {
     int64_t d = sae->shape.width;
 
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t j = 0; j < d; j++)
-            a->shifted[r * d + j] = y[r * d + j] - sae->shift[j];
-        a->length[r] = (float)(sqrt(lc_square_sum(a->shifted + r * d, d)) * 1.000001);
+            scratch->shifted[r * d + j] = y[r * d + j] - sae->shift[j];
+        scratch->length[r] = (float)(sqrt(lc_square_sum(scratch->shifted + r * d, d)) * 1.000001);
     }
+}
+
+/* Every place that may be above the lowest of the thresholds. */
+static int find_candidates(struct lc_active *scratch, const struct lc_sae *sae, int64_t rows, int64_t count, const double *theta,
+                           struct lc_err *err)
+{
+    struct lc_screen screen = {.rows = rows,
+                               .features = sae->shape.features,
+                               .width = sae->shape.width,
+                               .x = scratch->shifted,
+                               .length = scratch->length,
+                               .w = sae->encoder,
+                               .norm = sae->norm,
+                               .packed = sae->packed,
+                               .scratch = scratch->scratch};
+    double lowest = theta[0];
+
+    for (int64_t k = 1; k < count; k++)
+        lowest = theta[k] < lowest ? theta[k] : lowest;
+    if (make_floors(scratch, sae, lowest, err) != LC_OK)
+        return err->code;
+    screen.floor = scratch->floor;
+    return lc_screen_run(&screen, &scratch->candidates, err);
+}
+
+int lc_active_find_each(struct lc_active *scratch, struct lc_active *a, int64_t count, const struct lc_sae *sae,
+                        const float *y, int64_t rows, const double *theta, const double *mark, struct lc_err *err)
+{
+    int rc;
+
+    shift_rows(scratch, sae, y, rows);
+    LC_TRY(rc, find_candidates(scratch, sae, rows, count, theta, err));
+    for (int64_t k = 0; k < count; k++) {
+        a[k].rows = rows;
+        a[k].hits = 0;
+    }
+    for (int64_t c = 0; c < scratch->candidates.count; c++) {
+        int64_t place = scratch->candidates.place[c];
+        struct measured m = measure(scratch, sae, place / sae->shape.features, place % sae->shape.features);
+        for (int64_t k = 0; k < count; k++)
+            LC_TRY(rc, decide(&a[k], sae, y, place, &m, theta[k], mark[k], err));
+    }
+    for (int64_t k = 0; k < count; k++)
+        LC_TRY(rc, sort_by_row(&a[k], sae->shape.features, err));
+done:
+    return rc;
 }
 
 int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
                    double mark, struct lc_err *err)
 {
-    const struct thresholds at = {theta, mark};
-    struct lc_screen screen = {.rows = rows,
-                               .features = sae->shape.features,
-                               .width = sae->shape.width,
-                               .x = a->shifted,
-                               .length = a->length,
-                               .w = sae->encoder,
-                               .norm = sae->norm,
-                               .packed = sae->packed,
-                               .scratch = a->scratch};
-    int rc;
-
-    a->rows = rows;
-    a->hits = 0;
-    shift_rows(a, sae, y, rows);
-    LC_TRY(rc, make_floors(a, sae, theta, err));
-    screen.floor = a->floor;
-    LC_TRY(rc, lc_screen_run(&screen, &a->candidates, err));
-    for (int64_t k = 0; k < a->candidates.count; k++)
-        LC_TRY(rc, decide(a, sae, y, a->candidates.place[k], &at, err));
-    rc = sort_by_row(a, sae->shape.features, err);
-done:
-    return rc;
+    return lc_active_find_each(a, a, 1, sae, y, rows, &theta, &mark, err);
 }

@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "lightcone/memory.h"
-#include "lightcone/product.h"
+#include "lightcone/factor.h"
 #include "lightcone/random.h"
 
 /* A product and what it is made of. */
@@ -33,7 +33,7 @@ static void bench_init(struct bench *b, int64_t m, int64_t k, int64_t n, int tur
     check(LC_ALLOC(&b->a, m * k, "left", &err), &err);
     check(LC_ALLOC(&b->w, k * n, "right", &err), &err);
     check(LC_ALLOC(&b->c, m * n, "sum", &err), &err);
-    check(lc_alloc(&b->scratch, lc_product_scratch_bytes(precision) + 1, 1, "scratch", &err), &err);
+    check(lc_alloc(&b->scratch, lc_factor_scratch_bytes(precision) + 1, 1, "scratch", &err), &err);
     for (int64_t i = 0; i < m * k; i++)
         b->a[i] = uniform(1, i) * (float)pow(10.0, -(double)(i / k % 36));
     for (int64_t i = 0; i < k * n; i++)
@@ -59,7 +59,7 @@ static void bench_release(struct bench *b)
 
 static void multiply(const struct bench *b, int64_t first, int64_t m, int turned, float beta, float *c)
 {
-    (turned ? lc_product_nt : lc_product_nn)(m, b->a + first * b->k, b->k, &b->factor, beta, c, b->n, b->scratch);
+    (turned ? lc_factor_nt : lc_factor_nn)(m, b->a + first * b->k, b->k, &b->factor, beta, c, b->n, b->scratch);
 }
 
 static double exact(const struct bench *b, int turned, int64_t r, int64_t j, double *size)

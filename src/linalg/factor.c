@@ -1,5 +1,5 @@
-/* product.c - products with weights: by split factors where the kernels in use have them, else by the BLAS. */
-#include "lightcone/product.h"
+/* factor.c - products with weights: by split factors where the kernels in use have them, else by the BLAS. */
+#include "lightcone/factor.h"
 
 #include "isa.h"
 
@@ -50,36 +50,36 @@ void lc_factor_split(const struct lc_factor *f, enum lc_precision precision)
     split(f->nn, &straight, f->rows, f->columns, parts_of(precision));
 }
 
-int64_t lc_product_scratch_bytes(enum lc_precision precision)
+int64_t lc_factor_scratch_bytes(enum lc_precision precision)
 {
-    return is_split(precision) ? lc_kernels()->product_scratch_bytes() : 0;
+    return is_split(precision) ? lc_kernels()->factor_scratch_bytes() : 0;
 }
 
-static void run(struct lc_product p, const struct header *h)
+static void run(struct lc_factor_call p, const struct header *h)
 {
     p.parts = h->parts;
     p.b = h + 1;
     lc_kernels()->product(&p);
 }
 
-void lc_product_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
+void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch)
 {
     if (!f->nt)
         lc_gemm_nt(m, f->rows, f->columns, a, lda, f->w, f->columns, beta, c, ldc);
     else
-        run((struct lc_product){.m = m, .columns = f->rows, .depth = f->columns, .a = a, .lda = lda, .beta = beta, .c = c,
+        run((struct lc_factor_call){.m = m, .columns = f->rows, .depth = f->columns, .a = a, .lda = lda, .beta = beta, .c = c,
                                 .ldc = ldc, .scratch = scratch},
             f->nt);
 }
 
-void lc_product_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
+void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch)
 {
     if (!f->nn)
         lc_gemm_nn(m, f->columns, f->rows, a, lda, f->w, f->columns, beta, c, ldc);
     else
-        run((struct lc_product){.m = m, .columns = f->columns, .depth = f->rows, .a = a, .lda = lda, .beta = beta, .c = c,
+        run((struct lc_factor_call){.m = m, .columns = f->columns, .depth = f->rows, .a = a, .lda = lda, .beta = beta, .c = c,
                                 .ldc = ldc, .scratch = scratch},
             f->nn);
 }

@@ -1,4 +1,4 @@
-/* amx_product.c - products of factors that are split into sums of bfloat16 numbers, see product.h.
+/* amx_factor.c - products of factors that are split into sums of bfloat16 numbers, see factor.h.
  *
  * The right factor stands as panels of 32 columns; in a panel steps of 32 rows follow each other, in a step the parts, in
  * a part two tiles. The left one is scaled, split and packed a block of rows and a slice of the depth at a time, so that
@@ -50,7 +50,7 @@ struct workspace {
     float up[ROWS], down[ROWS]; /* what a row is multiplied with before, and its sums after */
 };
 
-int64_t lc_amx_product_scratch_bytes(void)
+int64_t lc_amx_factor_scratch_bytes(void)
 {
     return (int64_t)sizeof(struct workspace);
 }
@@ -72,7 +72,7 @@ LC_AMX static float scale_of(const float *a, int64_t n)
 }
 
 /* Depths [begin, begin + n) of `rows` rows into tiles. */
-LC_AMX static void pack_left(const struct lc_product *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin, int64_t n)
+LC_AMX static void pack_left(const struct lc_factor_call *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin, int64_t n)
 {
     int64_t steps = lc_amx_steps(n);
 
@@ -175,7 +175,7 @@ static void (*const multiply[MOST_PARTS + 1])(const uint8_t *, const uint8_t *, 
     NULL, multiply1, multiply3, multiply6};
 
 /* C += the strip of columns n ..., with the rows' scales; `beta` as of the whole product. */
-LC_AMX static void add_strip(const struct lc_product *p, const struct workspace *w, int64_t row, int64_t rows, int64_t n,
+LC_AMX static void add_strip(const struct lc_factor_call *p, const struct workspace *w, int64_t row, int64_t rows, int64_t n,
                           float beta)
 {
     int64_t width = p->columns - n < LC_SIDE ? p->columns - n : LC_SIDE;
@@ -197,7 +197,7 @@ LC_AMX static void add_strip(const struct lc_product *p, const struct workspace 
 }
 
 /* One block of the left factor against all panels. */
-static void block(const struct lc_product *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin)
+static void block(const struct lc_factor_call *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin)
 {
     int64_t n = p->depth - begin < DEPTH ? p->depth - begin : DEPTH, steps = lc_amx_steps(n), all = lc_amx_steps(p->depth);
     int64_t bytes = (int64_t)p->parts * LC_PAIR;
@@ -211,7 +211,7 @@ static void block(const struct lc_product *p, struct workspace *w, int64_t row, 
     }
 }
 
-void lc_amx_product(const struct lc_product *p)
+void lc_amx_factor(const struct lc_factor_call *p)
 {
     struct workspace *w = p->scratch;
 

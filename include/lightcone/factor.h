@@ -1,12 +1,12 @@
-/* product.h - matrix products with weights at a chosen precision. The weights are split beforehand into sums of bfloat16
+/* factor.h - matrix products with weights at a chosen precision. The weights are split beforehand into sums of bfloat16
  * numbers, A = A1 + A2 + A3, the other factor on the way, and the products of the parts added up in float32:
  *     bf16x6  A1B1 + A1B2 + A2B1 + A2B2 + A1B3 + A3B1   as good as float32
  *     bf16x3  A1B1 + A1B2 + A2B1                        some ten times its error
  *     bf16    A1B1
  * Rows of A are scaled by powers of two, so that small ones (gradients that vanish) keep their relative precision. Where
  * the kernels in use have no such products, all of them are float32. A row of the result does not depend on the others. */
-#ifndef LC_PRODUCT_H
-#define LC_PRODUCT_H
+#ifndef LC_FACTOR_H
+#define LC_FACTOR_H
 
 #include <stdint.h>
 
@@ -25,13 +25,13 @@ int64_t lc_factor_bytes(enum lc_precision precision, int64_t rows, int64_t colum
 void lc_factor_split(const struct lc_factor *f, enum lc_precision precision);
 
 /* For the calls below, whatever their sizes; 64-byte aligned. May be 0. */
-int64_t lc_product_scratch_bytes(enum lc_precision precision);
+int64_t lc_factor_scratch_bytes(enum lc_precision precision);
 
 /* C[m, rows] = A[m, columns] w^T + beta C. */
-void lc_product_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
+void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch);
 /* C[m, columns] = A[m, rows] w + beta C. */
-void lc_product_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
+void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch);
 
 #endif
