@@ -351,16 +351,43 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+/* Processes of a launcher that speaks to another MPI library each take themselves for the only one, and all would write the
+ * same files. What launchers tell a process in its environment gives it away; *rank is what it is there. */
+static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *err)
+{
+    static const struct {
+        const char *size, *rank;
+    } told[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                {"PMI_SIZE", "PMI_RANK"},
+                {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+
+    for (int i = 0; i < 3 && par->size == 1; i++) {
+        const char *size = getenv(told[i].size), *own = getenv(told[i].rank);
+        if (!size || !own)
+            continue;
+        if (strtol(size, NULL, 10) <= 1)
+            break;
+        *rank = (int)strtol(own, NULL, 10);
+        return LC_FAIL(err, LC_E_USAGE,
+                       "the launcher started %s processes (%s), but each finds itself alone: it is not that of the MPI library "
+                       "this program was built with; use that one's mpirun, or srun with a --mpi that it knows",
+                       size, told[i].size);
+    }
+    return LC_OK;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
+    int foreign = 0; /* this process's rank in a launcher that MPI does not know */
 
     MPI_Init(&argc, &argv);
     if (lc_comm_init(&par, MPI_COMM_WORLD, err) == LC_OK) {
-        act(&par, argc, argv, err);
+        if (check_launcher(&par, &foreign, err) == LC_OK)
+            act(&par, argc, argv, err);
         lc_comm_agree(&par, err);
     }
-    if (err->code != LC_OK && par.rank == 0)
+    if (err->code != LC_OK && par.rank == 0 && foreign == 0)
         print_error(err);
     lc_comm_release(&par);
     MPI_Finalize();

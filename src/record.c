@@ -52,6 +52,8 @@ static json_t *libraries(void)
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    if (strchr(mpi, '\t')) /* "MPICH Version:\t4.0.2" */
+        *strchr(mpi, '\t') = ' ';
     lc_result_library(hdf5);
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mpi", mpi, "hdf5", hdf5, "openblas", lc_blas_config(),
                      "openblas_core", lc_blas_core(), "openblas_core_repaired_from", repaired ? repaired : "");

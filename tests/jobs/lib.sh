@@ -27,6 +27,14 @@ children() {
     done
 }
 
+# descendants PID - those and what they started: MPICH's mpirun has a proxy between itself and the ranks
+descendants() {
+    for child in $(children "$1"); do
+        echo "$child"
+        children "$child"
+    done
+}
+
 # conclude - the script's exit status
 conclude() {
     echo "$checks checks, $failures failed"
