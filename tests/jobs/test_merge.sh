@@ -21,6 +21,7 @@ merge() {
     checks=$((checks + 1))
     to=$1
     shift
+    # shellcheck disable=SC2046 # names without spaces
     (cd "$WORK" && "$LIGHTCONE" merge $(printf '%s.h5 ' "$@") -o "$to.h5") >"$WORK/out" 2>&1 || {
         fail "merge $*"
         cat "$WORK/out"
@@ -114,8 +115,10 @@ same s.h5 s_three.h5
 merge s_copy s
 same s.h5 s_copy.h5
 checks=$((checks + 1))
-[ -e "$WORK/s.d/npy/vocabulary/bytes.npy" ] && [ -e "$WORK/s.d/npy/windows/token_id.npy" ] &&
-    [ -z "$(find "$WORK/s.d/npy/points" -name token_id.npy -path '*windows*')" ] || fail 'shared tokens stand more than once'
+if [ ! -e "$WORK/s.d/npy/vocabulary/bytes.npy" ] || [ ! -e "$WORK/s.d/npy/windows/token_id.npy" ] ||
+    [ -n "$(find "$WORK/s.d/npy/points" -name token_id.npy -path '*windows*')" ]; then
+    fail 'shared tokens stand more than once'
+fi
 grep -q '^  threshold: \[0.2, 1, 1e+01\]$' "$WORK/s.d/config.yaml" || fail 'the axis is not in the configuration'
 same s.d/provenance/files.txt s1.d/provenance/files.txt
 
@@ -178,7 +181,10 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
     checks=$((checks + 1))
     case $got in
     0) rm -f "$WORK/flipped.h5" ;;
-    1 | 2) no_result flipped.h5 "a flipped bit at $at" && [ "$(wc -l <"$WORK/out")" -eq 1 ] || fail "bit at $at: not one message" ;;
+    1 | 2)
+        no_result flipped.h5 "a flipped bit at $at"
+        [ "$(wc -l <"$WORK/out")" -eq 1 ] || fail "bit at $at: not one message"
+        ;;
     *) fail "a flipped bit at $at: status $got" ;;
     esac
 done
@@ -222,7 +228,9 @@ if command -v gnuplot >/dev/null; then
     says 'index.html'
     for figure in influence sparsity correlation contexts; do
         checks=$((checks + 1))
-        [ -s "$WORK/page/figures/across_$figure.svg" ] && [ -s "$WORK/page/tables/across_$figure.csv" ] || fail "no figure of $figure"
+        if [ ! -s "$WORK/page/figures/across_$figure.svg" ] || [ ! -s "$WORK/page/tables/across_$figure.csv" ]; then
+            fail "no figure of $figure"
+        fi
     done
     cp "$WORK/page/index.html" "$WORK/out"
     says 's.h5 has 3 points' 'of point 0: threshold 0.2'
