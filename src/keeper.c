@@ -1,11 +1,12 @@
 #include "keeper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
 #include "lightcone/linalg.h"
+#include "log.h"
 #include "record.h"
 
 static int add_hash(struct lc_bytes *text, const char *what, const struct lc_site *site, const void *data, size_t size,
@@ -39,6 +40,16 @@ done:
     return rc;
 }
 
+/* Rank 0: the configurations of all points. */
+static int describe_configs(struct lc_bytes *text, const struct lc_parts *parts, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    for (int64_t i = 0; i < parts->points && rc == LC_OK; i++)
+        rc = lc_config_canonical(&lc_parts_study(parts, i)->config, text, err);
+    return rc == LC_OK ? lc_bytes_add(text, "", 1, err) : rc;
+}
+
 static int open_store(struct lc_keeper *k, const struct lc_comm *par, const struct lc_study *study, const char *version,
                       int fresh, void (*warn)(const char *), struct lc_err *err)
 {
@@ -48,8 +59,8 @@ static int open_store(struct lc_keeper *k, const struct lc_comm *par, const stru
 
     lc_kernel_class(class);
     lc_record_path(folder, study->config.output, "checkpoint", "", err);
-    if (par->rank == 0 && lc_config_canonical(&study->config, &config, err) == LC_OK &&
-        lc_bytes_add(&config, "", 1, err) == LC_OK && describe_inputs(&inputs, study, err) == LC_OK) {
+    if (par->rank == 0 && describe_configs(&config, &k->fresh, err) == LC_OK &&
+        describe_inputs(&inputs, study, err) == LC_OK) {
         identity.config = (const char *)config.data;
         identity.inputs = (const char *)inputs.data;
     }
@@ -60,91 +71,176 @@ static int open_store(struct lc_keeper *k, const struct lc_comm *par, const stru
     return err->code;
 }
 
-/* Write what `fresh` holds, or everything; `fresh` then counts as kept. */
-static int write_segment(struct lc_keeper *k, int whole, struct lc_err *err)
+/* `fresh`, whose saved form this is, goes into `kept` and is empty then. */
+static int keep(struct lc_keeper *k, const struct lc_bytes *saved, struct lc_err *err)
 {
-    struct lc_parts empty = {0};
-    struct lc_bytes bytes = {0};
-    int rc;
+    struct lc_reader reader = {.data = saved->data, .size = saved->size};
+    const struct lc_job *job = k->fresh.job;
+    const struct lc_study *study = k->fresh.study;
 
-    LC_TRY(rc, lc_parts_begin(&empty, k->fresh.job, k->fresh.study, err));
-    if (whole) {
-        LC_TRY(rc, lc_parts_add(&k->kept, &k->fresh, err));
+    if (lc_parts_merge(&k->kept, &reader, err) == LC_OK) {
         lc_parts_end(&k->fresh);
-        k->fresh = empty;
-        empty = (struct lc_parts){0};
-        k->whole = 1;
-        LC_TRY(rc, lc_parts_save(&k->kept, &bytes, err));
-        LC_TRY(rc, lc_checkpoint_append_whole(k->store, k->finished, k->count, &bytes, err));
-    } else {
-        struct lc_reader reader;
-        LC_TRY(rc, lc_parts_save(&k->fresh, &bytes, err));
-        LC_TRY(rc, lc_checkpoint_append(k->store, k->finished, k->count, &bytes, err));
-        reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
-        LC_TRY(rc, lc_parts_merge(&k->kept, &reader, err));
-        lc_parts_end(&k->fresh);
-        k->fresh = empty;
-        empty = (struct lc_parts){0};
+        lc_parts_begin(&k->fresh, job, study, err);
     }
-    k->whole = 0;
-    k->count = 0;
-done:
-    lc_parts_end(&empty);
+    if (err->code != LC_OK)
+        k->broken = *err;
+    return err->code;
+}
+
+static int keep_all(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc = lc_parts_save(&k->fresh, &bytes, err);
+
+    if (rc == LC_OK)
+        rc = keep(k, &bytes, err);
     lc_bytes_release(&bytes);
     return rc;
 }
 
-int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
+static int write_whole(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc;
+
+    LC_TRY(rc, keep_all(k, err));
+    k->whole = 1;
+    LC_TRY(rc, lc_parts_save(&k->kept, &bytes, err));
+    LC_TRY(rc, lc_checkpoint_append_whole(k->store, k->finished, k->count, &bytes, err));
+    k->whole = 0;
+    k->count = 0;
+done:
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+static int write_added(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc;
+
+    LC_TRY(rc, lc_parts_save(&k->fresh, &bytes, err));
+    LC_TRY(rc, lc_checkpoint_append(k->store, k->finished, k->count, &bytes, err));
+    k->count = 0;
+    rc = keep(k, &bytes, err);
+done:
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+void lc_keeper_flush(struct lc_keeper *k)
 {
     struct lc_err disk = LC_ERR_INIT;
+    int whole = k->store && (k->whole || lc_checkpoint_wants_whole(k->store));
     double start = lc_seconds();
 
-    if (!k->store || k->spoilt || (k->count == 0 && !k->whole))
-        return LC_OK;
-    write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk);
-    k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */
-    k->spent += k->last - start;
-    k->longest = k->last - start > k->longest ? k->last - start : k->longest;
-    if (disk.code == LC_OK) {
+    if (!k->store || k->broken.code != LC_OK || k->mixed || (k->count == 0 && !whole))
+        return;
+    if ((whole ? write_whole(k, &disk) : write_added(k, &disk)) == LC_OK)
         k->warned = 0;
-        return LC_OK;
-    }
-    if (disk.code != LC_E_IO) {
-        *err = disk;
+    k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */
+    k->took = k->last - start;
+    k->spent += k->took;
+    k->longest = k->took > k->longest ? k->took : k->longest;
+    if (disk.code != LC_OK && !k->warned++)
+        lc_log("lightcone: warning: rank %d: no checkpoint until the disk takes one, the job goes on: %s", k->par->rank,
+               disk.msg);
+}
+
+void lc_keeper_tend(struct lc_keeper *k)
+{
+    enum { SELDOM = 100 }; /* a slow disk stretches the interval: writing takes one part in so many of the time at most */
+    double passed = lc_seconds() - k->last;
+
+    if (k->store && passed >= k->every && passed >= SELDOM * k->took)
+        lc_keeper_flush(k);
+}
+
+void lc_keeper_hurry(struct lc_keeper *k)
+{
+    if (!k->mixed && !k->hurried++)
+        lc_keeper_flush(k);
+}
+
+/* What went wrong for good while there was nobody to tell. */
+static int check_broken(const struct lc_keeper *k, struct lc_err *err)
+{
+    return k->broken.code == LC_OK ? LC_OK : LC_FAIL(err, k->broken.code, "%s", k->broken.msg);
+}
+
+int lc_keeper_begin(struct lc_keeper *k, int64_t unit, void **sums, struct lc_err *err)
+{
+    const struct lc_point *part = lc_parts_at(&k->fresh, unit);
+
+    if (check_broken(k, err) != LC_OK)
         return err->code;
-    }
-    if (!k->warned)
-        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->par->rank, disk.msg);
-    k->warned = 1;
+    k->mixed = !k->fresh.job->apart;
+    if (!k->mixed && k->fresh.job->begin(&k->apart, part->study, err) != LC_OK)
+        return err->code;
+    *sums = k->mixed ? part->sums : k->apart;
     return LC_OK;
 }
 
-int lc_keeper_note(struct lc_keeper *k, int64_t unit, struct lc_err *err)
+/* The parts of `fresh` may be others than when the unit began. */
+static int add_apart(struct lc_keeper *k, int64_t unit, struct lc_err *err)
 {
-    k->finished[k->count++] = unit;
-    return k->store && lc_seconds() - k->last >= k->every ? lc_keeper_flush(k, err) : LC_OK;
+    const struct lc_job *job = k->fresh.job;
+    const struct lc_point *part = lc_parts_at(&k->fresh, unit);
+    struct lc_bytes bytes = {0};
+    struct lc_reader reader;
+    int rc;
+
+    LC_TRY(rc, job->save(k->apart, &bytes, err));
+    reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
+    rc = job->merge(part->sums, &reader, err);
+    if (rc != LC_OK)
+        k->broken = *err;
+done:
+    lc_bytes_release(&bytes);
+    return rc;
 }
 
-/* Units that are still to be done. */
-static int list_todo(struct lc_keeper *k, const unsigned char *done, struct lc_err *err)
+int lc_keeper_add(struct lc_keeper *k, int64_t unit, struct lc_err *err)
 {
-    if (LC_ALLOC(&k->todo, k->units, "units", err) != LC_OK)
+    if (k->apart) {
+        if (add_apart(k, unit, err) != LC_OK)
+            return err->code;
+        k->fresh.job->end(k->apart);
+        k->apart = NULL;
+    }
+    k->mixed = 0;
+    k->finished[k->count++] = unit;
+    lc_keeper_tend(k);
+    return check_broken(k, err);
+}
+
+/* Steps that are still to be done. */
+static int list_todo(struct lc_keeper *k, const unsigned char *over, struct lc_err *err)
+{
+    int64_t points = k->fresh.points;
+
+    if (LC_ALLOC(&k->todo, k->steps, "units", err) != LC_OK)
         return err->code;
-    for (int64_t u = 0; u < k->units; u++)
-        if (!done[u])
-            k->todo[k->todos++] = u;
+    for (int64_t u = 0; u < k->units; u++) {
+        k->taken += k->done[u];
+        k->done[u] |= over[u % points];
+    }
+    for (int64_t step = 0; step < k->steps; step++)
+        if (memchr(k->done + step * points, 0, (size_t)points))
+            k->todo[k->todos++] = step;
     return LC_OK;
 }
 
 /* Take over what earlier runs left; a resume of many files is written anew at once. */
-static int resume(struct lc_keeper *k, const struct lc_comm *par, unsigned char *done, struct lc_err *err)
+static int resume(struct lc_keeper *k, const struct lc_comm *par, struct lc_err *err)
 {
     int rc;
 
-    LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, done, err));
+    LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, k->done, err));
     if (lc_checkpoint_wants_whole(k->store)) {
         k->whole = 1;
-        lc_keeper_flush(k, err);
+        lc_keeper_flush(k);
+        check_broken(k, err);
         LC_TRY(rc, lc_comm_agree(par, err));
     }
     lc_checkpoint_settle(k->store);
@@ -153,37 +249,41 @@ done:
 }
 
 int lc_keeper_open(struct lc_keeper *k, const struct lc_comm *par, const struct lc_job *job,
-                   const struct lc_study *study, const char *version, int fresh, void (*warn)(const char *text),
-                   struct lc_err *err)
+                   const struct lc_study *study, const unsigned char *over, const char *version, int fresh,
+                   void (*warn)(const char *text), struct lc_err *err)
 {
-    unsigned char *done = NULL;
     int rc;
 
     *k = (struct lc_keeper){.every = (double)study->config.checkpoint_every, .last = lc_seconds(), .par = par};
     if (lc_parts_begin(&k->fresh, job, study, err) == LC_OK && lc_parts_begin(&k->kept, job, study, err) == LC_OK) {
-        k->units = lc_parts_units(&k->fresh);
+        k->steps = lc_parts_steps(&k->fresh);
+        k->units = k->steps * k->fresh.points;
         if (LC_ALLOC(&k->finished, k->units, "units", err) == LC_OK)
-            LC_ALLOC(&done, k->units, "units", err);
+            LC_ALLOC(&k->done, k->units, "units", err);
     }
     LC_TRY(rc, lc_comm_agree(par, err));
     if (study->config.checkpoint_every > 0) {
         LC_TRY(rc, open_store(k, par, study, version, fresh, warn, err));
-        LC_TRY(rc, resume(k, par, done, err));
+        LC_TRY(rc, resume(k, par, err));
     }
-    list_todo(k, done, err);
+    list_todo(k, over, err);
     rc = lc_comm_agree(par, err);
 done:
-    free(done);
     return rc;
 }
 
 int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err)
 {
-    int rc = LC_OK;
+    int rc;
 
-    if (k->store)
-        rc = lc_parts_add(&k->fresh, &k->kept, err);
-    lc_parts_end(&k->kept);
+    LC_TRY(rc, check_broken(k, err));
+    if (!k->store)
+        goto done;
+    LC_TRY(rc, keep_all(k, err));
+    lc_parts_end(&k->fresh);
+    k->fresh = k->kept;
+    k->kept = (struct lc_parts){0};
+done:
     return rc;
 }
 
@@ -194,7 +294,7 @@ static int is_empty(const struct lc_keeper *k)
     struct lc_checkpoint_cost cost;
 
     lc_checkpoint_cost(k->store, &cost);
-    if (cost.segments > 0 || k->todos < k->units)
+    if (cost.segments > 0 || k->taken > 0)
         LC_FAIL(&written, LC_E_STOPPED, "segments are on disk");
     return lc_comm_agree(k->par, &written) == LC_OK;
 }
@@ -203,9 +303,12 @@ void lc_keeper_close(struct lc_keeper *k, int remove)
 {
     if (k->store)
         lc_checkpoint_close(k->store, remove || is_empty(k));
+    if (k->apart)
+        k->fresh.job->end(k->apart);
     lc_parts_end(&k->fresh);
     lc_parts_end(&k->kept);
     free(k->finished);
     free(k->todo);
+    free(k->done);
     *k = (struct lc_keeper){0};
 }

@@ -32,8 +32,8 @@ struct words {
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    struct words positional, set, figure, format;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh;
+    struct words positional, set, figure, format, assume;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks, *simulate, *like_run;
 };
 
 struct option {
@@ -59,6 +59,12 @@ static const struct option options[] = {
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--simulate", offsetof(struct arguments, simulate), BARE},
+    {"--like-run", offsetof(struct arguments, like_run), ONCE},
+    {"--assume", offsetof(struct arguments, assume), REPEATS},
+    {"--trace", offsetof(struct arguments, trace), BARE},
+    {"--task", offsetof(struct arguments, task), ONCE},
+    {"--tasks", offsetof(struct arguments, tasks), BARE},
 };
 
 struct command {
@@ -67,14 +73,6 @@ struct command {
     int collective;  /* all ranks of a launcher take part */
     int (*act)(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 };
-
-static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
-{
-    const struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION};
-
-    return lc_run(par, a->positional.word[0], &what, err);
-}
 
 static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
 {
@@ -86,6 +84,20 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
         return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
                        (long long)least, (long long)most);
     return LC_OK;
+}
+
+static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_run_options what = {.set = a->set.word,
+                                  .sets = a->set.count,
+                                  .fresh = a->fresh != NULL,
+                                  .trace = a->trace != NULL,
+                                  .version = LIGHTCONE_VERSION,
+                                  .task = -1};
+
+    if (a->task && whole_number("--task", a->task, 0, INT32_MAX, &what.task, err) != LC_OK)
+        return err->code;
+    return lc_run(par, a->positional.word[0], &what, err);
 }
 
 static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -119,9 +131,18 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+    struct lc_plan_options how = {.ranks = 1,
+                                  .json = a->json != NULL,
+                                  .like = a->like,
+                                  .tasks = a->tasks != NULL,
+                                  .simulate = a->simulate != NULL,
+                                  .like_run = a->like_run,
+                                  .assume = a->assume.word,
+                                  .assumes = a->assume.count};
 
-    if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
+    if (!a->simulate && (a->like_run || a->assume.count > 0))
+        return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
+    if (a->ranks && whole_number("-n", a->ranks, 1, a->simulate ? 1 << 20 : INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
@@ -214,12 +235,15 @@ static int act_merge(const struct lc_comm *par, const struct arguments *a, struc
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--fresh]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh] [--trace]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh --trace", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
-     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
-     act_plan},
+    {"plan",
+     "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks] [--simulate] "
+     "[--like-run RESULT.run.json] [--assume key=value]...",
+     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep; "
+     "--simulate: on 1, 2, 4, ... ranks of a cluster",
+     "--set -n --json --gflops --like --tasks --simulate --like-run --assume", 1, 1, 0, act_plan},
     {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
      MAX_ARGUMENTS, 0, act_merge},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
@@ -291,8 +315,9 @@ static const struct option *find_option(const struct command *c, const char *fla
 {
     for (int i = 0; i < OPTIONS; i++) {
         const char *at = strcmp(options[i].flag, flag) == 0 ? strstr(c->flags, flag) : NULL;
-        if (at)
-            return &options[i];
+        for (size_t size = strlen(flag); at; at = strstr(at + size, flag))
+            if (at[size] == '\0' || at[size] == ' ') /* not the beginning of a longer one */
+                return &options[i];
     }
     return NULL;
 }
@@ -351,6 +376,11 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
 /* Processes of a launcher that speaks to another MPI library each take themselves for the only one, and all would write the
  * same files. What launchers tell a process in its environment gives it away; *rank is what it is there. */
 static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *err)
@@ -389,6 +419,10 @@ static void act_together(int argc, char **argv, struct lc_err *err)
     }
     if (err->code != LC_OK && par.rank == 0 && foreign == 0)
         print_error(err);
+    if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
+        MPI_Barrier(par.comm); /* the message is out */
+    if (lc_result_is_wounded())
+        MPI_Abort(MPI_COMM_WORLD, exit_status(err->code));
     lc_comm_release(&par);
     MPI_Finalize();
 }
@@ -416,11 +450,6 @@ static void repair_blas(char **argv)
     setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
     setenv("OPENBLAS_CORETYPE", core, 1);
     execv("/proc/self/exe", argv);
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* plan.c - sizes, memory and time of a run by arithmetic on what its inputs' headers say. */
 #include "plan.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
 #include "run.h"
+#include "scale.h"
+#include "tasks.h"
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
 
@@ -69,18 +72,49 @@ static int cost_common(const struct lc_study *s, struct lc_cost *out, struct lc_
     return LC_OK;
 }
 
-static int plan_point(struct lc_plan *plan, struct lc_plan_point *p, const struct lc_study *study, struct lc_err *err)
+/* One length of a member, or of all there is. The first member's windows go forward for all, down to the deepest layer. */
+static int plan_point(struct lc_plan *plan, int64_t m, int64_t k, struct lc_err *err)
 {
-    p->study = study;
-    if (lc_cut_make(&p->cut, plan->job, &plan->study, study, err) != LC_OK)
+    struct lc_plan_point *p = &plan->point[m * plan->lengths + k];
+    const struct lc_study *all = plan->study.points > 0 ? &plan->study.point[k] : &plan->study, *own = all;
+    struct lc_cost together = {0};
+
+    if (plan->study.members > 0)
+        own = plan->study.points > 0 ? &plan->study.member[m].point[k] : &plan->study.member[m];
+    p->study = own;
+    p->assumed = plan->member ? &plan->member[m] : &plan->assumed;
+    if (lc_cut_make(&p->cut, plan->job, &plan->study, all, err) != LC_OK)
         return err->code;
-    for (int64_t w = 0; w < study->windows.count; w++)
-        p->tokens += study->windows.length[w];
-    plan->job->cost(study, &plan->assumed, plan->ranks, &p->cost);
-    cost_windows(study, &p->cost);
-    p->seconds = seconds_of(&p->cost, (double)study->model.shape.width, plan->gflops);
-    p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)study->windows.count);
+    for (int64_t w = 0; w < own->windows.count; w++)
+        p->tokens += own->windows.length[w];
+    plan->job->cost(own, p->assumed, plan->ranks, &p->cost);
+    if (plan->study.members > 0 && m == 0)
+        plan->job->cost(all, &plan->assumed, plan->ranks, &together);
+    if (plan->study.members > 0)
+        p->cost.flop[LC_PART_FORWARD] = together.flop[LC_PART_FORWARD];
+    cost_windows(own, &p->cost);
+    p->seconds = seconds_of(&p->cost, (double)own->model.shape.width, plan->gflops);
+    p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)own->windows.count);
     return LC_OK;
+}
+
+/* What is assumed of the sites of each member. */
+static int assume_members(struct lc_plan *plan, struct lc_err *err)
+{
+    const struct lc_study *s = &plan->study;
+    int rc = LC_OK;
+
+    if (s->members > 0)
+        LC_TRY(rc, LC_ALLOC(&plan->member, s->members, "assumptions", err));
+    for (int64_t m = 0; m < s->members; m++) {
+        int64_t count = 0;
+        LC_TRY(rc, LC_ALLOC(&plan->member[m].site, s->member[m].sites, "assumptions", err));
+        for (int64_t i = 0; i < s->sites && count < s->member[m].sites; i++)
+            if (s->site[i].layer == s->member[m].site[count].layer)
+                plan->member[m].site[count++] = plan->assumed.site[i];
+    }
+done:
+    return rc;
 }
 
 /* Ranks merge in pairs, then pairs of pairs; what a rank passes on grows up to the whole. */
@@ -93,23 +127,31 @@ static double merge_bytes(double one, double all, int64_t ranks)
     return sum;
 }
 
-/* Units are handed out one by one, so that ranks end within one unit of each other. */
+/* Units are handed out one by one, so that ranks end within one of the last units of each other. */
 static void time_points(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
 {
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
-    double merged = 0.0;
+    double merged = 0.0, first = 0.0, end;
+    const struct lc_cut *cut = &plan->point[0].cut; /* of what is handed out last */
 
-    for (int64_t k = 0; k < plan->points; k++) {
-        const struct lc_plan_point *p = &plan->point[k];
-        seconds += p->seconds;
-        units += (double)p->cut.units;
-        last = fmax(last, p->unit_seconds);
-        merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
+    for (int64_t k = 0; k < plan->lengths; k++) {
+        double step = 0.0; /* a unit's windows in all members */
+        for (int64_t i = k; i < plan->points; i += plan->lengths) {
+            const struct lc_plan_point *p = &plan->point[i];
+            seconds += p->seconds;
+            step += p->unit_seconds;
+            merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
+        }
+        units += (double)plan->point[k].cut.units;
+        first = k == 0 ? step : first;
+        last = fmax(last, step);
     }
     *t = (struct lc_plan_time){.ranks = ranks, .load = plan->file_bytes / LC_PLAN_LOAD_RATE};
-    t->compute = plan->points == 1 ? fmin(seconds, ceil(units / workers) * last)
-                                   : fmin(seconds, seconds / workers + last * (1.0 - 1.0 / workers));
-    t->compute = fmax(t->compute, seconds / workers);
+    end = first * (double)cut->least / (double)cut->each;
+    t->compute = plan->lengths == 1 && cut->least == cut->each
+                     ? ceil(units / workers) * last
+                     : fmax(last, seconds / workers + end * (1.0 - 1.0 / workers));
+    t->compute = fmax(fmin(t->compute, seconds), seconds / workers);
     t->tail = t->compute - seconds / workers;
     t->write = plan->result_bytes / LC_PLAN_WRITE_RATE + merged / LC_PLAN_MERGE_RATE;
     t->total = t->load + t->compute + t->write;
@@ -130,23 +172,37 @@ static double input_bytes(const struct lc_bytes *provenance)
     return sum;
 }
 
+void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at)
+{
+    double shared = plan->weight_bytes + plan->token_bytes, here = (double)(node_ranks < ranks ? node_ranks : ranks);
+
+    *at = (struct lc_plan_at){.root_bytes = plan->result_bytes};
+    for (int64_t k = 0; k < plan->points; k++) {
+        const struct lc_plan_point *p = &plan->point[k];
+        struct lc_cost c = {0};
+        plan->job->cost(p->study, p->assumed, ranks, &c);
+        at->sums_bytes += c.rank_bytes;
+        at->root_bytes += c.merged_bytes - c.filled_bytes;
+        at->tree_bytes += merge_bytes(c.rank_bytes, c.merged_bytes, ranks);
+    }
+    at->rank_bytes = at->sums_bytes + plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->root_bytes += plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->node_bytes = shared + here * at->rank_bytes;
+    at->root_node_bytes = shared + fmax(at->root_bytes, at->rank_bytes) + (here - 1.0) * at->rank_bytes;
+}
+
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double buffers = plan->buffer_bytes, merged = 0.0, filled = 0.0;
+    struct lc_plan_at at;
 
-    for (int64_t k = 0; k < plan->points; k++) {
-        plan->rank_bytes += plan->point[k].cost.rank_bytes;
-        merged += plan->point[k].cost.merged_bytes;
-        filled += plan->point[k].cost.filled_bytes;
-    }
-    plan->rank_bytes += buffers + LC_PLAN_PROGRAM_BYTES;
-    plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes - filled;
     plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;
-    plan->node_bytes = plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
-                       (double)(plan->node_ranks - 1) * plan->rank_bytes;
+    lc_plan_on(plan, plan->ranks, plan->node_ranks, &at);
+    plan->rank_bytes = at.rank_bytes;
+    plan->root_bytes = at.root_bytes;
+    plan->node_bytes = at.root_node_bytes;
     plan->machine_bytes = pages > 0 && page > 0 ? (double)pages * (double)page : 0.0;
 }
 
@@ -183,17 +239,18 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     double flop = 0.0, seconds = 0.0;
     int rc;
 
-    plan->points = plan->study.points > 0 ? plan->study.points : 1;
+    plan->lengths = plan->study.points > 0 ? plan->study.points : 1;
+    plan->points = plan->lengths * (plan->study.members > 0 ? plan->study.members : 1);
     LC_TRY(rc, size_buffers(plan, err));
     LC_TRY(rc, LC_ALLOC(&plan->point, plan->points, "points", err));
     LC_TRY(rc, lc_assume(&plan->assumed, &plan->study, options->like, &plan->assumed_from, err));
-    if (plan->measured)
+    LC_TRY(rc, assume_members(plan, err));
+    if (plan->gflops == 0.0)
         LC_TRY(rc, lc_gemm_rate(&plan->gflops, RATE_TRIES_MS * 1e-3, err));
     LC_TRY(rc, cost_common(&plan->study, &common, err));
-    plan->result_bytes = common.result_bytes;
+    plan->result_bytes = common.result_bytes * (double)(plan->points / plan->lengths);
     for (int64_t k = 0; k < plan->points; k++) {
-        const struct lc_study *part = plan->study.points > 0 ? &plan->study.point[k] : &plan->study;
-        LC_TRY(rc, plan_point(plan, &plan->point[k], part, err));
+        LC_TRY(rc, plan_point(plan, k / plan->lengths, k % plan->lengths, err));
         plan->result_bytes += plan->point[k].cost.result_bytes;
         flop += flop_of(&plan->point[k].cost);
         seconds += plan->point[k].seconds;
@@ -209,30 +266,108 @@ done:
 
 static void release(struct lc_plan *plan)
 {
+    for (int64_t m = 0; plan->member && m < plan->study.members; m++)
+        free(plan->member[m].site);
+    free(plan->member);
     lc_assume_release(&plan->assumed, &plan->study);
     free(plan->point);
     lc_study_close(&plan->study);
 }
 
-int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
-            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+/* A plan of one task. On success release(). */
+static int plan_task(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
+                     struct lc_err *err)
 {
-    struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
-    struct lc_config config = {0};
+    struct lc_task_inputs in;
+    struct lc_inputs inputs;
     struct lc_needs needs;
     int rc;
 
-    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &plan.job, err));
-    needs = plan.job->needs(&config);
-    LC_TRY(rc, lc_study_outline(&plan.study, &config, &needs, lc_run_warn, err));
-    rc = make(&plan, options, &needs, err);
+    if (lc_tasks_inputs(tasks, task, &in, err) != LC_OK)
+        return err->code;
+    plan->job = in.job;
+    needs = plan->job->needs(&in.all);
+    inputs = (struct lc_inputs){
+        .config = &in.all, .member = in.member, .members = in.members, .needs = &needs, .warn = lc_run_warn};
+    LC_TRY(rc, lc_study_outline(&plan->study, &inputs, NULL, err));
+    rc = make(plan, options, &needs, err);
     if (rc == LC_OK)
-        warn_memory(&plan);
-    if (rc == LC_OK && options->json)
-        rc = lc_plan_json(&plan, out, err);
-    else if (rc == LC_OK)
-        lc_plan_print(&plan, out);
-    release(&plan);
+        warn_memory(plan);
+    else
+        release(plan);
 done:
+    lc_task_inputs_release(&in);
+    return rc == LC_OK ? rc : lc_tasks_name(tasks, task, err);
+}
+
+static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
+    struct lc_scale scale = {0};
+
+    if (plan_task(&plan, tasks, 0, options, err) != LC_OK)
+        return err->code;
+    if (options->simulate)
+        lc_scale_make(&scale, &plan, options, err);
+    if (err->code == LC_OK && options->json)
+        lc_plan_json(&plan, options->simulate ? &scale : NULL, out, err);
+    else if (err->code == LC_OK)
+        lc_plan_print(&plan, out);
+    if (err->code == LC_OK && options->simulate && !options->json)
+        lc_scale_print(&scale, &plan, out);
+    lc_scale_release(&scale);
+    release(&plan);
+    return err->code;
+}
+
+/* A sweep: what each task takes, and all one after the other. */
+static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_plan_sum sum = {.ranks = options->ranks, .tasks = tasks->count, .points = tasks->grid.points};
+    double gflops = options->gflops; /* measured once */
+    struct lc_bytes values = {0};
+
+    if (options->simulate)
+        return LC_FAIL(err, LC_E_USAGE, "--simulate takes one configuration, and %s is a sweep of %" PRId64 " points; give its "
+                       "keys one value each with --set sweep={}", tasks->output, tasks->grid.points);
+    lc_plan_print_begin(&sum, tasks->output, options->json, out);
+    for (int64_t k = 0; k < tasks->count && err->code == LC_OK; k++) {
+        struct lc_plan plan = {.ranks = options->ranks, .gflops = gflops, .measured = options->gflops == 0.0};
+        if (plan_task(&plan, tasks, k, options, err) != LC_OK)
+            break;
+        gflops = plan.gflops;
+        values.size = 0;
+        lc_tasks_describe(tasks, k, &values, err);
+        lc_plan_print_task(&sum, &plan, k, (const char *)values.data, options->json, out, err);
+        release(&plan);
+    }
+    if (err->code == LC_OK)
+        lc_plan_print_end(&sum, options->json, out);
+    lc_bytes_release(&values);
+    return err->code;
+}
+
+static int print_tasks(const struct lc_tasks *tasks, FILE *out, struct lc_err *err)
+{
+    struct lc_bytes list = {0};
+
+    if (lc_tasks_list(tasks, &list, err) == LC_OK)
+        fwrite(list.data, 1, list.size, out);
+    lc_bytes_release(&list);
+    return err->code;
+}
+
+int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_tasks tasks;
+    int rc;
+
+    if (lc_tasks_open(&tasks, par, config_path, overrides, override_count, err) != LC_OK)
+        return err->code;
+    rc = options->tasks        ? print_tasks(&tasks, out, err)
+         : tasks.grid.axes > 0 ? plan_sweep(&tasks, options, out, err)
+                               : plan_one(&tasks, options, out, err);
+    lc_tasks_release(&tasks);
     return rc;
 }

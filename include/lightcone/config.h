@@ -75,12 +75,14 @@ struct lc_config {
     int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
     int64_t checkpoint_every; /* seconds; 0: no checkpoints */
     int64_t deadline;         /* seconds from the start; 0: none */
+    int64_t patience;         /* seconds that a rank may be silent; 0: for ever */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */
     char output[LC_PATH_MAX];
     char source[LC_PATH_MAX]; /* the configuration file, for messages */
 };
 
-/* Parse `size` bytes of YAML that came from `path`, then apply the `overrides` ("key.path=value", each parsed as a YAML
+/* Of a file whose `sweep` makes several configurations see grid.h; here it is LC_E_CONFIG.
+ * Parse `size` bytes of YAML that came from `path`, then apply the `overrides` ("key.path=value", each parsed as a YAML
  * value). Defaults first; unknown or duplicate key, wrong type, value out of range, alias, nesting deeper than 16 or a
  * document over 1 MiB is LC_E_CONFIG with path, line, key, what was found and what is allowed. Same bytes give the same
  * struct on every rank. On success release with lc_config_release(). */

@@ -20,6 +20,8 @@ enum lc_rc {
 #undef XX
 };
 
+enum { LC_STATUS_STOPPED = 75 }; /* the program's exit status for LC_E_STOPPED: the same command continues */
+
 /* Plain data of fixed size, so that it can be broadcast as bytes. */
 struct lc_err {
     int code; /* enum lc_rc */
@@ -41,6 +43,8 @@ int lc_err_set(struct lc_err *err, int code, const char *file, int line, const c
 
 /* Put "prefix: " before the message of an error that is set; nothing otherwise. Returns err->code. */
 int lc_err_prefix(struct lc_err *err, const char *prefix);
+/* The same behind it; a long message gives way. */
+int lc_err_suffix(struct lc_err *err, const char *suffix);
 
 #define LC_FAIL(err, code, ...) lc_err_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 

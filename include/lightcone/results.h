@@ -173,6 +173,9 @@ int64_t lc_result_sites(const struct lc_result *r, const char *const **names);
 /* That order, for qsort and friends: negative, 0 or positive. */
 int lc_result_site_order(const char *a, const char *b);
 
+/* 1 when HDF5 could not complete a file on this rank: it then crashes in MPI_Finalize, which is to be avoided. */
+int lc_result_is_wounded(void);
+
 /* Version of the HDF5 library in use, e.g. "1.10.8". */
 void lc_result_library(char out[32]);
 

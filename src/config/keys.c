@@ -94,9 +94,14 @@ const struct lc_key lc_keys[] = {
     {.name = "memory_per_rank", .kind = LC_KEY_BYTES, .at = AT(memory_per_rank), .low = 1, .high = INT64_MAX,
      .unset = "no limit", .units = "byte", .meaning = "bytes that one rank's buffers may take"},
     {.name = "checkpoint.every", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(checkpoint_every), .low = 0,
-     .high = INT32_MAX, .fallback = "600", .meaning = "seconds between checkpoints; 0: none"},
+     .high = INT32_MAX, .fallback = "600",
+     .meaning = "seconds between checkpoints, longer where writing one takes over 1 % of that; 0: none"},
     {.name = "deadline", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(deadline), .low = 1, .high = INT32_MAX,
      .unset = "none", .meaning = "stop with a checkpoint before so many seconds have passed"},
+    {.name = "patience", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(patience), .low = 0, .high = INT32_MAX,
+     .fallback = "600", .meaning = "end the job when a rank says nothing for so many seconds; 0: wait for ever"},
+    {.name = "sweep", .kind = LC_KEY_GRID, .flags = LC_KEY_LOCAL, .unset = "one configuration",
+     .meaning = "a grid: every combination of the values is a point with a result of its own; `output` joins them"},
     {.name = "cache", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL, .at = AT(cache),
      .unset = "cache/ beside the output", .meaning = "folder for token ids"},
     {.name = "output", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL | LC_KEY_REQUIRED, .at = AT(output),
@@ -249,6 +254,9 @@ const char *lc_key_allowed(char *out, size_t room, const struct lc_key *key)
     case LC_KEY_SITES:
         text_put(out, room, "a list of distinct names resid_out_layerN, N ");
         range_put(out, room, key);
+        break;
+    case LC_KEY_GRID:
+        text_put(out, room, "a map of keys, each with a list of values, as {threshold: [0.1, 0.2], sites.layers: [[0], [1]]}");
         break;
     }
     return out;

@@ -105,6 +105,21 @@ size_t lc_hdf5_type_size(enum lc_result_type type, int64_t width)
     return type == LC_RESULT_TEXT ? (size_t)width : sizes[type];
 }
 
+static int wounded; /* HDF5 keeps the file until it ends, for all its users */
+
+herr_t lc_hdf5_close(hid_t file)
+{
+    herr_t rc = H5Fclose(file);
+
+    wounded |= rc < 0;
+    return rc;
+}
+
+int lc_result_is_wounded(void)
+{
+    return wounded;
+}
+
 void lc_result_library(char out[32])
 {
     unsigned major = 0, minor = 0, release = 0;

@@ -22,6 +22,9 @@ void lc_hdf5_quiet(void);
 /* LC_E_IO with "path: object: what" and HDF5's innermost reason. */
 int lc_hdf5_fail(const struct lc_result *r, const char *object, const char *what, struct lc_err *err);
 
+/* H5Fclose of a file that stands on disk; see lc_result_is_wounded(). */
+herr_t lc_hdf5_close(hid_t file);
+
 /* The bytes of a file that is being made in memory. */
 int lc_hdf5_image(const struct lc_result *r, const void **data, size_t *size, struct lc_err *err);
 

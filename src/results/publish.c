@@ -30,7 +30,7 @@ static void close_written(const struct lc_result *r, struct lc_err *err)
 {
     if (r->file >= 0 && err->code == LC_OK && H5Fflush(r->file, H5F_SCOPE_LOCAL) < 0)
         lc_hdf5_fail(r, "", "cannot be written", err);
-    if (r->file >= 0 && H5Fclose(r->file) < 0)
+    if (r->file >= 0 && lc_hdf5_close(r->file) < 0)
         lc_hdf5_fail(r, "", "cannot be closed", err);
 }
 
