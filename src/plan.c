@@ -94,7 +94,7 @@ static double merge_bytes(double one, double all, int64_t ranks)
 }
 
 /* Units are handed out one by one, so that ranks end within one unit of each other. */
-static void time_points(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
+void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
 {
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
     double merged = 0.0;
@@ -130,6 +130,12 @@ static double input_bytes(const struct lc_bytes *provenance)
     return sum;
 }
 
+double lc_plan_node_bytes(const struct lc_plan *plan, int64_t ranks)
+{
+    return plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
+           (double)(ranks - 1) * plan->rank_bytes;
+}
+
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -145,8 +151,7 @@ static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
     plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;
-    plan->node_bytes = plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
-                       (double)(plan->node_ranks - 1) * plan->rank_bytes;
+    plan->node_bytes = lc_plan_node_bytes(plan, plan->node_ranks);
     plan->machine_bytes = pages > 0 && page > 0 ? (double)pages * (double)page : 0.0;
 }
 
@@ -201,38 +206,49 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     plan->reached = seconds > 0.0 ? flop * 1e-9 / seconds / plan->gflops : 0.0;
     plan->file_bytes = input_bytes(&plan->study.provenance);
     add_memory(plan, needs);
-    time_points(plan, 1, &plan->one);
-    time_points(plan, plan->ranks, &plan->asked);
+    lc_plan_time_on(plan, 1, &plan->one);
+    lc_plan_time_on(plan, plan->ranks, &plan->asked);
 done:
     return rc;
 }
 
-static void release(struct lc_plan *plan)
+void lc_plan_close(struct lc_plan *plan)
 {
     lc_assume_release(&plan->assumed, &plan->study);
     free(plan->point);
     lc_study_close(&plan->study);
 }
 
+int lc_plan_open(struct lc_plan *plan, struct lc_config *config, const struct lc_job *job,
+                 const struct lc_plan_options *options, struct lc_err *err)
+{
+    struct lc_needs needs = job->needs(config);
+
+    *plan = (struct lc_plan){
+        .job = job, .ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
+    if (lc_study_outline(&plan->study, config, &needs, lc_run_warn, err) != LC_OK)
+        return err->code;
+    if (make(plan, options, &needs, err) != LC_OK)
+        lc_plan_close(plan);
+    return err->code;
+}
+
 int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
             const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
-    struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
     struct lc_config config = {0};
-    struct lc_needs needs;
+    const struct lc_job *job;
+    struct lc_plan plan;
     int rc;
 
-    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &plan.job, err));
-    needs = plan.job->needs(&config);
-    LC_TRY(rc, lc_study_outline(&plan.study, &config, &needs, lc_run_warn, err));
-    rc = make(&plan, options, &needs, err);
-    if (rc == LC_OK)
-        warn_memory(&plan);
-    if (rc == LC_OK && options->json)
+    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &job, err));
+    LC_TRY(rc, lc_plan_open(&plan, &config, job, options, err));
+    warn_memory(&plan);
+    if (options->json)
         rc = lc_plan_json(&plan, out, err);
-    else if (rc == LC_OK)
+    else
         lc_plan_print(&plan, out);
-    release(&plan);
+    lc_plan_close(&plan);
 done:
     return rc;
 }

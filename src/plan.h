@@ -61,6 +61,15 @@ struct lc_plan {
     struct lc_plan_time one, asked;      /* on 1 and on `ranks` ranks */
 };
 
+/* Plan one configuration, which is taken over. Not collective, needs no MPI. On success release with lc_plan_close(). */
+int lc_plan_open(struct lc_plan *plan, struct lc_config *config, const struct lc_job *job,
+                 const struct lc_plan_options *options, struct lc_err *err);
+void lc_plan_close(struct lc_plan *plan);
+
+/* Its time on so many ranks, and the bytes of a node that holds so many of them. */
+void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t);
+double lc_plan_node_bytes(const struct lc_plan *plan, int64_t ranks);
+
 /* Plan a configuration and print it to `out`: the whole of `lightcone plan`. Not collective, needs no MPI. */
 int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
             const struct lc_plan_options *options, FILE *out, struct lc_err *err);
