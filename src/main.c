@@ -32,7 +32,8 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format, sbatch;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *nodes, *dry;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *task, *tasks,
+        *nodes, *dry;
 };
 
 struct option {
@@ -57,6 +58,8 @@ static const struct option options[] = {
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--task", offsetof(struct arguments, task), ONCE},
+    {"--tasks", offsetof(struct arguments, tasks), BARE},
     {"-N", offsetof(struct arguments, nodes), ONCE},
     {"--dry-run", offsetof(struct arguments, dry), BARE},
     {"--", offsetof(struct arguments, sbatch), REST},
@@ -69,11 +72,25 @@ struct command {
     int (*act)(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 };
 
+static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (errno || *end || end == text || *out < least || *out > most)
+        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
+                       (long long)least, (long long)most);
+    return LC_OK;
+}
+
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION};
+    struct lc_run_options what = {
+        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION, .task = -1};
 
+    if (a->task && whole_number("--task", a->task, 0, INT32_MAX, &what.task, err) != LC_OK)
+        return err->code;
     return lc_run(par, a->positional.word[0], &what, err);
 }
 
@@ -94,18 +111,6 @@ static int act_report(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
-static int whole_number(const char *flag, const char *text, int64_t least, int64_t most, int64_t *out, struct lc_err *err)
-{
-    char *end;
-
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *out < least || *out > most)
-        return LC_FAIL(err, LC_E_USAGE, "%s is '%s'; allowed: a whole number from %lld to %lld", flag, text,
-                       (long long)least, (long long)most);
-    return LC_OK;
-}
-
 static int positive_number(const char *flag, const char *text, double *out, struct lc_err *err)
 {
     char *end;
@@ -118,7 +123,7 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like};
+    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like, .tasks = a->tasks != NULL};
 
     if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
@@ -211,12 +216,12 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--fresh]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --fresh", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5]",
-     "what would run: checks every file, counts units, memory and time", "--set -n --json --gflops --like", 1, 1, 0,
-     act_plan},
+    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks]",
+     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep",
+     "--set -n --json --gflops --like --tasks", 1, 1, 0, act_plan},
     {"submit", "submit CONFIG [-N NODES] [--dry-run] [--set key=value]... [--gflops X] [--like SPARSITY.h5] [-- SBATCH OPTION...]",
      "plan a job, or a sweep as an array, and give it to Slurm", "-N --dry-run --set --gflops --like --", 1, 1, 0,
      act_submit},
@@ -289,8 +294,9 @@ static const struct option *find_option(const struct command *c, const char *fla
 {
     for (int i = 0; i < OPTIONS; i++) {
         const char *at = strcmp(options[i].flag, flag) == 0 ? strstr(c->flags, flag) : NULL;
-        if (at)
-            return &options[i];
+        for (size_t size = strlen(flag); at; at = strstr(at + size, flag))
+            if (at[size] == '\0' || at[size] == ' ') /* not the beginning of a longer one */
+                return &options[i];
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
 #include "run.h"
+#include "tasks.h"
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
 
@@ -233,15 +234,15 @@ int lc_plan_open(struct lc_plan *plan, struct lc_config *config, const struct lc
     return err->code;
 }
 
-int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
-            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+static int plan_point_alone(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out,
+                            struct lc_err *err)
 {
     struct lc_config config = {0};
     const struct lc_job *job;
     struct lc_plan plan;
     int rc;
 
-    LC_TRY(rc, lc_run_prepare(par, config_path, overrides, override_count, &config, &job, err));
+    LC_TRY(rc, lc_tasks_config(tasks, 0, &config, &job, err));
     LC_TRY(rc, lc_plan_open(&plan, &config, job, options, err));
     warn_memory(&plan);
     if (options->json)
@@ -250,5 +251,25 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
         lc_plan_print(&plan, out);
     lc_plan_close(&plan);
 done:
+    return rc;
+}
+
+int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
+            const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_tasks tasks;
+    struct lc_bytes list = {0};
+    int rc;
+
+    if (lc_tasks_open(&tasks, par, config_path, overrides, override_count, err) != LC_OK)
+        return err->code;
+    if (options->tasks) {
+        rc = lc_tasks_list(&tasks, &list, err);
+        if (rc == LC_OK)
+            fwrite(list.data, 1, list.size, out);
+        lc_bytes_release(&list);
+    } else
+        rc = plan_point_alone(&tasks, options, out, err);
+    lc_tasks_release(&tasks);
     return rc;
 }

@@ -12,6 +12,7 @@
 struct lc_plan_options {
     int64_t ranks;
     int json;
+    int tasks; /* the list of a sweep's tasks, and nothing else */
     double gflops;    /* of one core; 0: measured here */
     const char *like; /* a sparsity result that tells how many features are active; NULL: none */
 };

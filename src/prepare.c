@@ -1,6 +1,5 @@
-/* prepare.c - from a configuration file to its job. */
+/* prepare.c - from a configuration to its job. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lightcone/file.h"
@@ -11,7 +10,7 @@ void lc_run_warn(const char *text)
     fprintf(stderr, "lightcone: warning: %s\n", text);
 }
 
-static int find_job(const struct lc_config *config, const struct lc_job **out, struct lc_err *err)
+int lc_run_find_job(const struct lc_config *config, const struct lc_job **out, struct lc_err *err)
 {
     char allowed[256] = "";
     size_t used = 0;
@@ -32,8 +31,7 @@ int lc_job_check(const struct lc_job *job, const struct lc_config *config, struc
     return LC_OK;
 }
 
-/* Rank 0, before hours of work: can the result be put where it shall go? */
-static int check_output(const struct lc_config *config, struct lc_err *err)
+int lc_run_check_output(const struct lc_config *config, struct lc_err *err)
 {
     const char *const read[] = {config->features.from, config->readout_from};
     static const char *const key[] = {"features.from", "readout.from"};
@@ -45,45 +43,4 @@ static int check_output(const struct lc_config *config, struct lc_err *err)
             return LC_FAIL(err, LC_E_CONFIG, "%s: key 'output' is %s, the file of '%s'; allowed: another", config->source,
                            config->output, key[i]);
     return lc_result_check(config->output, err);
-}
-
-static int read_config(const struct lc_comm *par, const char *path, const char *const *overrides,
-                       int64_t override_count, struct lc_config *config, struct lc_err *err)
-{
-    struct lc_map map = {0};
-    void *bytes = NULL;
-    int64_t size = 0;
-    int rc;
-
-    if (par->rank == 0 && lc_map_open(&map, path, err) != LC_OK)
-        err->code = LC_E_CONFIG; /* the command line names a file that is none */
-    else if (par->rank == 0) {
-        bytes = (void *)(uintptr_t)map.data;
-        size = (int64_t)map.size;
-    }
-    LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, lc_comm_share(par, &bytes, &size, err));
-    lc_config_parse(config, path, bytes, (size_t)size, overrides, override_count, err);
-    rc = lc_comm_agree(par, err);
-done:
-    if (par->rank == 0)
-        lc_map_close(&map);
-    else
-        free(bytes);
-    return rc;
-}
-
-int lc_run_prepare(const struct lc_comm *par, const char *path, const char *const *overrides, int64_t override_count,
-                   struct lc_config *config, const struct lc_job **job, struct lc_err *err)
-{
-    int rc = read_config(par, path, overrides, override_count, config, err);
-
-    if (rc != LC_OK)
-        return rc;
-    if (find_job(config, job, err) == LC_OK && par->rank == 0)
-        check_output(config, err);
-    rc = lc_comm_agree(par, err);
-    if (rc != LC_OK)
-        lc_config_release(config);
-    return rc;
 }

@@ -12,6 +12,7 @@
 #include "lightcone/job.h"
 #include "record.h"
 #include "run.h"
+#include "tasks.h"
 
 struct run {
     const struct lc_comm *par;
@@ -313,21 +314,52 @@ done:
     return rc;
 }
 
-int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+/* One point of a task, as a run of its configuration alone. */
+static int run_point(const struct lc_comm *par, const struct lc_tasks *tasks, int64_t point,
+                     const struct lc_run_options *options, double begun, struct lc_err *err)
 {
-    struct run run = {.par = par, .record.version = options->version, .begun = lc_seconds()};
+    struct run run = {.par = par, .record.version = options->version, .begun = begun};
     struct lc_config config = {0};
     struct lc_needs needs;
+    double start = lc_seconds();
+    int rc;
+
+    lc_tasks_config(tasks, point, &config, &run.job, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    needs = run.job->needs(&config);
+    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
+    run.record.load_seconds = lc_seconds() - start;
+    rc = run_study(&run, options->fresh, err);
+    lc_study_close(&run.study);
+done:
+    return rc;
+}
+
+static int run_tasks(const struct lc_comm *par, const struct lc_tasks *tasks, const struct lc_run_options *options,
+                     double begun, struct lc_err *err)
+{
+    int64_t first = options->task >= 0 ? options->task : 0, end = options->task >= 0 ? first + 1 : tasks->count;
+
+    if (first >= tasks->count)
+        return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
+    for (int64_t k = first; k < end; k++)
+        for (int64_t i = 0; i < tasks->task[k].points; i++)
+            if (run_point(par, tasks, tasks->task[k].point[i], options, begun, err) != LC_OK)
+                return err->code;
+    return LC_OK;
+}
+
+int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)
+{
+    double begun = lc_seconds();
+    struct lc_tasks tasks;
     int rc;
 
     lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
-    LC_TRY(rc, lc_run_prepare(par, config_path, options->set, options->sets, &config, &run.job, err));
-    needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
-    run.record.load_seconds = lc_seconds() - run.begun;
-    rc = run_study(&run, options->fresh, err);
-    lc_study_close(&run.study);
+    LC_TRY(rc, lc_tasks_open(&tasks, par, config_path, options->set, options->sets, err));
+    rc = run_tasks(par, &tasks, options, begun, err);
+    lc_tasks_release(&tasks);
 done:
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "cluster.h"
 #include "plan.h"
+#include "run.h"
 #include "tasks.h"
 
 enum { WORDS_MOST = 4096, WORD_ROOM = 160, MEGABYTE = 1048576, MEMORY_STEP = 256 };

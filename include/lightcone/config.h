@@ -80,7 +80,8 @@ struct lc_config {
     char source[LC_PATH_MAX]; /* the configuration file, for messages */
 };
 
-/* Parse `size` bytes of YAML that came from `path`, then apply the `overrides` ("key.path=value", each parsed as a YAML
+/* Of a file whose `sweep` makes several configurations see grid.h; here it is LC_E_CONFIG.
+ * Parse `size` bytes of YAML that came from `path`, then apply the `overrides` ("key.path=value", each parsed as a YAML
  * value). Defaults first; unknown or duplicate key, wrong type, value out of range, alias, nesting deeper than 16 or a
  * document over 1 MiB is LC_E_CONFIG with path, line, key, what was found and what is allowed. Same bytes give the same
  * struct on every rank. On success release with lc_config_release(). */

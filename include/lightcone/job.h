@@ -80,7 +80,8 @@ int lc_job_check(const struct lc_job *job, const struct lc_config *config, struc
 struct lc_run_options {
     const char *const *set; /* overrides, "key.path=value" */
     int64_t sets;
-    int fresh;           /* begin anew where a checkpoint stands */
+    int fresh;           /* begin anew where a checkpoint or a point's result stands */
+    int64_t task;        /* of a sweep this task alone, and its points are not joined; -1: all that are not finished */
     const char *version; /* of the program */
 };
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options,

@@ -127,6 +127,8 @@ static int value_write(const struct lc_config *config, const struct lc_key *key,
         return lc_bytes_printf(out, err, " %s", key->words[int_get(config, key->at)]);
     case LC_KEY_FLAGS:
         return flags_write(config, key, out, err);
+    case LC_KEY_GRID:
+        return LC_OK;
     case LC_KEY_INTS:
     case LC_KEY_SITES:
         break;

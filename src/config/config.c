@@ -101,28 +101,9 @@ static int cache_default(struct lc_config *c, const struct lc_tree *tree, struct
     return LC_OK;
 }
 
-int lc_config_parse(struct lc_config *config, const char *path, const char *bytes, size_t size,
-                    const char *const *overrides, int64_t override_count, struct lc_err *err)
+int lc_config_finish(struct lc_config *config, const struct lc_tree *tree, struct lc_err *err)
 {
-    struct lc_tree tree;
-    char folder[LC_PATH_MAX] = "";
-    int rc;
+    int rc = config_check(config, tree, err);
 
-    *config = (struct lc_config){0};
-    if (strlen(path) >= LC_PATH_MAX)
-        return LC_FAIL(err, LC_E_CONFIG, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
-    rc = lc_tree_init(&tree, path, bytes, size, overrides, override_count, err);
-    if (rc != LC_OK)
-        return rc;
-    if (strchr(path, '/'))
-        lc_path_folder(folder, path);
-    snprintf(config->source, sizeof config->source, "%s", path);
-    LC_TRY(rc, lc_config_fill(config, &tree, folder, err));
-    LC_TRY(rc, config_check(config, &tree, err));
-    LC_TRY(rc, cache_default(config, &tree, err));
-done:
-    lc_tree_release(&tree);
-    if (rc != LC_OK)
-        lc_config_release(config);
-    return rc;
+    return rc == LC_OK ? cache_default(config, tree, err) : rc;
 }

@@ -351,6 +351,8 @@ static int key_fill(const struct filler *f, const struct lc_key *key, const stru
         return word_fill(f, key, node);
     case LC_KEY_FLAGS:
         return flags_fill(f, key, node);
+    case LC_KEY_GRID: /* taken out of the tree before */
+        return refuse(f, key, node);
     case LC_KEY_INTS:
     case LC_KEY_SITES:
         break;
@@ -358,12 +360,12 @@ static int key_fill(const struct filler *f, const struct lc_key *key, const stru
     return ints_fill(f, key, key->at, node);
 }
 
-static int refuse_unknown(const struct filler *f, const struct lc_node *node, const char *group)
+int lc_config_unknown(const struct lc_tree *tree, const struct lc_node *node, const char *group, struct lc_err *err)
 {
     char shown[SHOWN], near[NAME_ROOM], children[CHILDREN];
     int close = lc_key_nearest(near, sizeof near, group, node->key);
 
-    return lc_tree_fail(f->tree, node->key_line, f->err, "key '%s%s%s' is unknown;%s%s%s allowed %s%s%s: %s",
+    return lc_tree_fail(tree, node->key_line, err, "key '%s%s%s' is unknown;%s%s%s allowed %s%s%s: %s",
                         group, *group ? "." : "", lc_text_show(shown, sizeof shown, node->key),
                         close ? " did you mean '" : "", close ? near : "", close ? "'?" : "",
                         *group ? "under '" : "at the top", group, *group ? "'" : "",
@@ -378,14 +380,14 @@ static int entry_fill(const struct filler *f, const struct lc_node *node, const 
 
     /* a dot inside a key is no path */
     if (n < 0 || n >= NAME_ROOM || strchr(node->key, '.'))
-        return refuse_unknown(f, node, group);
+        return lc_config_unknown(f->tree, node, group, f->err);
     key = lc_key_find(name, (size_t)n);
     if (key) {
         f->seen[key - lc_keys] = 1;
         return key_fill(f, key, node);
     }
     if (!*node->key || !lc_key_is_group(name))
-        return refuse_unknown(f, node, group);
+        return lc_config_unknown(f->tree, node, group, f->err);
     if (node->kind != LC_NODE_MAP)
         return lc_tree_fail(f->tree, node->line, f->err, "key '%s' %s%s; allowed: a map of %s", name,
                             is_null(node) ? "has no value" : "is ",

@@ -97,6 +97,8 @@ const struct lc_key lc_keys[] = {
      .high = INT32_MAX, .fallback = "600", .meaning = "seconds between checkpoints; 0: none"},
     {.name = "deadline", .kind = LC_KEY_INT, .flags = LC_KEY_LOCAL, .at = AT(deadline), .low = 1, .high = INT32_MAX,
      .unset = "none", .meaning = "stop with a checkpoint before so many seconds have passed"},
+    {.name = "sweep", .kind = LC_KEY_GRID, .flags = LC_KEY_LOCAL, .unset = "one configuration",
+     .meaning = "a grid: every combination of the values is a point with a result of its own; `output` joins them"},
     {.name = "cache", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL, .at = AT(cache),
      .unset = "cache/ beside the output", .meaning = "folder for token ids"},
     {.name = "output", .kind = LC_KEY_PATH, .flags = LC_KEY_LOCAL | LC_KEY_REQUIRED, .at = AT(output),
@@ -249,6 +251,9 @@ const char *lc_key_allowed(char *out, size_t room, const struct lc_key *key)
     case LC_KEY_SITES:
         text_put(out, room, "a list of distinct names resid_out_layerN, N ");
         range_put(out, room, key);
+        break;
+    case LC_KEY_GRID:
+        text_put(out, room, "a map of keys, each with a list of values, as {threshold: [0.1, 0.2], sites.layers: [[0], [1]]}");
         break;
     }
     return out;

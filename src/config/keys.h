@@ -16,6 +16,7 @@ enum lc_key_kind {
     LC_KEY_FLAGS, /* list of words; word k sets the int at flag_at[k] */
     LC_KEY_INTS,  /* struct lc_int_list, distinct */
     LC_KEY_SITES, /* names resid_out_layerN into a struct lc_int_list */
+    LC_KEY_GRID,  /* no value of a configuration: see grid.h */
 };
 
 enum lc_key_flag {

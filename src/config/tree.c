@@ -100,13 +100,32 @@ static void node_append(struct lc_tree *tree, int parent, int child)
     p->count++;
 }
 
-static int child_find(const struct lc_tree *tree, int parent, const char *key)
+int lc_tree_child(const struct lc_tree *tree, int parent, const char *key)
 {
-    int i = tree->node[parent].first;
+    int i = tree->node[parent].kind == LC_NODE_MAP ? tree->node[parent].first : -1;
 
     while (i >= 0 && strcmp(tree->node[i].key, key) != 0)
         i = tree->node[i].next;
     return i;
+}
+
+void lc_tree_unlink(struct lc_tree *tree, int parent, int child)
+{
+    struct lc_node *p = &tree->node[parent];
+    int before = -1, i = p->first;
+
+    while (i != child) {
+        before = i;
+        i = tree->node[i].next;
+    }
+    if (before < 0)
+        p->first = tree->node[child].next;
+    else
+        tree->node[before].next = tree->node[child].next;
+    if (p->last == child)
+        p->last = before;
+    p->count--;
+    tree->node[child].next = -1;
 }
 
 int lc_tree_line(const struct lc_tree *tree, const char *dotted)
@@ -151,7 +170,7 @@ static int key_take(struct builder *b, const yaml_event_t *event, struct lc_err 
     if (event->type != YAML_SCALAR_EVENT)
         return lc_tree_fail(b->tree, line, err, "a key is a list or a map; allowed: a text");
     LC_TRY(rc, scalar_take(b, event, &key, err));
-    same = child_find(b->tree, map, key);
+    same = lc_tree_child(b->tree, map, key);
     if (same >= 0 && line > 0)
         rc = lc_tree_fail(b->tree, line, err, "key '%s' is given twice, first on line %d",
                           lc_text_show(shown, sizeof shown, key), b->tree->node[same].key_line);
@@ -307,7 +326,7 @@ static int bytes_parse(struct lc_tree *tree, int override, const char *bytes, si
 static int map_enter(struct lc_tree *tree, int parent, const char *key, int line, int *out,
                      struct lc_err *err)
 {
-    int i = child_find(tree, parent, key), rc;
+    int i = lc_tree_child(tree, parent, key), rc;
 
     if (i < 0) {
         if (tree->node[parent].count >= LC_TREE_KEYS)
@@ -348,46 +367,95 @@ static void node_replace(struct lc_tree *tree, int to, int from, int line)
     new->text = NULL;
 }
 
-/* Lay the override's value at the dotted key, whose text is cut up here. */
-static int override_put(struct lc_tree *tree, int which, char *dotted, const char *value, struct lc_err *err)
+/* The node at the dotted key below the root, made when missing. */
+static int path_enter(struct lc_tree *tree, const char *dotted, size_t size, int line, int *at, struct lc_err *err)
 {
-    int at = tree->root, line = -1 - which, from = -1, rc, depth = 1;
+    char *key = NULL, *end;
+    int rc, depth = 1;
 
-    for (char *part = dotted, *end; part; part = end) {
+    *at = tree->root;
+    LC_TRY(rc, lc_strdup(&key, dotted, err));
+    key[size] = '\0';
+    for (char *part = key; part; part = end) {
         end = strchr(part, '.');
         if (end)
             *end++ = '\0';
         if (*part == '\0')
-            return lc_tree_fail(tree, line, err, "a part of the key is empty; expected key.path=value");
+            LC_TRY(rc, lc_tree_fail(tree, line, err, "a part of the key is empty; expected key.path=value"));
         if (++depth > LC_TREE_DEPTH)
-            return lc_tree_fail(tree, line, err, "the key has more than %d parts", LC_TREE_DEPTH - 1);
-        rc = map_enter(tree, at, part, line, &at, err);
-        if (rc != LC_OK)
-            return rc;
+            LC_TRY(rc, lc_tree_fail(tree, line, err, "the key has more than %d parts", LC_TREE_DEPTH - 1));
+        LC_TRY(rc, map_enter(tree, *at, part, line, at, err));
     }
-    rc = bytes_parse(tree, which, value, strlen(value), &from, err);
-    if (rc != LC_OK)
-        return rc;
-    if (from < 0)
-        return lc_tree_fail(tree, line, err, "has no value; expected key.path=value");
-    node_replace(tree, at, from, line);
-    return LC_OK;
+done:
+    free(key);
+    return rc;
 }
 
+int lc_tree_put(struct lc_tree *tree, const char *dotted, int from, struct lc_err *err)
+{
+    int line = tree->node[from].line, at, rc = path_enter(tree, dotted, strlen(dotted), line, &at, err);
+
+    if (rc == LC_OK)
+        node_replace(tree, at, from, line);
+    return rc;
+}
+
+/* Lay the override's value at its dotted key. */
 static int override_apply(struct lc_tree *tree, int which, struct lc_err *err)
 {
     const char *text = tree->overrides[which], *equals = strchr(text, '=');
-    char *key = NULL;
-    int rc;
+    int at, line = -1 - which, from = -1, rc;
 
     if (!equals || equals == text)
-        return lc_tree_fail(tree, -1 - which, err, "expected key.path=value");
-    rc = lc_strdup(&key, text, err);
-    if (rc != LC_OK)
-        return rc;
-    key[equals - text] = '\0';
-    rc = override_put(tree, which, key, equals + 1, err);
-    free(key);
+        return lc_tree_fail(tree, line, err, "expected key.path=value");
+    LC_TRY(rc, path_enter(tree, text, (size_t)(equals - text), line, &at, err));
+    LC_TRY(rc, bytes_parse(tree, which, equals + 1, strlen(equals + 1), &from, err));
+    if (from < 0)
+        return lc_tree_fail(tree, line, err, "has no value; expected key.path=value");
+    node_replace(tree, at, from, line);
+done:
+    return rc;
+}
+
+/* A child of `map` whose key is a dotted path goes to where the path leads. */
+static int path_open(struct lc_tree *tree, int map, int child, struct lc_err *err)
+{
+    char shown[SHOWN], *path = tree->node[child].key, *part = path, *dot;
+    int at = map, line = tree->node[child].key_line, same, rc = LC_OK;
+
+    tree->node[child].key = NULL;
+    for (; (dot = strchr(part, '.')); part = dot + 1) {
+        *dot = '\0';
+        same = lc_tree_child(tree, at, part);
+        if (same >= 0 && tree->node[same].kind != LC_NODE_MAP)
+            LC_TRY(rc, lc_tree_fail(tree, line, err, "key '%s' of '%s' and one below it are both given; allowed: one",
+                                    lc_text_show(shown, sizeof shown, part), tree->node[map].key));
+        LC_TRY(rc, map_enter(tree, at, part, line, &at, err));
+    }
+    if (lc_tree_child(tree, at, part) >= 0)
+        LC_TRY(rc, lc_tree_fail(tree, line, err, "key '%s' of '%s' is given twice",
+                                lc_text_show(shown, sizeof shown, part), tree->node[map].key));
+    LC_TRY(rc, lc_strdup(&tree->node[child].key, part, err));
+    node_append(tree, at, child);
+done:
+    free(path);
+    return rc;
+}
+
+/* In `sweep` alone a key may be written as a dotted path, as on the command line. */
+static int paths_open(struct lc_tree *tree, struct lc_err *err)
+{
+    int sweep = lc_tree_child(tree, tree->root, "sweep"), next, rc = LC_OK;
+
+    if (sweep < 0 || tree->node[sweep].kind != LC_NODE_MAP)
+        return LC_OK;
+    for (int i = tree->node[sweep].first; i >= 0 && rc == LC_OK; i = next) {
+        next = tree->node[i].next;
+        if (!strchr(tree->node[i].key, '.'))
+            continue;
+        lc_tree_unlink(tree, sweep, i);
+        rc = path_open(tree, sweep, i, err);
+    }
     return rc;
 }
 
@@ -405,8 +473,12 @@ int lc_tree_init(struct lc_tree *tree, const char *path, const char *bytes, size
     else if (tree->node[tree->root].kind != LC_NODE_MAP)
         rc = lc_tree_fail(tree, tree->node[tree->root].line, err,
                           "not a map; expected keys such as 'job: sparsity'");
-    for (int i = 0; rc == LC_OK && i < (int)override_count; i++)
-        rc = override_apply(tree, i, err);
+    if (rc == LC_OK)
+        rc = paths_open(tree, err);
+    for (int i = 0; rc == LC_OK && i < (int)override_count; i++) {
+        LC_TRY(rc, override_apply(tree, i, err));
+        rc = paths_open(tree, err);
+    }
 done:
     if (rc != LC_OK)
         lc_tree_release(tree);

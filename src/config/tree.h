@@ -31,13 +31,20 @@ struct lc_tree {
     const char *const *overrides; /* the `--set` texts, for messages */
 };
 
-/* The document and then each "key.path=value" laid over it. Refuses aliases, anchors, tags, further documents,
+/* The document and then each "key.path=value" laid over it; dotted keys of `sweep` become maps. Refuses aliases, anchors, tags, further documents,
  * duplicate keys and whatever exceeds the limits above. On success release with lc_tree_release(). */
 int lc_tree_init(struct lc_tree *tree, const char *path, const char *bytes, size_t size,
                  const char *const *overrides, int64_t override_count, struct lc_err *err);
 /* One YAML value, for the defaults of the key table. */
 int lc_tree_init_value(struct lc_tree *tree, const char *value, struct lc_err *err);
 void lc_tree_release(struct lc_tree *tree);
+
+/* The child of a map, or -1. */
+int lc_tree_child(const struct lc_tree *tree, int parent, const char *key);
+/* Take a child out of its list or map; the node stays in the array. */
+void lc_tree_unlink(struct lc_tree *tree, int parent, int child);
+/* Move the contents of node `from`, which stands in no list or map, to the dotted key, made when missing. */
+int lc_tree_put(struct lc_tree *tree, const char *dotted, int from, struct lc_err *err);
 
 /* Where the dotted key was given; 0 when it was not. */
 int lc_tree_line(const struct lc_tree *tree, const char *dotted);

@@ -9,7 +9,7 @@ rooms() {
     cat <<'END'
 base     | err file hash memory order random     | openssl/evp.h
 linalg   | linalg                                | cblas.h
-config   | config layout                         | yaml.h
+config   | config grid layout                    | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |

@@ -1,0 +1,44 @@
+/* tasks.h - a configuration as tasks: sets of its sweep's points that share a forward pass. Private to the top level. */
+#ifndef LC_TASKS_H
+#define LC_TASKS_H
+
+#include <stdio.h>
+
+#include "lightcone/comm.h"
+#include "lightcone/file.h"
+#include "lightcone/grid.h"
+#include "lightcone/job.h"
+
+struct lc_task {
+    int64_t points;
+    int64_t *point; /* [points] their numbers in the grid, ascending; owned */
+};
+
+struct lc_tasks {
+    struct lc_grid grid;
+    struct lc_task *task; /* [count]; one without a sweep */
+    int64_t count;
+    char output[LC_PATH_MAX]; /* the configuration's: of a sweep the file that joins the points' */
+    char folder[LC_PATH_MAX]; /* of a sweep OUTPUT.points, where the points' files are; "" without one */
+    void *bytes;              /* of the configuration file; owned */
+};
+
+/* Read the configuration, check every point of it, find its jobs, and see whether results can be put where they shall go.
+ * On success release with lc_tasks_release(). Collective; agrees on errors. */
+int lc_tasks_open(struct lc_tasks *tasks, const struct lc_comm *par, const char *path, const char *const *overrides,
+                  int64_t override_count, struct lc_err *err);
+void lc_tasks_release(struct lc_tasks *tasks);
+
+/* The configuration of a point, its output the point's own file, and its job. On success *config is the caller's to
+ * release. */
+int lc_tasks_config(const struct lc_tasks *tasks, int64_t point, struct lc_config *config, const struct lc_job **job,
+                    struct lc_err *err);
+
+/* Where the files of a task itself, its checkpoint and its run record, stand: a path like an output's. */
+int lc_tasks_place(const struct lc_tasks *tasks, int64_t index, char out[LC_PATH_MAX], struct lc_err *err);
+
+/* A line for each task: "INDEX<TAB>OUTPUT[,OUTPUT...]<TAB>key=value[ key=value...]". Of a key that differs within the task
+ * the value is a list. Appended to *out. */
+int lc_tasks_list(const struct lc_tasks *tasks, struct lc_bytes *out, struct lc_err *err);
+
+#endif
