@@ -93,12 +93,6 @@ wait_for_step() {
     wait "$step" || status=$?
 }
 
-# srun can say 0 when the ranks did not start, or when their node went away. The program's last line is surer, if the
-# job's output is a file.
-has_finished() {
-    [ ! -f "$log" ] || tail -c "+$((log_begin + 1))" "$log" | grep -a ' s of computing, ' >/dev/null
-}
-
 queue_again() {
     say "queued again to continue (allocation $attempt of at most $LIGHTCONE_ATTEMPTS)"
     scontrol requeue "$job" && exit 0
@@ -111,11 +105,9 @@ conclude() {
     # a controller that is busy for a moment does not cost the job its next allocation
     state=$(squeue -h -j "$job" -o %T) || state=$(sleep 20; squeue -h -j "$job" -o %T) || true
     case $status in
-    0)
-        has_finished && say 'finished' && exit 0
-        say 'srun says that all is well, but the program did not come to its end'
-        status=71
-        ;;
+    # srun says 0 too when the node went away under the ranks: then Slurm has taken the job from us by now
+    0) [ "${state:-RUNNING}" != RUNNING ] || { say 'finished' && exit 0; }
+       status=75 ;;
     75 | 138 | 143) ;;
     *) say "failed with status $status; the lines above say why. The same command continues from the last checkpoint"
        exit "$status" ;;
@@ -149,8 +141,6 @@ run_job() {
     choose_launcher
     say "allocation $attempt on $SLURM_JOB_NODELIST: $SLURM_NTASKS ranks, ${left:-no limit of} seconds"
     say "+ ${launch[*]} ${command[*]}"
-    log=$(scontrol show job "$job" | sed -n 's/^ *StdErr=//p' || true)
-    log_begin=$(stat -c %s "$log" 2>/dev/null || echo 0)
     status=75
     if [ -z "$asked" ]; then
         "${launch[@]}" "${command[@]}" &

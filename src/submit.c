@@ -43,18 +43,20 @@ struct submission {
     struct size size;
 };
 
-static const char *option_value(const struct lc_submit_options *o, const char *letter, const char *word)
+/* What the user says of an option of sbatch: "-p x", "-px", "--partition x" or "--partition=x"; NULL: nothing. */
+static const char *option_value(const struct lc_submit_options *o, char letter, const char *word)
 {
+    const char brief[3] = {'-', letter, '\0'};
     const char *value = NULL;
 
     for (int64_t k = 0; k < o->sbatches; k++) {
         const char *at = o->sbatch[k];
         size_t long_size = strlen(word);
-        if ((strcmp(at, letter) == 0 || strcmp(at, word) == 0) && k + 1 < o->sbatches)
+        if ((strcmp(at, brief) == 0 || strcmp(at, word) == 0) && k + 1 < o->sbatches)
             value = o->sbatch[++k];
         else if (strncmp(at, word, long_size) == 0 && at[long_size] == '=')
             value = at + long_size + 1;
-        else if (strncmp(at, letter, 2) == 0 && at[2])
+        else if (letter && strncmp(at, brief, 2) == 0 && at[2])
             value = at + 2;
     }
     return value;
@@ -62,7 +64,7 @@ static const char *option_value(const struct lc_submit_options *o, const char *l
 
 static const char *partition_of(const struct lc_submit_options *o)
 {
-    const char *named = option_value(o, "-p", "--partition"), *set = getenv("SBATCH_PARTITION");
+    const char *named = option_value(o, 'p', "--partition"), *set = getenv("SBATCH_PARTITION");
 
     return named ? named : set ? set : "";
 }
@@ -213,7 +215,7 @@ static int add_name(const struct submission *s, struct line *l, const char *suff
 /* A Slurm that was never told of its nodes' memory has none to give. */
 static int wants_memory(const struct submission *s)
 {
-    return !(s->nodes.count > 0 && s->nodes.memory == 0.0) && !option_value(s->options, "--mem-per-cpu", "--mem-per-cpu");
+    return !(s->nodes.count > 0 && s->nodes.memory == 0.0) && !option_value(s->options, '\0', "--mem-per-cpu");
 }
 
 /* The merge is a job of one rank. */
