@@ -442,6 +442,10 @@ int lc_submit(const struct lc_comm *par, const char *config_path, const struct l
 
     LC_TRY(rc, lc_cluster_open(&s.cluster, err));
     LC_TRY(rc, lc_cluster_nodes(&s.nodes, partition_of(options), err));
+    if (s.nodes.count > 0 && options->nodes > s.nodes.count) {
+        rc = LC_FAIL(err, LC_E_USAGE, "-N is %" PRId64 "; the partition has %" PRId64 " nodes", options->nodes, s.nodes.count);
+        goto done;
+    }
     LC_TRY(rc, lc_tasks_open(&s.tasks, par, config_path, options->set, options->sets, err));
     rc = plan_and_send(&s, out, err);
     lc_tasks_release(&s.tasks);
