@@ -29,10 +29,11 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_hwloc_base_binding
 export OMPI_MCA_mpi_yield_when_idle=1
 # both nodes have one host name, and so would their shared-memory files
 export OMPI_MCA_btl=tcp,self
-port=$((17000 + $$ % 1000 * 3)) checks=0 failures=0 daemons=()
+port=$((17000 + $$ % 1000 * 3)) checks=0 failures=0 daemons=() failed=()
 
 fail() {
     failures=$((failures + 1))
+    failed+=("$*")
     echo "FAIL $*"
 }
 
@@ -64,6 +65,7 @@ stop_all() {
     done
     if [ "$failures" -gt 0 ]; then
         tail -n 15 "$D"/log/*.log "$D"/*.out | sed 's/^/     | /'
+        printf 'FAIL %s\n' "${failed[@]}" # where the test runner looks
     fi
     rm -rf "$D"
 }
