@@ -41,6 +41,7 @@ struct work {
     struct lc_active *active;       /* [sites] at the unit's readouts */
     int64_t sites;
     int32_t *token;
+    struct lc_run_windows ran;      /* what the forward pass holds */
     float *unit_seed;               /* [D, D] identity, for `residual` */
     float *rows;                    /* [readouts of a unit, D] */
     struct lc_seed *seed;           /* of one readout: all sites, deepest first */
@@ -454,9 +455,11 @@ static int observe(void *work, void *sums, const struct lc_unit *unit, struct lc
 
     w->sums = sums;
     LC_TRY(rc, fit_backward(w, study, err));
-    lc_study_tokens(study, unit->first, unit->count, w->token);
-    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
-    w->flop += lc_forward_flop(&study->model, unit->count * length, length);
+    if (!lc_study_has_run(study, unit->first, unit->count, &w->ran)) {
+        lc_study_tokens(study, unit->first, unit->count, w->token);
+        LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
+        w->flop += lc_forward_flop(w->forward.model, unit->count * length, length);
+    }
     for (int64_t i = 0; i < study->sites; i++)
         LC_TRY(rc, find_active(w, unit, i, err));
     for (int64_t row = 0; row < unit->count * w->sums->readouts.count; row++)

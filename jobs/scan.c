@@ -92,9 +92,11 @@ int lc_scan_run(struct lc_scan *w, const struct lc_study *study, const struct lc
     double threshold = study->config.threshold;
     int rc;
 
-    lc_study_tokens(study, unit->first, unit->count, w->token);
-    LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
-    w->flop += lc_forward_flop(&study->model, rows, length);
+    if (!lc_study_has_run(study, unit->first, unit->count, &w->ran)) {
+        lc_study_tokens(study, unit->first, unit->count, w->token);
+        LC_TRY(rc, lc_forward_run(&w->forward, w->token, unit->count, length, err));
+        w->flop += lc_forward_flop(w->forward.model, rows, length);
+    }
     for (int64_t i = 0; i < study->sites; i++) {
         const struct lc_sae *sae = &study->site[i].sae;
         LC_TRY(rc, lc_active_find(&w->active, sae, lc_forward_site(&w->forward, study->site[i].layer), rows, threshold,

@@ -11,6 +11,7 @@ struct lc_scan {
     struct lc_forward forward;
     struct lc_active active;
     int32_t *token; /* of the unit, as the model runs it: [rows] */
+    struct lc_run_windows ran; /* what `forward` and `token` are of */
     double flop;
 };
 

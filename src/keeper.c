@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
@@ -39,6 +40,16 @@ done:
     return rc;
 }
 
+/* Rank 0: the configurations of all points. */
+static int describe_configs(struct lc_bytes *text, const struct lc_parts *parts, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    for (int64_t i = 0; i < parts->points && rc == LC_OK; i++)
+        rc = lc_config_canonical(&lc_parts_study(parts, i)->config, text, err);
+    return rc == LC_OK ? lc_bytes_add(text, "", 1, err) : rc;
+}
+
 static int open_store(struct lc_keeper *k, const struct lc_comm *par, const struct lc_study *study, const char *version,
                       int fresh, void (*warn)(const char *), struct lc_err *err)
 {
@@ -48,8 +59,8 @@ static int open_store(struct lc_keeper *k, const struct lc_comm *par, const stru
 
     lc_kernel_class(class);
     lc_record_path(folder, study->config.output, "checkpoint", "", err);
-    if (par->rank == 0 && lc_config_canonical(&study->config, &config, err) == LC_OK &&
-        lc_bytes_add(&config, "", 1, err) == LC_OK && describe_inputs(&inputs, study, err) == LC_OK) {
+    if (par->rank == 0 && describe_configs(&config, &k->fresh, err) == LC_OK &&
+        describe_inputs(&inputs, study, err) == LC_OK) {
         identity.config = (const char *)config.data;
         identity.inputs = (const char *)inputs.data;
     }
@@ -125,23 +136,29 @@ int lc_keeper_note(struct lc_keeper *k, int64_t unit, struct lc_err *err)
     return k->store && lc_seconds() - k->last >= k->every ? lc_keeper_flush(k, err) : LC_OK;
 }
 
-/* Units that are still to be done. */
-static int list_todo(struct lc_keeper *k, const unsigned char *done, struct lc_err *err)
+/* Steps that are still to be done. */
+static int list_todo(struct lc_keeper *k, const unsigned char *over, struct lc_err *err)
 {
-    if (LC_ALLOC(&k->todo, k->units, "units", err) != LC_OK)
+    int64_t points = k->fresh.points;
+
+    if (LC_ALLOC(&k->todo, k->steps, "units", err) != LC_OK)
         return err->code;
-    for (int64_t u = 0; u < k->units; u++)
-        if (!done[u])
-            k->todo[k->todos++] = u;
+    for (int64_t u = 0; u < k->units; u++) {
+        k->taken += k->done[u];
+        k->done[u] |= over[u % points];
+    }
+    for (int64_t step = 0; step < k->steps; step++)
+        if (memchr(k->done + step * points, 0, (size_t)points))
+            k->todo[k->todos++] = step;
     return LC_OK;
 }
 
 /* Take over what earlier runs left; a resume of many files is written anew at once. */
-static int resume(struct lc_keeper *k, const struct lc_comm *par, unsigned char *done, struct lc_err *err)
+static int resume(struct lc_keeper *k, const struct lc_comm *par, struct lc_err *err)
 {
     int rc;
 
-    LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, done, err));
+    LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, k->done, err));
     if (lc_checkpoint_wants_whole(k->store)) {
         k->whole = 1;
         lc_keeper_flush(k, err);
@@ -153,27 +170,26 @@ done:
 }
 
 int lc_keeper_open(struct lc_keeper *k, const struct lc_comm *par, const struct lc_job *job,
-                   const struct lc_study *study, const char *version, int fresh, void (*warn)(const char *text),
-                   struct lc_err *err)
+                   const struct lc_study *study, const unsigned char *over, const char *version, int fresh,
+                   void (*warn)(const char *text), struct lc_err *err)
 {
-    unsigned char *done = NULL;
     int rc;
 
     *k = (struct lc_keeper){.every = (double)study->config.checkpoint_every, .last = lc_seconds(), .par = par};
     if (lc_parts_begin(&k->fresh, job, study, err) == LC_OK && lc_parts_begin(&k->kept, job, study, err) == LC_OK) {
-        k->units = lc_parts_units(&k->fresh);
+        k->steps = lc_parts_steps(&k->fresh);
+        k->units = k->steps * k->fresh.points;
         if (LC_ALLOC(&k->finished, k->units, "units", err) == LC_OK)
-            LC_ALLOC(&done, k->units, "units", err);
+            LC_ALLOC(&k->done, k->units, "units", err);
     }
     LC_TRY(rc, lc_comm_agree(par, err));
     if (study->config.checkpoint_every > 0) {
         LC_TRY(rc, open_store(k, par, study, version, fresh, warn, err));
-        LC_TRY(rc, resume(k, par, done, err));
+        LC_TRY(rc, resume(k, par, err));
     }
-    list_todo(k, done, err);
+    list_todo(k, over, err);
     rc = lc_comm_agree(par, err);
 done:
-    free(done);
     return rc;
 }
 
@@ -194,7 +210,7 @@ static int is_empty(const struct lc_keeper *k)
     struct lc_checkpoint_cost cost;
 
     lc_checkpoint_cost(k->store, &cost);
-    if (cost.segments > 0 || k->todos < k->units)
+    if (cost.segments > 0 || k->taken > 0)
         LC_FAIL(&written, LC_E_STOPPED, "segments are on disk");
     return lc_comm_agree(k->par, &written) == LC_OK;
 }
@@ -207,5 +223,6 @@ void lc_keeper_close(struct lc_keeper *k, int remove)
     lc_parts_end(&k->kept);
     free(k->finished);
     free(k->todo);
+    free(k->done);
     *k = (struct lc_keeper){0};
 }

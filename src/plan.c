@@ -220,37 +220,44 @@ void lc_plan_close(struct lc_plan *plan)
     lc_study_close(&plan->study);
 }
 
-int lc_plan_open(struct lc_plan *plan, struct lc_config *config, const struct lc_job *job,
-                 const struct lc_plan_options *options, struct lc_err *err)
+int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
+                 struct lc_err *err)
 {
-    struct lc_needs needs = job->needs(config);
-
-    *plan = (struct lc_plan){
-        .job = job, .ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
-    if (lc_study_outline(&plan->study, config, &needs, lc_run_warn, err) != LC_OK)
-        return err->code;
-    if (make(plan, options, &needs, err) != LC_OK)
-        lc_plan_close(plan);
-    return err->code;
-}
-
-static int plan_point_alone(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out,
-                            struct lc_err *err)
-{
-    struct lc_config config = {0};
-    const struct lc_job *job;
-    struct lc_plan plan;
+    struct lc_task_inputs in;
+    struct lc_inputs inputs;
+    struct lc_needs needs;
     int rc;
 
-    LC_TRY(rc, lc_tasks_config(tasks, 0, &config, &job, err));
-    LC_TRY(rc, lc_plan_open(&plan, &config, job, options, err));
+    if (lc_tasks_inputs(tasks, task, &in, err) != LC_OK)
+        return err->code;
+    *plan = (struct lc_plan){
+        .job = in.job, .ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
+    needs = plan->job->needs(&in.all);
+    inputs = (struct lc_inputs){
+        .config = &in.all, .member = in.member, .members = in.members, .needs = &needs, .warn = lc_run_warn};
+    LC_TRY(rc, lc_study_outline(&plan->study, &inputs, NULL, err));
+    rc = make(plan, options, &needs, err);
+    if (rc != LC_OK)
+        lc_plan_close(plan);
+done:
+    lc_task_inputs_release(&in);
+    return rc;
+}
+
+static int plan_task(const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options, FILE *out,
+                     struct lc_err *err)
+{
+    struct lc_plan plan;
+    int rc = lc_plan_open(&plan, tasks, task, options, err);
+
+    if (rc != LC_OK)
+        return rc;
     warn_memory(&plan);
     if (options->json)
         rc = lc_plan_json(&plan, out, err);
     else
         lc_plan_print(&plan, out);
     lc_plan_close(&plan);
-done:
     return rc;
 }
 
@@ -269,7 +276,7 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
             fwrite(list.data, 1, list.size, out);
         lc_bytes_release(&list);
     } else
-        rc = plan_point_alone(&tasks, options, out, err);
+        rc = plan_task(&tasks, 0, options, out, err);
     lc_tasks_release(&tasks);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include "assume.h"
 #include "lightcone/comm.h"
 #include "lightcone/job.h"
+#include "tasks.h"
 #include "units.h"
 
 struct lc_plan_options {
@@ -62,9 +63,9 @@ struct lc_plan {
     struct lc_plan_time one, asked;      /* on 1 and on `ranks` ranks */
 };
 
-/* Plan one configuration, which is taken over. Not collective, needs no MPI. On success release with lc_plan_close(). */
-int lc_plan_open(struct lc_plan *plan, struct lc_config *config, const struct lc_job *job,
-                 const struct lc_plan_options *options, struct lc_err *err);
+/* Plan one task of a configuration. Not collective, needs no MPI. On success release with lc_plan_close(). */
+int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
+                 struct lc_err *err);
 void lc_plan_close(struct lc_plan *plan);
 
 /* Its time on so many ranks, and the bytes of a node that holds so many of them. */

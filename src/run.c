@@ -5,11 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "contents.h"
+#include "finished.h"
 #include "keeper.h"
 #include "lightcone/file.h"
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
+#include "product.h"
 #include "record.h"
 #include "run.h"
 #include "tasks.h"
@@ -19,31 +20,40 @@ struct run {
     const struct lc_job *job;
     struct lc_study study;
     void *work; /* the job's buffers */
+    const unsigned char *over; /* [points] 1: its result is there */
     struct lc_keeper keeper;
     struct lc_run_record record;
     double begun, started, printed; /* of the program; of the units; of the last line of progress */
     double longest;                 /* unit so far, seconds */
 };
 
+/* What each point makes of one step's windows. */
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
-    int64_t unit = run->keeper.todo[index], place = unit;
-    struct lc_point *part = lc_parts_at(&run->keeper.fresh, &place);
-    struct lc_unit windows = lc_cut_unit(&part->cut, part->study, place);
+    struct lc_parts *p = &run->keeper.fresh;
+    int64_t step = run->keeper.todo[index], place = step, length = lc_parts_length(p, &place);
+    struct lc_unit windows = lc_cut_unit(&p->cut[length], p->part[length].study, place);
     double start = lc_seconds(), spent;
+    int rc = LC_OK;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
-    if (run->job->observe(run->work, part->sums, &windows, err) != LC_OK) {
-        run->keeper.spoilt = 1;
-        return err->code;
+    for (int64_t i = 0; i < p->points && rc == LC_OK; i++) {
+        int64_t unit = step * p->points + i;
+        if (run->keeper.done[unit])
+            continue;
+        rc = run->job->observe(run->work, p->part[i * p->lengths + length].sums, &windows, err);
+        if (rc == LC_OK)
+            rc = lc_keeper_note(&run->keeper, unit, err);
+        else
+            run->keeper.spoilt = 1;
     }
     spent = lc_seconds() - start;
     run->longest = spent > run->longest ? spent : run->longest;
     run->record.mine.units++;
     run->record.mine.busy_seconds += spent;
-    return lc_keeper_note(&run->keeper, unit, err);
+    return rc;
 }
 
 /* Would another unit, and the checkpoint after it, run over the deadline? */
@@ -67,8 +77,8 @@ static void progress(void *arg, int64_t done, int64_t units)
     double rate = (double)done / spent;
     int terminal = isatty(STDERR_FILENO), bar;
 
-    done += run->keeper.units - units; /* those of earlier runs */
-    units = run->keeper.units;
+    done += run->keeper.steps - units; /* those of earlier runs */
+    units = run->keeper.steps;
     bar = (int)(done * WIDTH / units);
 
     if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
@@ -83,152 +93,67 @@ static void progress(void *arg, int64_t done, int64_t units)
                 rate, left);
 }
 
-/* Everything of one point, and then what all say together. */
-static int write_points(struct run *run, struct lc_result *r, struct lc_err *err)
+/* All ranks' accumulators of a point. */
+static int merge_point(struct run *run, struct lc_parts *point, struct lc_err *err)
 {
-    const struct lc_int_list *lengths = &run->study.config.windows.lengths;
-    void **sums = NULL;
-    int rc;
+    const struct lc_mergeable mergeable = {.save = lc_parts_save, .merge = lc_parts_merge, .arg = point};
+    double start = lc_seconds();
+    int rc = LC_OK;
 
-    LC_TRY(rc, LC_ALLOC(&sums, run->keeper.fresh.count, "points", err));
-    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, &lengths->count, lengths->value, err));
-    for (int64_t k = 0; k < run->keeper.fresh.count; k++) {
-        lc_result_at(r, k);
-        sums[k] = run->keeper.fresh.part[k].sums;
-        LC_TRY(rc, lc_contents_put_definitions(run->keeper.fresh.part[k].study, r, err));
-        LC_TRY(rc, lc_contents_put_windows(run->keeper.fresh.part[k].study, r, err));
-        LC_TRY(rc, run->job->finish(sums[k], r, err));
-    }
-    lc_result_at(r, -1);
-    if (run->job->sweep)
-        rc = run->job->sweep(sums, run->keeper.fresh.count, r, err);
-done:
-    free(sums);
+    if (!run->job->gather)
+        rc = lc_comm_merge(run->par, &mergeable, err);
+    for (int64_t k = 0; run->job->gather && k < point->lengths && rc == LC_OK; k++)
+        rc = run->job->gather(point->part[k].sums, run->par, err);
+    run->record.merge_seconds += lc_seconds() - start;
     return rc;
 }
 
-static int write_contents(struct run *run, struct lc_result *r, struct lc_err *err)
-{
-    int sweep = run->study.points > 0, rc;
-
-    if (!sweep)
-        LC_TRY(rc, lc_contents_put_windows(&run->study, r, err));
-    LC_TRY(rc, lc_result_put_vocabulary(r, run->study.tokenizer, run->study.vocab, err));
-    rc = sweep ? write_points(run, r, err) : run->job->finish(run->keeper.fresh.part[0].sums, r, err);
-done:
-    return rc;
-}
-
-/* Rank 0: one of the job's files, but for what all ranks fill. The second one leaves out what only the first needs. */
-static int build_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_result **out,
-                      struct lc_err *err)
-{
-    struct lc_result *r = NULL;
-    int rc;
-
-    LC_TRY(rc, lc_result_create(&r, path, err));
-    LC_TRY(rc, lc_contents_put_definitions(&run->study, r, err));
-    LC_TRY(rc, lc_contents_put_config(&run->study, r, err));
-    LC_TRY(rc, beside ? beside->finish(run->keeper.fresh.part[0].sums, r, err) : write_contents(run, r, err));
-    *out = r;
-done:
-    if (rc != LC_OK)
-        lc_result_abandon(r);
-    return rc;
-}
-
-struct filler {
-    struct run *run;
-    int (*fill)(void *sums, const struct lc_comm *par, struct lc_result *result, struct lc_err *err);
-};
-
-static int fill(void *arg, struct lc_result *r, struct lc_err *err)
-{
-    const struct filler *f = arg;
-
-    return f->fill(f->run->keeper.fresh.part[0].sums, f->run->par, r, err);
-}
-
-static int write_file(struct run *run, const struct lc_job_beside *beside, const char *path, struct lc_err *err)
-{
-    struct filler filler = {.run = run, .fill = beside ? beside->fill : run->job->fill};
-    struct lc_result *r = NULL;
-
-    if (run->par->rank == 0)
-        build_file(run, beside, path, &r, err);
-    if (lc_comm_agree(run->par, err) != LC_OK) {
-        lc_result_abandon(r);
-        return err->code;
-    }
-    return lc_result_publish(r, run->par, path, fill, &filler, err);
-}
-
-/* The path of the file beside the result, "" where there is none. */
-static int second_path(const struct run *run, char out[LC_PATH_MAX], struct lc_err *err)
-{
-    const struct lc_job_beside *beside = run->job->beside;
-
-    out[0] = '\0';
-    return beside && beside->wanted(&run->study)
-               ? lc_record_path(out, run->study.config.output, beside->suffix, "h5", err)
-               : LC_OK;
-}
-
-/* The result, after the file beside it, if there is one, and before the run record. What fails leaves none of them. */
+/* From merged accumulators to files, point by point, and then the run record. */
 static int write_files(struct run *run, double start, struct lc_err *err)
 {
-    const struct lc_job_beside *beside = run->job->beside;
-    const char *output = run->study.config.output;
-    char second[LC_PATH_MAX] = "";
-    int rc;
+    struct lc_parts *all = &run->keeper.fresh;
+    int rc = LC_OK;
 
-    LC_TRY(rc, second_path(run, second, err));
-    if (second[0])
-        LC_TRY(rc, write_file(run, beside, second, err));
-    LC_TRY(rc, write_file(run, NULL, output, err));
+    for (int64_t i = 0; i < all->points; i++) {
+        struct lc_parts point = lc_parts_of(all, i);
+        if (run->over[i])
+            continue;
+        LC_TRY(rc, merge_point(run, &point, err));
+        LC_TRY(rc, lc_product_write(&point, run->par, err));
+        if (all->points > 1)
+            lc_parts_clear(&point);
+    }
     run->record.write_seconds = lc_seconds() - start;
     rc = lc_record_write(run->par, &run->study, &run->record, err);
-    if (rc != LC_OK && run->par->rank == 0)
-        unlink(output);
+    for (int64_t i = 0; rc != LC_OK && i < all->points; i++) {
+        const struct lc_parts point = lc_parts_of(all, i);
+        if (!run->over[i])
+            lc_product_remove(&point, run->par);
+    }
 done:
-    if (rc != LC_OK && second[0] && run->par->rank == 0)
-        unlink(second);
     return rc;
 }
 
 static void print_end(const struct run *run)
 {
-    char lengths[48] = "";
+    const struct lc_study *first = lc_parts_study(&run->keeper.fresh, 0);
+    int64_t points = run->keeper.fresh.points;
+    char lengths[48] = "", all[48] = "";
 
     if (run->study.points > 0)
         snprintf(lengths, sizeof lengths, " at %" PRId64 " lengths", run->study.points);
-    fprintf(stderr, "%s: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, %s\n", run->job->name,
-            run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, run->study.config.output);
+    if (points > 1)
+        snprintf(all, sizeof all, " and %" PRId64 " more points", points - 1);
+    fprintf(stderr, "%s: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, %s%s\n", run->job->name,
+            run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, first->config.output, all);
 }
 
-/* From merged accumulators to files. */
 static int conclude(struct run *run, struct lc_err *err)
 {
     int rc = write_files(run, lc_seconds(), err);
 
     if (rc == LC_OK && run->par->rank == 0)
         print_end(run);
-    return rc;
-}
-
-static int merge_parts(struct run *run, struct lc_err *err)
-{
-    struct lc_parts *all = &run->keeper.fresh;
-    const struct lc_mergeable mergeable = {.save = lc_parts_save, .merge = lc_parts_merge, .arg = all};
-    int rc = LC_OK;
-
-    lc_keeper_collect(&run->keeper, err);
-    LC_TRY(rc, lc_comm_agree(run->par, err));
-    if (!run->job->gather)
-        return lc_comm_merge(run->par, &mergeable, err);
-    for (int64_t k = 0; k < all->count && rc == LC_OK; k++)
-        rc = run->job->gather(all->part[k].sums, run->par, err);
-done:
     return rc;
 }
 
@@ -258,53 +183,58 @@ static int do_units(struct run *run, struct lc_err *err)
     return err->code;
 }
 
-/* A run that was killed while it wrote its results left them half written. */
 static void sweep_drafts(const struct run *run)
 {
-    const struct lc_job_beside *beside = run->job->beside;
-    const char *output = run->study.config.output;
     struct lc_err ignored = LC_ERR_INIT;
-    char other[LC_PATH_MAX];
+    char record[LC_PATH_MAX];
 
-    lc_draft_sweep(output);
-    if (beside && lc_record_path(other, output, beside->suffix, "h5", &ignored) == LC_OK)
-        lc_draft_sweep(other);
-    if (lc_record_path(other, output, "run", "json", &ignored) == LC_OK)
-        lc_draft_sweep(other);
+    for (int64_t i = 0; i < run->keeper.fresh.points; i++)
+        lc_product_sweep(run->job, lc_parts_study(&run->keeper.fresh, i)->config.output);
+    if (lc_record_path(record, run->study.config.output, "run", "json", &ignored) == LC_OK)
+        lc_draft_sweep(record);
 }
 
 static int compute(struct run *run, struct lc_err *err)
 {
-    double start;
     int rc;
 
     LC_TRY(rc, do_units(run, err));
-    start = lc_seconds();
-    LC_TRY(rc, merge_parts(run, err));
-    run->record.merge_seconds = lc_seconds() - start;
+    lc_keeper_collect(&run->keeper, err);
+    rc = lc_comm_agree(run->par, err);
 done:
     return rc;
 }
 
+/* Rank 0: can the files beside the results be put where they shall go? */
+static int check_beside(const struct run *run, struct lc_err *err)
+{
+    int64_t members = run->study.members;
+    char path[LC_PATH_MAX];
+
+    for (int64_t i = 0; i < (members > 0 ? members : 1); i++)
+        if (lc_product_beside(run->job, members > 0 ? &run->study.member[i] : &run->study, path, err) == LC_OK && path[0])
+            lc_result_check(path, err);
+    return err->code;
+}
+
 static int run_study(struct run *run, int fresh, struct lc_err *err)
 {
-    char second[LC_PATH_MAX];
     struct lc_cut cut;
     int rc, opened = 0;
 
-    if (run->par->rank == 0 && second_path(run, second, err) == LC_OK && second[0])
-        lc_result_check(second, err);
+    if (run->par->rank == 0)
+        check_beside(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));
-    LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->record.version, fresh, lc_run_warn,
-                              err));
+    LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->over, run->record.version, fresh,
+                              lc_run_warn, err));
     if (run->par->rank == 0 && run->keeper.store)
         sweep_drafts(run);
-    if (run->par->rank == 0 && run->keeper.todos < run->keeper.units)
+    if (run->par->rank == 0 && run->keeper.taken > 0)
         fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
-                run->keeper.units - run->keeper.todos, run->keeper.units);
+                run->keeper.steps - run->keeper.todos, run->keeper.steps);
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
@@ -314,39 +244,66 @@ done:
     return rc;
 }
 
-/* One point of a task, as a run of its configuration alone. */
-static int run_point(const struct lc_comm *par, const struct lc_tasks *tasks, int64_t point,
-                     const struct lc_run_options *options, double begun, struct lc_err *err)
+/* The last words of a sweep: its points in one file, or where they are. */
+static int conclude_tasks(const struct lc_comm *par, const struct lc_tasks *tasks, const struct lc_run_options *options,
+                          struct lc_err *err)
 {
-    struct run run = {.par = par, .record.version = options->version, .begun = begun};
-    struct lc_config config = {0};
-    struct lc_needs needs;
-    double start = lc_seconds();
-    int rc;
-
-    lc_tasks_config(tasks, point, &config, &run.job, err);
-    LC_TRY(rc, lc_comm_agree(par, err));
-    needs = run.job->needs(&config);
-    LC_TRY(rc, lc_study_open(&run.study, par, &config, &needs, lc_run_warn, err));
-    run.record.load_seconds = lc_seconds() - start;
-    rc = run_study(&run, options->fresh, err);
-    lc_study_close(&run.study);
-done:
-    return rc;
+    if (!tasks->folder[0])
+        return LC_OK;
+    if (par->rank == 0 && options->task >= 0)
+        fprintf(stderr, "task %" PRId64 " of %" PRId64 " is done, in %s; when all are, the same command without --task joins "
+                "them\n", options->task, tasks->count, tasks->folder);
+    if (par->rank == 0 && options->task < 0 && lc_tasks_join(tasks, err) == LC_OK)
+        fprintf(stderr, "%" PRId64 " points in %s\n", tasks->grid.points, tasks->output);
+    return lc_comm_agree(par, err);
 }
 
-static int run_tasks(const struct lc_comm *par, const struct lc_tasks *tasks, const struct lc_run_options *options,
+/* A task from its inputs to its results; over[points] are those that are finished. */
+static int run_task(const struct lc_comm *par, struct lc_task_inputs *in, const unsigned char *over, struct lc_kept *kept,
+                    const struct lc_run_options *options, double begun, struct lc_err *err)
+{
+    struct run run = {.par = par, .job = in->job, .over = over, .record.version = options->version, .begun = begun};
+    const struct lc_needs needs = in->job->needs(&in->all);
+    const struct lc_inputs inputs = {
+        .config = &in->all, .member = in->member, .members = in->members, .needs = &needs, .warn = lc_run_warn};
+    double start = lc_seconds();
+
+    if (lc_study_open(&run.study, par, &inputs, kept, err) != LC_OK)
+        return err->code;
+    run.record.load_seconds = lc_seconds() - start;
+    run_study(&run, options->fresh, err);
+    lc_study_close(&run.study);
+    return err->code;
+}
+
+static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const struct lc_run_options *options,
                      double begun, struct lc_err *err)
 {
     int64_t first = options->task >= 0 ? options->task : 0, end = options->task >= 0 ? first + 1 : tasks->count;
+    struct lc_kept kept;
+    int rc = LC_OK;
 
     if (first >= tasks->count)
         return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
-    for (int64_t k = first; k < end; k++)
-        for (int64_t i = 0; i < tasks->task[k].points; i++)
-            if (run_point(par, tasks, tasks->task[k].point[i], options, begun, err) != LC_OK)
-                return err->code;
-    return LC_OK;
+    lc_kept_init(&kept);
+    LC_TRY(rc, lc_finished_find(tasks, par, first, end, options->fresh, &kept, err));
+    for (int64_t k = first; k < end; k++) {
+        struct lc_task_inputs in;
+        if (lc_task_is_over(&tasks->task[k]))
+            continue;
+        lc_tasks_inputs(tasks, k, &in, err);
+        LC_TRY(rc, lc_comm_agree(par, err));
+        rc = run_task(par, &in, tasks->task[k].over, &kept, options, begun, err);
+        lc_task_inputs_release(&in);
+        if (rc != LC_OK) {
+            lc_tasks_name(tasks, k, err);
+            goto done;
+        }
+    }
+    rc = conclude_tasks(par, tasks, options, err);
+done:
+    lc_kept_release(&kept);
+    return rc;
 }
 
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options, struct lc_err *err)

@@ -28,9 +28,9 @@ struct outline {
 
 /* How rank 0 reads. */
 struct reading {
-    const struct lc_needs *needs;
-    void (*warn)(const char *text);
+    const struct lc_inputs *in;
     int outline; /* nothing will be computed: a cache that cannot be written is no error */
+    struct lc_hashes *hashes;
     struct lc_corpus corpus;
 };
 
@@ -94,7 +94,7 @@ static int open_corpus(struct lc_study *s, struct reading *in, const char *token
     if (lc_corpus_open(&in->corpus, s->tokenizer, tokenizer, c->corpus_path, c->cache, c->corpus_tokens, &first) == LC_OK)
         return LC_OK;
     if (lc_corpus_open(&in->corpus, s->tokenizer, tokenizer, c->corpus_path, NULL, c->corpus_tokens, err) == LC_OK)
-        in->warn(first.msg); /* of the cache, then */
+        in->in->warn(first.msg); /* of the cache, then */
     return err->code;
 }
 
@@ -156,7 +156,7 @@ static int make_outline(struct lc_study *s, struct reading *in, struct outline *
     LC_TRY(rc, lc_alloc((void **)&o, 1, (size_t)*size, "outline", err));
     *out = o;
     o->model = model;
-    o->decoder = in->needs->decoder;
+    o->decoder = in->in->needs->decoder;
     LC_TRY(rc, outline_sites(o, &s->config, err));
     LC_TRY(rc, lc_model_check(&model, o->site[o->sites - 1].layer + 1, s->config.model_path, err));
     LC_TRY(rc, open_text(s, in, err));
@@ -164,7 +164,7 @@ static int make_outline(struct lc_study *s, struct reading *in, struct outline *
     o->vocab = lc_tokenizer_vocab_size(s->tokenizer);
     o->bos = s->config.windows.bos == LC_BOS_EACH ? lc_tokenizer_bos(s->tokenizer) : -1;
     LC_TRY(rc, check_text(s, o, err));
-    warn_bos(s, o, in->warn);
+    warn_bos(s, o, in->in->warn);
 done:
     return rc;
 }
@@ -204,20 +204,40 @@ int64_t lc_study_weights(const struct lc_study *s, int decoder)
     return floats;
 }
 
-/* Every rank: pointers into the shared weights, which may still be empty. */
-static int bind(struct lc_study *s, const struct lc_comm *par, int decoder, struct lc_err *err)
+/* Rank 0: the inputs' hashes, and whether the weights that are kept are those of this study. */
+static int know_weights(struct lc_study *s, const struct reading *in, int decoder, const struct lc_bytes *of,
+                        struct lc_bytes *mine, int *same, struct lc_err *err)
+{
+    int rc;
+
+    LC_TRY(rc, lc_provenance_write(&s->provenance, s, &in->corpus, in->hashes, err));
+    LC_TRY(rc, lc_bytes_printf(mine, err, "%s\n%s\nbias %d, decoder %d, depth %" PRId64 "\n", s->config.model_path,
+                               s->config.sae_path, (int)s->config.sae_bias, decoder, s->model.depth));
+    LC_TRY(rc, lc_provenance_write_weights(mine, s, in->hashes, err));
+    *same = mine->size == of->size && memcmp(mine->data, of->data, of->size) == 0;
+done:
+    return rc;
+}
+
+/* Every rank: pointers into the shared weights, which may still be empty; all are new but where the kept ones are the
+ * same. */
+static int bind(struct lc_study *s, const struct lc_comm *par, int decoder, int same, struct lc_kept *kept,
+                struct lc_err *err)
 {
     const struct lc_model_shape shape = s->model.shape;
     int64_t floats = lc_study_weights(s, decoder), at = lc_model_floats(&shape, s->model.depth);
     int rc;
 
-    LC_TRY(rc, lc_shared_init(&s->weights, par, floats * (int64_t)sizeof(float), "weights", err));
+    if (!same) {
+        lc_shared_release(&kept->weights);
+        LC_TRY(rc, lc_shared_init(&kept->weights, par, floats * (int64_t)sizeof(float), "weights", err));
+    }
     LC_TRY(rc, lc_shared_init(&s->stream, par, s->tokens * (int64_t)sizeof(int32_t), "token ids", err));
-    lc_model_bind(&s->model, &shape, s->model.depth, s->weights.data, err);
+    lc_model_bind(&s->model, &shape, s->model.depth, kept->weights.data, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     for (int64_t i = 0; i < s->sites; i++) {
         const struct lc_sae_shape sae = s->site[i].sae.shape;
-        lc_sae_bind(&s->site[i].sae, &sae, decoder, (float *)s->weights.data + at);
+        lc_sae_bind(&s->site[i].sae, &sae, decoder, (float *)kept->weights.data + at);
         at += lc_sae_floats(&sae, decoder);
     }
     s->token = s->stream.data;
@@ -226,23 +246,70 @@ done:
 }
 
 /* Rank 0: fill what bind() laid out. */
-static int load(struct lc_study *s, const struct lc_corpus *corpus, struct lc_err *err)
+static int load_weights(struct lc_study *s, void *weights, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
     int rc;
 
-    LC_TRY(rc, lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, s->weights.data, err));
+    LC_TRY(rc, lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, weights, err));
     for (int64_t i = 0; i < s->sites; i++) {
         LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, s->site[i].layer, err));
         LC_TRY(rc, lc_sae_load(&s->site[i].sae, path, s->config.sae_bias, err));
     }
-    memcpy(s->stream.data, corpus->id, (size_t)corpus->count * sizeof *corpus->id);
-    LC_TRY(rc, lc_provenance_write(&s->provenance, s, corpus, 1, err));
 done:
     return rc;
 }
 
-/* Every rank, when all else is there: a sweep's points. Their lists stay those of the study. */
+/* Weights and tokens, from rank 0 to every node. */
+static int load(struct lc_study *s, const struct lc_comm *par, const struct reading *in, int decoder,
+                struct lc_kept *kept, struct lc_err *err)
+{
+    struct lc_bytes mine = {0};
+    int same = 0, rc;
+
+    if (par->rank == 0)
+        know_weights(s, in, decoder, &kept->of, &mine, &same, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    lc_comm_broadcast(par, &same, sizeof same);
+    if (!same)
+        lc_bytes_release(&kept->of);
+    LC_TRY(rc, bind(s, par, decoder, same, kept, err));
+    if (par->rank == 0) {
+        memcpy(s->stream.data, in->corpus.id, (size_t)in->corpus.count * sizeof *in->corpus.id);
+        if (!same)
+            load_weights(s, kept->weights.data, err);
+    }
+    LC_TRY(rc, lc_comm_agree(par, err));
+    if (!same)
+        lc_shared_publish(&kept->weights, par);
+    lc_shared_publish(&s->stream, par);
+    if (par->rank == 0 && !same) {
+        kept->of = mine;
+        mine = (struct lc_bytes){0};
+    }
+done:
+    lc_bytes_release(&mine);
+    return rc;
+}
+
+/* What results of other jobs say: features, and windows. */
+static int choose(struct lc_study *s, const struct lc_comm *par, const struct reading *in, struct lc_err *err)
+{
+    const struct lc_needs *needs = in->in->needs;
+    int rc;
+
+    if (needs->selection)
+        LC_TRY(rc, lc_selection_make(s, par, err));
+    if (ends_on_contexts(s, needs))
+        LC_TRY(rc, lc_top_readouts_make(s, par, err));
+    if (par->rank == 0)
+        lc_provenance_add_results(&s->provenance, s, needs, in->hashes, err);
+    rc = lc_comm_agree(par, err);
+done:
+    return rc;
+}
+
+/* The windows of a sweep's lengths, the same for every member. */
 static int make_points(struct lc_study *s, struct lc_err *err)
 {
     const struct lc_window_config *w = &s->config.windows;
@@ -252,23 +319,93 @@ static int make_points(struct lc_study *s, struct lc_err *err)
         return LC_OK;
     LC_TRY(rc, LC_ALLOC(&s->point, w->lengths.count, "points of the sweep", err));
     for (int64_t k = 0; k < w->lengths.count; k++) {
-        struct lc_study *point = &s->point[k];
         struct lc_windows windows;
         if (lc_windows_shorten(&windows, &s->windows, w->length, w->lengths.value[k], w->align, err) != LC_OK)
             return lc_err_prefix(err, s->config.source);
-        *point = *s;
-        point->point = NULL;
-        point->points = 0;
-        point->windows = windows;
-        point->config.windows.length = w->lengths.value[k];
-        point->config.windows.lengths = (struct lc_int_list){0};
+        s->point[k].windows = windows;
         s->points++;
     }
 done:
     return rc;
 }
 
-static const struct lc_study unread = {.bos = -1, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+/* A study's points, whose windows are made: their lists stay those of the study. */
+static void fill_points(struct lc_study *s)
+{
+    for (int64_t k = 0; k < s->points; k++) {
+        struct lc_study *point = &s->point[k];
+        struct lc_windows windows = point->windows;
+        *point = *s;
+        point->point = point->member = NULL;
+        point->points = point->members = 0;
+        point->windows = windows;
+        point->config.windows.length = s->config.windows.lengths.value[k];
+        point->config.windows.lengths = (struct lc_int_list){0};
+    }
+}
+
+/* The sites that a member's configuration names. */
+static int choose_sites(struct lc_study *member, const struct lc_study *s, struct lc_err *err)
+{
+    const struct lc_int_list *layers = &member->config.layers; /* ascending, as sites are */
+
+    if (LC_ALLOC(&member->site, s->sites, "sites", err) != LC_OK)
+        return err->code;
+    for (int64_t i = 0; i < s->sites; i++)
+        if (layers->count == 0 ||
+            (member->sites < layers->count && s->site[i].layer == layers->value[member->sites]))
+            member->site[member->sites++] = s->site[i];
+    if (member->sites < layers->count) /* where other members take every layer with an SAE */
+        return LC_FAIL(err, LC_E_CONFIG, "%s: key 'sites.layers': layer %" PRId64 " has no SAE at '%s'", s->config.source,
+                       layers->value[member->sites], s->config.sae_path);
+    member->model.depth = member->site[member->sites - 1].layer + 1;
+    return LC_OK;
+}
+
+static int make_member(struct lc_study *member, struct lc_study *s, struct lc_config *config, const struct reading *in,
+                       int is_root, struct lc_err *err)
+{
+    int rc;
+
+    *member = *s;
+    member->config = *config;
+    *config = (struct lc_config){0};
+    member->member = member->point = NULL;
+    member->members = member->points = member->sites = 0;
+    member->site = NULL;
+    member->provenance = (struct lc_bytes){0};
+    s->members++;
+    LC_TRY(rc, choose_sites(member, s, err));
+    if (is_root) {
+        LC_TRY(rc, lc_provenance_write(&member->provenance, member, &in->corpus, in->hashes, err));
+        LC_TRY(rc, lc_provenance_add_results(&member->provenance, member, in->in->needs, in->hashes, err));
+    }
+    if (s->points == 0)
+        return LC_OK;
+    LC_TRY(rc, LC_ALLOC(&member->point, s->points, "points of the sweep", err));
+    for (; member->points < s->points; member->points++)
+        member->point[member->points].windows = s->point[member->points].windows;
+    fill_points(member);
+done:
+    return rc;
+}
+
+/* Every rank, when all else is there. */
+static int divide(struct lc_study *s, const struct lc_comm *par, const struct reading *in, struct lc_err *err)
+{
+    const struct lc_inputs *from = in->in;
+    int rc;
+
+    LC_TRY(rc, make_points(s, err));
+    LC_TRY(rc, LC_ALLOC(&s->member, from->members, "points of the sweep", err));
+    for (int64_t m = 0; m < from->members; m++)
+        LC_TRY(rc, make_member(&s->member[m], s, &from->member[m], in, par->rank == 0, err));
+    fill_points(s);
+done:
+    return rc;
+}
+
+static const struct lc_study unread = {.bos = -1, .stream.window = MPI_WIN_NULL};
 
 static void take_over(struct lc_study *s, struct lc_config *config)
 {
@@ -277,32 +414,24 @@ static void take_over(struct lc_study *s, struct lc_config *config)
     *config = (struct lc_config){0};
 }
 
-int lc_study_open(struct lc_study *s, const struct lc_comm *par, struct lc_config *config, const struct lc_needs *needs,
-                  void (*warn)(const char *text), struct lc_err *err)
+int lc_study_open(struct lc_study *s, const struct lc_comm *par, const struct lc_inputs *from, struct lc_kept *kept,
+                  struct lc_err *err)
 {
-    struct reading in = {.needs = needs, .warn = warn};
+    struct reading in = {.in = from, .hashes = &kept->hashes};
     struct outline *o = NULL;
     int64_t size = 0;
     int rc;
 
-    take_over(s, config);
+    take_over(s, from->config);
     if (par->rank == 0)
         make_outline(s, &in, &o, &size, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, lc_comm_share(par, (void **)&o, &size, err));
-    place(s, o, needs, err);
+    place(s, o, from->needs, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    LC_TRY(rc, bind(s, par, o->decoder, err));
-    if (par->rank == 0)
-        load(s, &in.corpus, err);
-    LC_TRY(rc, lc_comm_agree(par, err));
-    lc_shared_publish(&s->weights, par);
-    lc_shared_publish(&s->stream, par);
-    if (needs->selection)
-        LC_TRY(rc, lc_selection_make(s, par, err));
-    if (ends_on_contexts(s, needs))
-        LC_TRY(rc, lc_top_readouts_make(s, par, err));
-    make_points(s, err);
+    LC_TRY(rc, load(s, par, &in, o->decoder, kept, err));
+    LC_TRY(rc, choose(s, par, &in, err));
+    divide(s, par, &in, err);
     rc = lc_comm_agree(par, err);
 done:
     free(o);
@@ -312,24 +441,20 @@ done:
     return rc;
 }
 
-int lc_study_outline(struct lc_study *s, struct lc_config *config, const struct lc_needs *needs,
-                     void (*warn)(const char *text), struct lc_err *err)
+int lc_study_outline(struct lc_study *s, const struct lc_inputs *from, struct lc_hashes *hashes, struct lc_err *err)
 {
-    struct reading in = {.needs = needs, .warn = warn, .outline = 1};
+    struct reading in = {.in = from, .outline = 1, .hashes = hashes};
     const struct lc_comm alone = {.comm = MPI_COMM_NULL, .size = 1, .node_size = 1};
     struct outline *o = NULL;
     int64_t size = 0;
     int rc;
 
-    take_over(s, config);
+    take_over(s, from->config);
     LC_TRY(rc, make_outline(s, &in, &o, &size, err));
-    LC_TRY(rc, place(s, o, needs, err));
-    LC_TRY(rc, lc_provenance_write(&s->provenance, s, &in.corpus, 0, err));
-    if (needs->selection)
-        LC_TRY(rc, lc_selection_make(s, &alone, err));
-    if (ends_on_contexts(s, needs))
-        LC_TRY(rc, lc_top_readouts_make(s, &alone, err));
-    rc = make_points(s, err);
+    LC_TRY(rc, place(s, o, from->needs, err));
+    LC_TRY(rc, lc_provenance_write(&s->provenance, s, &in.corpus, hashes, err));
+    LC_TRY(rc, choose(s, &alone, &in, err));
+    rc = divide(s, &alone, &in, err);
 done:
     free(o);
     lc_corpus_close(&in.corpus);
@@ -338,8 +463,19 @@ done:
     return rc;
 }
 
+static void close_member(struct lc_study *member)
+{
+    free(member->point);
+    free(member->site);
+    lc_bytes_release(&member->provenance);
+    lc_config_release(&member->config);
+}
+
 void lc_study_close(struct lc_study *s)
 {
+    for (int64_t m = 0; m < s->members; m++)
+        close_member(&s->member[m]);
+    free(s->member);
     for (int64_t k = 0; k < s->points; k++)
         lc_windows_release(&s->point[k].windows);
     free(s->point);
@@ -350,7 +486,6 @@ void lc_study_close(struct lc_study *s)
     }
     free(s->site);
     lc_model_release(&s->model);
-    lc_shared_release(&s->weights);
     lc_shared_release(&s->stream);
     lc_windows_release(&s->windows);
     if (s->tokenizer)
@@ -358,6 +493,18 @@ void lc_study_close(struct lc_study *s)
     lc_bytes_release(&s->provenance);
     lc_config_release(&s->config);
     *s = unread;
+}
+
+void lc_kept_init(struct lc_kept *kept)
+{
+    *kept = (struct lc_kept){.weights.window = MPI_WIN_NULL};
+}
+
+void lc_kept_release(struct lc_kept *kept)
+{
+    lc_shared_release(&kept->weights);
+    lc_bytes_release(&kept->of);
+    lc_hashes_release(&kept->hashes);
 }
 
 int64_t lc_study_run_length(const struct lc_study *s, int64_t window)
@@ -378,4 +525,13 @@ void lc_study_tokens(const struct lc_study *s, int64_t first, int64_t count, int
         memcpy(out, s->token + s->windows.start[w], (size_t)s->windows.length[w] * sizeof *out);
         out += s->windows.length[w];
     }
+}
+
+int lc_study_has_run(const struct lc_study *s, int64_t first, int64_t count, struct lc_run_windows *ran)
+{
+    const struct lc_run_windows now = {.start = s->windows.start, .first = first, .count = count};
+    int same = ran->start == now.start && ran->first == first && ran->count == count;
+
+    *ran = now;
+    return same;
 }

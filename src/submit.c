@@ -38,7 +38,7 @@ struct submission {
     struct lc_cluster cluster;
     struct lc_nodes nodes;
     struct lc_tasks tasks;
-    struct lc_plan *plan; /* [plans] one for each point of the grid; owned */
+    struct lc_plan *plan; /* [plans] one for each task; owned */
     int64_t plans;
     struct size size;
 };
@@ -69,18 +69,15 @@ static const char *partition_of(const struct lc_submit_options *o)
     return named ? named : set ? set : "";
 }
 
-/* Every point of the grid, on so many ranks. */
+/* Every task, on the ranks of a node. */
 static int plan_all(struct submission *s, struct lc_err *err)
 {
     struct lc_plan_options how = {.ranks = s->nodes.cores, .gflops = s->options->gflops, .like = s->options->like};
     int rc;
 
-    LC_TRY(rc, LC_ALLOC(&s->plan, s->tasks.grid.points, "plans", err));
-    for (int64_t k = 0; k < s->tasks.grid.points; k++) {
-        struct lc_config config;
-        const struct lc_job *job;
-        LC_TRY(rc, lc_tasks_config(&s->tasks, k, &config, &job, err));
-        LC_TRY(rc, lc_plan_open(&s->plan[k], &config, job, &how, err));
+    LC_TRY(rc, LC_ALLOC(&s->plan, s->tasks.count, "plans", err));
+    for (int64_t k = 0; k < s->tasks.count; k++) {
+        LC_TRY(rc, lc_plan_open(&s->plan[k], &s->tasks, k, &how, err));
         s->plans++;
         how.gflops = s->plan[k].gflops; /* measured once */
     }
@@ -88,49 +85,26 @@ done:
     return rc;
 }
 
-/* Seconds of the longest task on so many ranks. A task's points share a forward pass, which its plans all count. */
+/* Seconds of the longest task on so many ranks. */
 static double seconds_on(const struct submission *s, int64_t ranks)
 {
     double longest = 0.0;
 
-    for (int64_t k = 0; k < s->tasks.count; k++) {
-        const struct lc_task *task = &s->tasks.task[k];
-        double sum = 0.0;
-        for (int64_t i = 0; i < task->points; i++) {
-            struct lc_plan_time t;
-            lc_plan_time_on(&s->plan[task->point[i]], ranks, &t);
-            sum += t.total;
-        }
-        longest = fmax(longest, sum);
+    for (int64_t k = 0; k < s->plans; k++) {
+        struct lc_plan_time t;
+        lc_plan_time_on(&s->plan[k], ranks, &t);
+        longest = fmax(longest, t.total);
     }
     return longest;
 }
 
-/* Bytes of a node of so many ranks, for the task that needs most: the accumulators of its points add up. */
+/* Bytes of a node of so many ranks, for the task that needs most. */
 static double memory_on(const struct submission *s, int64_t ranks)
 {
     double most = 0.0;
 
-    for (int64_t k = 0; k < s->tasks.count; k++) {
-        const struct lc_task *task = &s->tasks.task[k];
-        double sum = 0.0;
-        for (int64_t i = 0; i < task->points; i++)
-            sum += lc_plan_node_bytes(&s->plan[task->point[i]], ranks);
-        most = fmax(most, sum);
-    }
-    return most;
-}
-
-static int64_t units_of(const struct submission *s)
-{
-    int64_t most = 1;
-
-    for (int64_t k = 0; k < s->plans; k++) {
-        int64_t units = 0;
-        for (int64_t i = 0; i < s->plan[k].points; i++)
-            units += s->plan[k].point[i].cut.units;
-        most = units > most ? units : most;
-    }
+    for (int64_t k = 0; k < s->plans; k++)
+        most = fmax(most, lc_plan_node_bytes(&s->plan[k], ranks));
     return most;
 }
 

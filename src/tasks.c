@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/merge.h"
 #include "record.h"
 #include "run.h"
 
@@ -27,12 +28,16 @@ done:
     return rc;
 }
 
-/* Points of one task differ in the layers and the threshold alone: one forward pass down to the deepest layer serves all. */
+/* Points of one task differ in the layers and the threshold alone: one forward pass down to the deepest layer serves all.
+ * Where the strongest activations make the windows, those of other layers are others. A limit on memory is one for each
+ * point: it cuts units by the layers that are run. */
 static int is_shared(const struct lc_axis *axis, const struct lc_config *config)
 {
-    (void)axis;
-    (void)config;
-    return 0;
+    if (config->memory_per_rank > 0)
+        return 0;
+    if (strcmp(axis->key, "threshold") == 0)
+        return 1;
+    return strncmp(axis->key, "sites.", 6) == 0 && config->readout != LC_READOUT_TOP;
 }
 
 /* The first of the points that share a task with this one. */
@@ -50,7 +55,8 @@ static int64_t leader(const struct lc_grid *grid, int64_t point, const struct lc
 
 static int add_point(struct lc_task *task, int64_t point, int64_t points, struct lc_err *err)
 {
-    if (!task->point && LC_ALLOC(&task->point, points, "tasks", err) != LC_OK)
+    if (!task->point && (LC_ALLOC(&task->point, points, "tasks", err) != LC_OK ||
+                         LC_ALLOC(&task->over, points, "tasks", err) != LC_OK))
         return err->code;
     task->point[task->points++] = point;
     return LC_OK;
@@ -134,8 +140,10 @@ done:
 
 void lc_tasks_release(struct lc_tasks *t)
 {
-    for (int64_t k = 0; k < t->count; k++)
+    for (int64_t k = 0; k < t->count; k++) {
         free(t->task[k].point);
+        free(t->task[k].over);
+    }
     free(t->task);
     lc_grid_release(&t->grid);
     free(t->bytes);
@@ -151,14 +159,6 @@ static int numbered(const struct lc_tasks *t, const char *prefix, int64_t number
     return lc_path_join(out, t->folder, name, err);
 }
 
-int lc_tasks_place(const struct lc_tasks *t, int64_t index, char out[LC_PATH_MAX], struct lc_err *err)
-{
-    if (t->folder[0])
-        return numbered(t, "task-", index, out, err);
-    memcpy(out, t->output, sizeof t->output);
-    return LC_OK;
-}
-
 int lc_tasks_config(const struct lc_tasks *t, int64_t point, struct lc_config *config, const struct lc_job **job,
                     struct lc_err *err)
 {
@@ -172,6 +172,103 @@ int lc_tasks_config(const struct lc_tasks *t, int64_t point, struct lc_config *c
 done:
     if (rc != LC_OK)
         lc_config_release(config);
+    return rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The layers of all members, ascending; none when one of them names none, which is every layer with an SAE. */
+static int join_layers(struct lc_int_list *out, const struct lc_config *member, int64_t members, struct lc_err *err)
+{
+    int64_t total = 0, *value = NULL;
+
+    for (int64_t m = 0; m < members; m++) {
+        if (member[m].layers.count == 0)
+            total = INT64_MIN / 2;
+        total += member[m].layers.count;
+    }
+    free(out->value);
+    *out = (struct lc_int_list){0};
+    if (total <= 0)
+        return LC_OK;
+    if (LC_ALLOC(&value, total, "layers", err) != LC_OK)
+        return err->code;
+    total = 0;
+    for (int64_t m = 0; m < members; m++)
+        for (int64_t i = 0; i < member[m].layers.count; i++)
+            value[total++] = member[m].layers.value[i];
+    qsort(value, (size_t)total, sizeof *value, by_value);
+    out->value = value;
+    for (int64_t i = 0; i < total; i++)
+        if (out->count == 0 || value[i] != value[out->count - 1])
+            value[out->count++] = value[i];
+    return LC_OK;
+}
+
+int lc_tasks_inputs(const struct lc_tasks *t, int64_t index, struct lc_task_inputs *in, struct lc_err *err)
+{
+    const struct lc_task *task = &t->task[index];
+    const struct lc_job *job;
+    int rc;
+
+    *in = (struct lc_task_inputs){0};
+    LC_TRY(rc, lc_tasks_config(t, task->point[0], &in->all, &in->job, err));
+    if (!t->folder[0])
+        return LC_OK;
+    LC_TRY(rc, numbered(t, "task-", index, in->all.output, err));
+    LC_TRY(rc, LC_ALLOC(&in->member, task->points, "tasks", err));
+    for (; in->members < task->points; in->members++)
+        LC_TRY(rc, lc_tasks_config(t, task->point[in->members], &in->member[in->members], &job, err));
+    rc = join_layers(&in->all.layers, in->member, in->members, err);
+done:
+    if (rc != LC_OK)
+        lc_task_inputs_release(in);
+    return rc;
+}
+
+void lc_task_inputs_release(struct lc_task_inputs *in)
+{
+    lc_config_release(&in->all);
+    for (int64_t m = 0; m < in->members; m++)
+        lc_config_release(&in->member[m]);
+    free(in->member);
+    *in = (struct lc_task_inputs){0};
+}
+
+int lc_tasks_name(const struct lc_tasks *t, int64_t index, struct lc_err *err)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "; task %" PRId64 " of the sweep", index);
+    return err->code != LC_OK && t->folder[0] ? lc_err_suffix(err, text) : err->code;
+}
+
+int lc_task_is_over(const struct lc_task *task)
+{
+    return !memchr(task->over, 0, (size_t)task->points);
+}
+
+int lc_tasks_join(const struct lc_tasks *t, struct lc_err *err)
+{
+    char (*path)[LC_PATH_MAX] = NULL;
+    const char **paths = NULL;
+    int rc;
+
+    LC_TRY(rc, LC_ALLOC(&path, t->grid.points, "paths", err));
+    LC_TRY(rc, LC_ALLOC(&paths, t->grid.points, "paths", err));
+    for (int64_t p = 0; p < t->grid.points; p++) {
+        LC_TRY(rc, numbered(t, "", p, path[p], err));
+        paths[p] = path[p];
+    }
+    rc = lc_merge(paths, t->grid.points, t->output, err);
+done:
+    free(path);
+    free(paths);
     return rc;
 }
 

@@ -11,7 +11,8 @@
 
 struct lc_task {
     int64_t points;
-    int64_t *point; /* [points] their numbers in the grid, ascending; owned */
+    int64_t *point;      /* [points] their numbers in the grid, ascending; owned */
+    unsigned char *over; /* [points] 1: the point's result is there (finished.h); owned */
 };
 
 struct lc_tasks {
@@ -34,8 +35,24 @@ void lc_tasks_release(struct lc_tasks *tasks);
 int lc_tasks_config(const struct lc_tasks *tasks, int64_t point, struct lc_config *config, const struct lc_job **job,
                     struct lc_err *err);
 
-/* Where the files of a task itself, its checkpoint and its run record, stand: a path like an output's. */
-int lc_tasks_place(const struct lc_tasks *tasks, int64_t index, char out[LC_PATH_MAX], struct lc_err *err);
+/* What a study of a task is made of, as lc_study_open() takes it. */
+struct lc_task_inputs {
+    const struct lc_job *job;
+    struct lc_config all;     /* its output, a path that nothing is at, tells where checkpoint and run record stand */
+    struct lc_config *member; /* [members] owned */
+    int64_t members;          /* the task's points; 0 without a sweep */
+};
+int lc_tasks_inputs(const struct lc_tasks *tasks, int64_t index, struct lc_task_inputs *out, struct lc_err *err);
+void lc_task_inputs_release(struct lc_task_inputs *in); /* what the study has not taken over */
+
+/* Put the task behind the message of an error of it. Nothing without a sweep. Returns err->code. */
+int lc_tasks_name(const struct lc_tasks *tasks, int64_t index, struct lc_err *err);
+
+/* 1 when all its points are over. */
+int lc_task_is_over(const struct lc_task *task);
+
+/* Join the files of all points in `output`. Serial. */
+int lc_tasks_join(const struct lc_tasks *tasks, struct lc_err *err);
 
 /* A line for each task: "INDEX<TAB>OUTPUT[,OUTPUT...]<TAB>key=value[ key=value...]". Of a key that differs within the task
  * the value is a list. Appended to *out. */

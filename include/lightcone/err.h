@@ -41,6 +41,8 @@ int lc_err_set(struct lc_err *err, int code, const char *file, int line, const c
 
 /* Put "prefix: " before the message of an error that is set; nothing otherwise. Returns err->code. */
 int lc_err_prefix(struct lc_err *err, const char *prefix);
+/* The same behind it; a long message gives way. */
+int lc_err_suffix(struct lc_err *err, const char *suffix);
 
 #define LC_FAIL(err, code, ...) lc_err_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 

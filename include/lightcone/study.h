@@ -41,8 +41,12 @@ struct lc_study {
      * length and windows are the longest, but its configuration's length and its windows. NULL and 0: one length. */
     struct lc_study *point;
     int64_t points;
+    /* Of a task of a grid's points one study each, which shares everything with this one, whose sites are theirs together,
+     * but configuration, sites, the model's depth and provenance. NULL and 0: not of a grid. */
+    struct lc_study *member;
+    int64_t members;
     /* internal, and of rank 0 alone where so marked */
-    struct lc_shared weights, stream;
+    struct lc_shared stream;
     struct lc_tokenizer *tokenizer; /* rank 0 */
     struct lc_bytes provenance;     /* rank 0: lines "sha256  size  role  name" */
 };
@@ -55,18 +59,40 @@ struct lc_needs {
     int readouts;   /* the readout rule applies, and makes the windows where it says so */
 };
 
-/* Load everything that a parsed configuration names: rank 0 reads, the others get copies, weights stand once per node.
- * Takes over *config. Warnings go to `warn` on rank 0. Collective; agrees on errors. On success release with
- * lc_study_close(). */
-int lc_study_open(struct lc_study *study, const struct lc_comm *par, struct lc_config *config,
-                  const struct lc_needs *needs, void (*warn)(const char *text), struct lc_err *err);
+/* SHA-256 of files that were hashed before, as long as they are the same by size, time and inode. */
+struct lc_hashes {
+    struct lc_hashed *item; /* owned */
+    int64_t count, room;
+};
+
+/* What a run keeps from one study to the next: weights that the next one wants too are not loaded again. */
+struct lc_kept {
+    struct lc_shared weights; /* of model and SAEs */
+    struct lc_bytes of;       /* rank 0: whose they are; empty: nobody's */
+    struct lc_hashes hashes;  /* rank 0 */
+};
+void lc_kept_init(struct lc_kept *kept);
+void lc_kept_release(struct lc_kept *kept); /* collective */
+
+/* What a study is made of. */
+struct lc_inputs {
+    struct lc_config *config; /* taken over; its layers are the members' together */
+    struct lc_config *member; /* [members] taken over one by one: they differ in layers and threshold alone */
+    int64_t members;          /* 0: the configuration is the only one */
+    const struct lc_needs *needs;
+    void (*warn)(const char *text); /* on rank 0 */
+};
+
+/* Load everything that parsed configurations name: rank 0 reads, the others get copies, weights stand once per node, in
+ * `kept`, which outlives the study. Collective; agrees on errors. On success release with lc_study_close(). */
+int lc_study_open(struct lc_study *study, const struct lc_comm *par, const struct lc_inputs *in, struct lc_kept *kept,
+                  struct lc_err *err);
 void lc_study_close(struct lc_study *study); /* collective */
 
 /* The same without weights and tokens, in this process alone: shapes, windows, selected features, all of it checked as
- * lc_study_open() does before it reads numbers. The inputs' hashes are left out of `provenance` where they would take
- * reading weights. A cache that cannot be written is a warning. Not collective; needs no MPI. */
-int lc_study_outline(struct lc_study *study, struct lc_config *config, const struct lc_needs *needs,
-                     void (*warn)(const char *text), struct lc_err *err);
+ * lc_study_open() does before it reads numbers. With `hashes` NULL the inputs' hashes are left out of `provenance` where
+ * they would take reading weights. A cache that cannot be written is a warning. Not collective; needs no MPI. */
+int lc_study_outline(struct lc_study *study, const struct lc_inputs *in, struct lc_hashes *hashes, struct lc_err *err);
 
 /* Floats that the weights of model and SAEs take, once on every node. */
 int64_t lc_study_weights(const struct lc_study *study, int decoder);
@@ -77,5 +103,14 @@ int64_t lc_study_run_length(const struct lc_study *study, int64_t window);
 int64_t lc_study_longest_run(const struct lc_study *study);
 /* Write the tokens of `count` windows of equal length from `first` on, BOS included: out[count, run length]. */
 void lc_study_tokens(const struct lc_study *study, int64_t first, int64_t count, int32_t *out);
+
+/* Windows that a forward pass holds: the points of a task come one after the other with the same, and one pass down to the
+ * deepest layer serves them. Zeroed: none. */
+struct lc_run_windows {
+    const int64_t *start;
+    int64_t first, count;
+};
+/* Whether the pass holds these windows of the study; it is the caller's to run them when not, for `ran` says so then. */
+int lc_study_has_run(const struct lc_study *study, int64_t first, int64_t count, struct lc_run_windows *ran);
 
 #endif

@@ -48,3 +48,15 @@ int lc_err_prefix(struct lc_err *err, const char *prefix)
     snprintf(err->msg + used, sizeof err->msg - used, "%s", old);
     return err->code;
 }
+
+int lc_err_suffix(struct lc_err *err, const char *suffix)
+{
+    size_t most = sizeof err->msg - 1, length = strlen(suffix), used = strlen(err->msg);
+
+    if (err->code == LC_OK)
+        return LC_OK;
+    length = length < most / 2 ? length : most / 2;
+    used = used + length < most ? used : most - length;
+    snprintf(err->msg + used, sizeof err->msg - used, "%s", suffix);
+    return err->code;
+}

@@ -190,14 +190,11 @@ static int name_point(const struct lc_grid *grid, int64_t point, struct lc_err *
 {
     struct lc_err ignored = LC_ERR_INIT;
     struct lc_bytes text = {0};
-    char old[sizeof err->msg], shown[SHOWN_POINT];
+    char shown[SHOWN_POINT];
 
-    if (grid->axes > 0 && lc_grid_describe(grid, point, &text, &ignored) == LC_OK &&
-        lc_bytes_add(&text, "", 1, &ignored) == LC_OK) {
-        memcpy(old, err->msg, sizeof old);
-        snprintf(err->msg, sizeof err->msg, "%.500s; point %" PRId64 " of the sweep: %s", old, point,
-                 lc_text_show(shown, sizeof shown, (const char *)text.data));
-    }
+    if (grid->axes > 0 && lc_bytes_printf(&text, &ignored, "; point %" PRId64 " of the sweep: ", point) == LC_OK &&
+        lc_grid_describe(grid, point, &text, &ignored) == LC_OK && lc_bytes_add(&text, "", 1, &ignored) == LC_OK)
+        lc_err_suffix(err, lc_text_show(shown, sizeof shown, (const char *)text.data));
     lc_bytes_release(&text);
     return err->code;
 }

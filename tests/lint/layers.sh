@@ -20,7 +20,7 @@ results  | influence_tables results sparsity_tables | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
-top      | cost job study                             | jansson.h
+top      | cost job merge study                             | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \

@@ -5,7 +5,7 @@
 . tests/slurm/lib.sh
 start_slurm
 
-windows_for 12
+windows_for 8
 medium=(--set 'sites.layers=[1]' --set "windows.count=$windows")
 direct medium "${medium[@]}"
 check 'a direct run' test -s "$D/medium.h5"
