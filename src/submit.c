@@ -108,6 +108,19 @@ static double memory_on(const struct submission *s, int64_t ranks)
     return most;
 }
 
+static int64_t units_of(const struct submission *s)
+{
+    int64_t most = 1;
+
+    for (int64_t k = 0; k < s->plans; k++) {
+        int64_t units = 0;
+        for (int64_t i = 0; i < s->plan[k].points; i++)
+            units += s->plan[k].point[i].cut.units;
+        most = units > most ? units : most;
+    }
+    return most;
+}
+
 /* As many ranks as a node has cores, units and memory for. */
 static int choose_ranks(struct submission *s, struct lc_err *err)
 {
