@@ -12,7 +12,7 @@ cd "$D" || exit 1 # where the logs go
 submit() {
     local name=$1
     shift
-    PATH=${path:-$PATH} "$LIGHTCONE" submit "$@" >"$D/$name.said" 2>"$D/$name.err"
+    "$LIGHTCONE" submit "$@" >"$D/$name.said" 2>"$D/$name.err"
 }
 
 said() { # name, text
@@ -54,6 +54,16 @@ check '  to the bytes of a direct run' cmp -s dry.h5 short.h5
 check '  and nothing in a name is run' test ! -e oops
 : >"$LIGHTCONE_SITE"
 
+# installed elsewhere
+mkdir -p there/bin there/share/lightcone
+cp "$LIGHTCONE" there/bin/ && cp -R "$root/slurm" there/share/lightcone/ && rm -f there/share/lightcone/slurm/site.conf
+LIGHTCONE=$D/there/bin/lightcone check 'an installed program' submit there "$config" --set "output=$D/there.h5" "${short[@]}" "${here[@]}"
+a=$(sed -n 's/^submitted job //p' there.said)
+within 180 ended "$a"
+check '  has its own scripts' said there " $D/there/share/lightcone/slurm/lightcone.sbatch "
+check '  and is what they run' grep -q "+ srun .* $D/there/bin/lightcone run " "influence-$a.out"
+check '  to the bytes of a direct run' cmp -s there.h5 short.h5
+
 # --- what is refused ------------------------------------------------------------------------------------------------------
 refuses() { # status, name, text, argument...
     local want=$1 name=$2 text=$3 got=0
@@ -62,27 +72,10 @@ refuses() { # status, name, text, argument...
     [ "$got" -eq "$want" ] && complained "$name" "$text"
 }
 
-jobs_so_far() {
-    scontrol show job | grep -c '^JobId='
-}
-before=$(jobs_so_far)
 check 'what sbatch refuses is passed on' refuses 1 refused 'sbatch refuses (status 1): sbatch: error: .*emory' -- --mem=90G
 check 'more nodes than there are' refuses 2 nodes '-N is 9; the partition has 2 nodes' -N 9
 check 'a partition that is none' refuses 2 partition "sinfo knows no nodes of partition 'none'" -- -p none
-mkdir stub
-ln -s "$(command -v bash)" stub/bash
-path=$D/stub check 'no sbatch' refuses 1 absent "no program 'sbatch' on PATH"
-stub() { # line of sinfo
-    printf '#!/bin/bash\necho "%s"\n' "$1" >stub/sinfo
-    chmod +x stub/sinfo
-}
-stub '1|2|1|60|8|infinite|main*'
-path=$D/stub:$PATH check 'a job that no node has the memory for' refuses 1 memory 'a node with one rank needs 0.[0-9]* GB; the nodes of this partition have 0.06 GB'
-stub '1|2|1|4000|8|20:00|main*'
-path=$D/stub:$PATH check 'a long job' submit big "$config" --dry-run --set "output=$D/never.h5" --gflops 0.01
-check '  takes the nodes there are, and the time' said big '--nodes=8 --ntasks-per-node=2 --time=20 '
-check '  and is said to take turns' said big 'with checkpoints it takes about [0-9][0-9]* allocations'
-check 'nothing of that was submitted' test "$(jobs_so_far)" -eq "$before"
+check 'nothing of that is in the queue' queue_is_empty
 
 # --- a sweep --------------------------------------------------------------------------------------------------------------
 windows_for 5
@@ -108,6 +101,13 @@ begun() { # name, task: something of it is on disk
     [ -n "$(find "$D/$1.points" -path "*$2.checkpoint/*" -type f -size +1k 2>/dev/null | head -n 1)" ]
 }
 
+same_points() { # name
+    local k
+    for k in 0 1 2; do
+        cmp "$1.points/000$k.h5" "whole.points/000$k.h5" || return 1
+    done
+}
+
 array_ended() {
     ended "${array}_0" && ended "${array}_1" && ended "${array}_2"
 }
@@ -124,7 +124,8 @@ check '  all tasks finish' test "$(grep -c ': finished' sweep-"${array}"_[012].o
 within 180 ended "$merge"
 check '  then the merge' is "$merge" COMPLETED
 wait "$reference"
-check '  to the bytes of a run in one piece' cmp -s joined.h5 whole.h5
+check '  the points have the bytes of a run in one piece' same_points joined
+check '  and so have all together' cmp -s joined.h5 whole.h5
 
 check 'the same with one task cancelled' submit cancel sweep.yaml --set "output=$D/cancel.h5" "${here[@]}"
 jobs_of cancel
