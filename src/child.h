@@ -6,7 +6,7 @@
 
 struct lc_child {
     int status;                /* its exit status; 128 + signal when a signal ended it */
-    struct lc_bytes out, said; /* what it wrote to stdout and to stderr, each ended by a zero byte that does not count */
+    struct lc_bytes out, said; /* what it printed and what it complained of, each with a zero byte behind it that does not count */
 };
 
 /* Run argv[0], looked up on PATH, and wait for it; argv ends with NULL. A status other than 0 is no error here. LC_E_IO when

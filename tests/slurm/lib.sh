@@ -174,6 +174,10 @@ logged() { # name, text
     grep -q -- "$2" "$D/$1.out"
 }
 
+logged_when_ended() { # job, name, text
+    ended "$1" && logged "$2" "$3"
+}
+
 has_checkpoint() { # name: more than one unit of one is there
     [ -n "$(find "$D/$1.checkpoint" -type f -size +1k 2>/dev/null | head -n 1)" ]
 }

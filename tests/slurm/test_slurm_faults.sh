@@ -17,6 +17,8 @@ scancel --batch --signal=USR1 "$a"
 within 60 ended "$a"
 check 'a job is not queued again more often than it may' logged bound 'not queued again after 1 allocations'
 check '  and is said to have failed' is "$a" FAILED
+scontrol requeue "$a"
+check '  nor begun again when somebody else queues it again' within 60 logged_when_ended "$a" bound 'not begun again after 1 allocations'
 
 a=$(batch cancel -N 2 --ntasks-per-node=1 -t 5 -- "${medium[@]}")
 within 90 has_checkpoint cancel
