@@ -74,14 +74,26 @@ static int read_site(struct lc_cluster *c, const char *site, struct lc_err *err)
         rc = LC_FAIL(err, LC_E_IO, "%s: bash cannot read it: %.400s", site, (const char *)child.said.data);
     for (size_t at = 0; rc == LC_OK && at < child.out.size;) {
         char *entry = (char *)child.out.data + at, *equals = strchr(entry, '=');
+        const char *before;
         at += strlen(entry) + 1;
         if (!equals || (strncmp(entry, "SBATCH_", 7) != 0 && strncmp(entry, "LIGHTCONE", 9) != 0))
             continue;
         *equals = '\0';
-        rc = set(c, entry, equals + 1, err);
+        before = getenv(entry);
+        if (!before || strcmp(before, equals + 1) != 0)
+            rc = set(c, entry, equals + 1, err);
     }
     lc_child_release(&child);
     return rc;
+}
+
+/* What main chose for this machine's processor is not for those of the nodes. */
+static void forget_kernels(void)
+{
+    if (!getenv("LIGHTCONE_BLAS_REPAIRED"))
+        return;
+    unsetenv("LIGHTCONE_BLAS_REPAIRED");
+    unsetenv("OPENBLAS_CORETYPE");
 }
 
 int lc_cluster_open(struct lc_cluster *c, struct lc_err *err)
@@ -90,6 +102,7 @@ int lc_cluster_open(struct lc_cluster *c, struct lc_err *err)
     char site[LC_PATH_MAX];
     int rc;
 
+    forget_kernels();
     LC_TRY(rc, find_program(c->program, err));
     LC_TRY(rc, find_scripts(c, err));
     LC_TRY(rc, lc_path_join(site, named ? "" : c->scripts, named ? named : "site.conf", err));

@@ -38,7 +38,8 @@ says() { # file, text...
 }
 
 set -- "$demo/influence.yaml" --set "output=$WORK/r.h5" --set "cache=$WORK/cache"
-answer sbatch "printf '%s\n' \"\$@\" >'$WORK/words'; echo 17"
+answer sbatch "printf '%s\n' \"\$@\" \"kernels \$OPENBLAS_CORETYPE\" >'$WORK/words'; echo 17"
+unset OPENBLAS_CORETYPE # which may have been chosen for this machine, and is not for those of the cluster
 nodes '2|24|2|192000|10|infinite|main*' '1|8|1|4000|2|5:00|other'
 
 name='a small job'
@@ -46,6 +47,8 @@ submit 0 "$@"
 # of 48 cores no more than there are units; a time that few minutes hold
 says out '--job-name=influence --nodes=1 --ntasks-per-node=40 --time=11 --mem=' '(48 cores a node: sinfo)' 'submitted job 17'
 says words "$demo/influence.yaml" "output=$WORK/r.h5" --parsable
+checks=$((checks + 1))
+grep -qx 'kernels ' "$WORK/words" || fail "$name: $(grep kernels "$WORK/words")"
 name='the slowest core'
 checks=$((checks + 1))
 "$LIGHTCONE" submit "$@" --dry-run --gflops 0.001 >"$WORK/out" 2>"$WORK/err" || fail "$name: $(cat "$WORK/err")"
