@@ -42,20 +42,15 @@ static void end(void *arg)
     free(s);
 }
 
-/* N(a): every rank knows all windows. A BOS is no token of the corpus. */
-static int count_tokens(struct lc_correlation *s, struct lc_err *err)
+static int check_tokens(const struct lc_study *study, struct lc_err *err)
 {
-    const struct lc_windows *w = &s->study->windows;
     int64_t total = 0;
 
-    for (int64_t k = 0; k < w->count; k++) {
-        total += w->length[k];
-        for (int64_t t = 0; t < w->length[k]; t++)
-            s->token_count[s->study->token[w->start[k] + t]]++;
-    }
+    for (int64_t k = 0; k < study->windows.count; k++)
+        total += study->windows.length[k];
     if (total > INT32_MAX)
         return LC_FAIL(err, LC_E_CONFIG, "%s: job correlation over %" PRId64 " tokens; allowed: below 2^31",
-                       s->study->config.source, total);
+                       study->config.source, total);
     return LC_OK;
 }
 
@@ -74,8 +69,7 @@ static int begin(void **out, const struct lc_study *study, struct lc_err *err)
         widest = features > widest ? features : widest;
     }
     LC_TRY(rc, LC_ALLOC(&s->entry, widest, "correlation", err));
-    LC_TRY(rc, LC_ALLOC(&s->token_count, study->vocab, "token counts", err));
-    LC_TRY(rc, count_tokens(s, err));
+    LC_TRY(rc, check_tokens(study, err));
     *out = s;
 done:
     if (rc != LC_OK && s)
@@ -203,6 +197,7 @@ static void cost(const struct lc_study *study, const struct lc_assumed *assumed,
 const struct lc_job lc_job_correlation = {
     .name = "correlation",
     .summary = "which features are active together: joint counts, covariances, Pearson, Jaccard, spectrum",
+    .apart = 1,
     .needs = needs,
     .unit_windows = lc_scan_unit_windows,
     .buffers = lc_scan_buffers,

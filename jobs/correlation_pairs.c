@@ -392,13 +392,29 @@ done:
     return rc;
 }
 
+/* N(a): every rank knows all windows. A BOS is no token of the corpus. */
+static int count_tokens(struct lc_correlation *s, struct lc_err *err)
+{
+    const struct lc_windows *w = &s->study->windows;
+
+    if (LC_ALLOC(&s->token_count, s->study->vocab, "token counts", err) != LC_OK)
+        return err->code;
+    for (int64_t k = 0; k < w->count; k++)
+        for (int64_t t = 0; t < w->length[k]; t++)
+            s->token_count[s->study->token[w->start[k] + t]]++;
+    return LC_OK;
+}
+
 int lc_correlation_gather(void *arg, const struct lc_comm *par, struct lc_err *err)
 {
     struct lc_correlation *s = arg;
-    int rc = LC_OK;
+    int rc;
 
+    count_tokens(s, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
     lc_exchange_sum(par, &s->n_tokens, 1);
     for (int64_t i = 0; i < s->study->sites && rc == LC_OK; i++)
         rc = gather_site(s, i, par, err);
+done:
     return rc;
 }

@@ -593,6 +593,7 @@ static void cost(const struct lc_study *study, const struct lc_assumed *assumed,
 const struct lc_job lc_job_influence = {
     .name = "influence",
     .summary = "how far each active feature reaches back: squared gradients over the input tokens and their entropy",
+    .apart = 1,
     .needs = needs,
     .unit_windows = unit_windows,
     .buffers = buffers,

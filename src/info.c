@@ -98,30 +98,63 @@ static int info_tokenizer(const char *path, FILE *out, struct lc_err *err)
     return print_file(path, out, err);
 }
 
+/* "threshold 0.1 0.2 0.5"; of many values the first ones and the last. */
+static void print_axis(const struct lc_result_axis *axis, int64_t points, FILE *out)
+{
+    enum { SHOWN = 6 };
+    int64_t values = lc_axis_values(axis, points), seen = 0;
+    char text[128];
+
+    fprintf(out, "%s", axis->key);
+    for (int64_t i = 0; i < points; i++) {
+        int64_t k = 0;
+        while (k < i && !lc_axis_is_same(axis, i, k))
+            k++;
+        if (k < i)
+            continue;
+        seen++;
+        if (seen <= SHOWN || seen == values)
+            fprintf(out, " %s", lc_axis_text(text, sizeof text, axis, i));
+        else if (seen == SHOWN + 1)
+            fprintf(out, " ...");
+    }
+}
+
+int lc_info_points(struct lc_result *r, FILE *out, struct lc_err *err)
+{
+    struct lc_axes axes;
+    int64_t grid = 1, values;
+    char *align = NULL;
+    int rc = lc_result_axes(r, &axes, err);
+
+    if (rc != LC_OK)
+        return rc;
+    for (int64_t i = 0; i < axes.count; i++) {
+        values = lc_axis_values(&axes.axis[i], axes.points);
+        grid = values > 0 && grid > INT64_MAX / values ? INT64_MAX : grid * values;
+    }
+    fprintf(out, "%" PRId64, axes.points);
+    if (grid != axes.points && axes.count > 0)
+        fprintf(out, " of a grid of %" PRId64, grid);
+    for (int64_t i = 0; i < axes.count; i++) {
+        fprintf(out, "%s", i ? "; " : ": ");
+        print_axis(&axes.axis[i], axes.points, out);
+    }
+    rc = lc_result_get_text(r, NULL, NULL, "window_align", &align, err);
+    if (align)
+        fprintf(out, "; windows %s on the same token", strcmp(align, "end") == 0 ? "end" : "start");
+    fprintf(out, "\n");
+    free(align);
+    lc_axes_release(&axes);
+    return rc;
+}
+
 static int print_points(struct lc_result *r, FILE *out, struct lc_err *err)
 {
-    int64_t points = lc_result_points(r);
-    struct lc_array length = {0};
-    char *align = NULL;
-    int rc = LC_OK;
-
-    if (points == 0)
+    if (lc_result_points(r) == 0)
         return LC_OK;
-    fprintf(out, "  points           %" PRId64, points);
-    LC_TRY(rc, lc_result_get_text(r, NULL, NULL, "window_align", &align, err));
-    if (lc_result_has(r, "points/window_length", NULL)) {
-        LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &length, err));
-        if (length.count > 0)
-            fprintf(out, ": windows of %" PRId64 " to %" PRId64 " tokens", ((const int64_t *)length.data)[0],
-                    ((const int64_t *)length.data)[length.count - 1]);
-    }
-    if (align)
-        fprintf(out, " that %s on the same token", strcmp(align, "end") == 0 ? "end" : "start");
-done:
-    fprintf(out, "\n");
-    lc_array_release(&length);
-    free(align);
-    return rc;
+    fprintf(out, "  points           ");
+    return lc_info_points(r, out, err);
 }
 
 static int info_result(const char *path, FILE *out, struct lc_err *err)

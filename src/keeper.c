@@ -1,12 +1,12 @@
 #include "keeper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lightcone/file.h"
 #include "lightcone/hash.h"
 #include "lightcone/linalg.h"
+#include "log.h"
 #include "record.h"
 
 static int add_hash(struct lc_bytes *text, const char *what, const struct lc_site *site, const void *data, size_t size,
@@ -71,69 +71,143 @@ static int open_store(struct lc_keeper *k, const struct lc_comm *par, const stru
     return err->code;
 }
 
-/* Write what `fresh` holds, or everything; `fresh` then counts as kept. */
-static int write_segment(struct lc_keeper *k, int whole, struct lc_err *err)
+/* `fresh`, whose saved form this is, goes into `kept` and is empty then. */
+static int keep(struct lc_keeper *k, const struct lc_bytes *saved, struct lc_err *err)
 {
-    struct lc_parts empty = {0};
-    struct lc_bytes bytes = {0};
-    int rc;
+    struct lc_reader reader = {.data = saved->data, .size = saved->size};
+    const struct lc_job *job = k->fresh.job;
+    const struct lc_study *study = k->fresh.study;
 
-    LC_TRY(rc, lc_parts_begin(&empty, k->fresh.job, k->fresh.study, err));
-    if (whole) {
-        LC_TRY(rc, lc_parts_add(&k->kept, &k->fresh, err));
+    if (lc_parts_merge(&k->kept, &reader, err) == LC_OK) {
         lc_parts_end(&k->fresh);
-        k->fresh = empty;
-        empty = (struct lc_parts){0};
-        k->whole = 1;
-        LC_TRY(rc, lc_parts_save(&k->kept, &bytes, err));
-        LC_TRY(rc, lc_checkpoint_append_whole(k->store, k->finished, k->count, &bytes, err));
-    } else {
-        struct lc_reader reader;
-        LC_TRY(rc, lc_parts_save(&k->fresh, &bytes, err));
-        LC_TRY(rc, lc_checkpoint_append(k->store, k->finished, k->count, &bytes, err));
-        reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
-        LC_TRY(rc, lc_parts_merge(&k->kept, &reader, err));
-        lc_parts_end(&k->fresh);
-        k->fresh = empty;
-        empty = (struct lc_parts){0};
+        lc_parts_begin(&k->fresh, job, study, err);
     }
-    k->whole = 0;
-    k->count = 0;
-done:
-    lc_parts_end(&empty);
+    if (err->code != LC_OK)
+        k->broken = *err;
+    return err->code;
+}
+
+static int keep_all(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc = lc_parts_save(&k->fresh, &bytes, err);
+
+    if (rc == LC_OK)
+        rc = keep(k, &bytes, err);
     lc_bytes_release(&bytes);
     return rc;
 }
 
-int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err)
+static int write_whole(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc;
+
+    LC_TRY(rc, keep_all(k, err));
+    k->whole = 1;
+    LC_TRY(rc, lc_parts_save(&k->kept, &bytes, err));
+    LC_TRY(rc, lc_checkpoint_append_whole(k->store, k->finished, k->count, &bytes, err));
+    k->whole = 0;
+    k->count = 0;
+done:
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+static int write_added(struct lc_keeper *k, struct lc_err *err)
+{
+    struct lc_bytes bytes = {0};
+    int rc;
+
+    LC_TRY(rc, lc_parts_save(&k->fresh, &bytes, err));
+    LC_TRY(rc, lc_checkpoint_append(k->store, k->finished, k->count, &bytes, err));
+    k->count = 0;
+    rc = keep(k, &bytes, err);
+done:
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+void lc_keeper_flush(struct lc_keeper *k)
 {
     struct lc_err disk = LC_ERR_INIT;
+    int whole = k->store && (k->whole || lc_checkpoint_wants_whole(k->store));
     double start = lc_seconds();
 
-    if (!k->store || k->spoilt || (k->count == 0 && !k->whole))
-        return LC_OK;
-    write_segment(k, k->whole || lc_checkpoint_wants_whole(k->store), &disk);
+    if (!k->store || k->broken.code != LC_OK || k->mixed || (k->count == 0 && !whole))
+        return;
+    if ((whole ? write_whole(k, &disk) : write_added(k, &disk)) == LC_OK)
+        k->warned = 0;
     k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */
     k->spent += k->last - start;
     k->longest = k->last - start > k->longest ? k->last - start : k->longest;
-    if (disk.code == LC_OK) {
-        k->warned = 0;
-        return LC_OK;
-    }
-    if (disk.code != LC_E_IO) {
-        *err = disk;
+    if (disk.code != LC_OK && !k->warned++)
+        lc_log("lightcone: warning: rank %d: no checkpoint until the disk takes one, the job goes on: %s", k->par->rank,
+               disk.msg);
+}
+
+void lc_keeper_tend(struct lc_keeper *k)
+{
+    if (k->store && lc_seconds() - k->last >= k->every)
+        lc_keeper_flush(k);
+}
+
+void lc_keeper_hurry(struct lc_keeper *k)
+{
+    if (!k->mixed && !k->hurried++)
+        lc_keeper_flush(k);
+}
+
+/* What went wrong for good while there was nobody to tell. */
+static int check_broken(const struct lc_keeper *k, struct lc_err *err)
+{
+    return k->broken.code == LC_OK ? LC_OK : LC_FAIL(err, k->broken.code, "%s", k->broken.msg);
+}
+
+int lc_keeper_begin(struct lc_keeper *k, int64_t unit, void **sums, struct lc_err *err)
+{
+    const struct lc_point *part = lc_parts_at(&k->fresh, unit);
+
+    if (check_broken(k, err) != LC_OK)
         return err->code;
-    }
-    if (!k->warned)
-        fprintf(stderr, "lightcone: warning: rank %d: no checkpoint until there is room: %s\n", k->par->rank, disk.msg);
-    k->warned = 1;
+    k->mixed = !k->fresh.job->apart;
+    if (!k->mixed && k->fresh.job->begin(&k->apart, part->study, err) != LC_OK)
+        return err->code;
+    *sums = k->mixed ? part->sums : k->apart;
     return LC_OK;
 }
 
-int lc_keeper_note(struct lc_keeper *k, int64_t unit, struct lc_err *err)
+/* The parts of `fresh` may be others than when the unit began. */
+static int add_apart(struct lc_keeper *k, int64_t unit, struct lc_err *err)
 {
+    const struct lc_job *job = k->fresh.job;
+    const struct lc_point *part = lc_parts_at(&k->fresh, unit);
+    struct lc_bytes bytes = {0};
+    struct lc_reader reader;
+    int rc;
+
+    LC_TRY(rc, job->save(k->apart, &bytes, err));
+    reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
+    rc = job->merge(part->sums, &reader, err);
+    if (rc != LC_OK)
+        k->broken = *err;
+done:
+    lc_bytes_release(&bytes);
+    return rc;
+}
+
+int lc_keeper_add(struct lc_keeper *k, int64_t unit, struct lc_err *err)
+{
+    if (k->apart) {
+        if (add_apart(k, unit, err) != LC_OK)
+            return err->code;
+        k->fresh.job->end(k->apart);
+        k->apart = NULL;
+    }
+    k->mixed = 0;
     k->finished[k->count++] = unit;
-    return k->store && lc_seconds() - k->last >= k->every ? lc_keeper_flush(k, err) : LC_OK;
+    lc_keeper_tend(k);
+    return check_broken(k, err);
 }
 
 /* Steps that are still to be done. */
@@ -161,7 +235,8 @@ static int resume(struct lc_keeper *k, const struct lc_comm *par, struct lc_err 
     LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, k->done, err));
     if (lc_checkpoint_wants_whole(k->store)) {
         k->whole = 1;
-        lc_keeper_flush(k, err);
+        lc_keeper_flush(k);
+        check_broken(k, err);
         LC_TRY(rc, lc_comm_agree(par, err));
     }
     lc_checkpoint_settle(k->store);
@@ -195,11 +270,16 @@ done:
 
 int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err)
 {
-    int rc = LC_OK;
+    int rc;
 
-    if (k->store)
-        rc = lc_parts_add(&k->fresh, &k->kept, err);
-    lc_parts_end(&k->kept);
+    LC_TRY(rc, check_broken(k, err));
+    if (!k->store)
+        goto done;
+    LC_TRY(rc, keep_all(k, err));
+    lc_parts_end(&k->fresh);
+    k->fresh = k->kept;
+    k->kept = (struct lc_parts){0};
+done:
     return rc;
 }
 
@@ -219,6 +299,8 @@ void lc_keeper_close(struct lc_keeper *k, int remove)
 {
     if (k->store)
         lc_checkpoint_close(k->store, remove || is_empty(k));
+    if (k->apart)
+        k->fresh.job->end(k->apart);
     lc_parts_end(&k->fresh);
     lc_parts_end(&k->kept);
     free(k->finished);

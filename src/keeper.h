@@ -5,6 +5,8 @@
 #include "lightcone/checkpoint.h"
 #include "parts.h"
 
+/* Where a job's units are long and their sums small, a unit adds to sums of its own, which go into `fresh` when it is
+ * finished: so `fresh` can be written while the unit is under way. */
 struct lc_keeper {
     struct lc_checkpoint *store; /* NULL: checkpoints are switched off */
     struct lc_parts fresh, kept; /* since the last segment; before it, and taken over. Together all that this rank has */
@@ -16,8 +18,11 @@ struct lc_keeper {
     double every, last;          /* seconds between segments; when the last one was written */
     double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
-    int spoilt;                  /* a unit failed half-way: `fresh` holds a part of it, and is never written */
     int warned;                  /* of a disk that takes nothing; once until it does again */
+    void *apart;                 /* sums of the unit under way; NULL: none, or it adds to `fresh` */
+    int mixed;                   /* `fresh` holds a part of a unit, and is not written; for good if the unit fails */
+    int hurried;                 /* a signal came, and what was finished by then has been written */
+    struct lc_err broken;        /* adding up failed half-way: the sums are of no use, and are neither written nor merged */
     const struct lc_comm *par;
 };
 
@@ -28,10 +33,17 @@ int lc_keeper_open(struct lc_keeper *k, const struct lc_comm *par, const struct 
                    const struct lc_study *study, const unsigned char *over, const char *version, int fresh,
                    void (*warn)(const char *text), struct lc_err *err);
 
-/* A unit is finished; writes a segment when it is time. Errors of the disk are warnings: nothing is lost but the way back. */
-int lc_keeper_note(struct lc_keeper *k, int64_t unit, struct lc_err *err);
+/* *sums are what a unit is to add to, until lc_keeper_add(); not after it has failed. */
+int lc_keeper_begin(struct lc_keeper *k, int64_t unit, void **sums, struct lc_err *err);
+/* The unit is finished; writes a segment when it is time. Errors of the disk are warnings: nothing is lost but the way
+ * back. */
+int lc_keeper_add(struct lc_keeper *k, int64_t unit, struct lc_err *err);
+/* Write a segment when it is time, or make way for a new file: a rank may have no unit for long. Cheap. */
+void lc_keeper_tend(struct lc_keeper *k);
+/* A signal has come: write at once, as soon as it can be done, and once. */
+void lc_keeper_hurry(struct lc_keeper *k);
 /* Write what is not written yet. */
-int lc_keeper_flush(struct lc_keeper *k, struct lc_err *err);
+void lc_keeper_flush(struct lc_keeper *k);
 
 /* Everything that this rank has goes into `fresh`, for merging. */
 int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err);

@@ -14,15 +14,17 @@
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
+#include "lightcone/merge.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
+#include "lightcone/results.h"
 #include "plan.h"
 #include "status.h"
 #include "submit.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
-enum { MAX_ARGUMENTS = 1024, USAGE_WIDTH = 62 };
+enum { MAX_ARGUMENTS = 10240, USAGE_WIDTH = 62 };
 
 struct words {
     const char *word[MAX_ARGUMENTS];
@@ -32,8 +34,8 @@ struct words {
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
     struct words positional, set, figure, format, sbatch;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *ranks, *gflops, *like, *json, *fresh, *task, *tasks,
-        *nodes, *dry;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh,
+        *trace, *task, *tasks, *nodes, *dry;
 };
 
 struct option {
@@ -52,12 +54,14 @@ static const struct option options[] = {
     {"--figure", offsetof(struct arguments, figure), REPEATS},
     {"--format", offsetof(struct arguments, format), REPEATS},
     {"--size", offsetof(struct arguments, size), ONCE},
+    {"--point", offsetof(struct arguments, point), ONCE},
     {"--tokenizer", offsetof(struct arguments, tokenizer), ONCE},
     {"-n", offsetof(struct arguments, ranks), ONCE},
     {"--gflops", offsetof(struct arguments, gflops), ONCE},
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--trace", offsetof(struct arguments, trace), BARE},
     {"--task", offsetof(struct arguments, task), ONCE},
     {"--tasks", offsetof(struct arguments, tasks), BARE},
     {"-N", offsetof(struct arguments, nodes), ONCE},
@@ -86,8 +90,12 @@ static int whole_number(const char *flag, const char *text, int64_t least, int64
 
 static int act_run(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_run_options what = {
-        .set = a->set.word, .sets = a->set.count, .fresh = a->fresh != NULL, .version = LIGHTCONE_VERSION, .task = -1};
+    struct lc_run_options what = {.set = a->set.word,
+                                  .sets = a->set.count,
+                                  .fresh = a->fresh != NULL,
+                                  .trace = a->trace != NULL,
+                                  .version = LIGHTCONE_VERSION,
+                                  .task = -1};
 
     if (a->task && whole_number("--task", a->task, 0, INT32_MAX, &what.task, err) != LC_OK)
         return err->code;
@@ -96,15 +104,17 @@ static int act_run(const struct lc_comm *par, const struct arguments *a, struct 
 
 static int act_report(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    const struct lc_report_options what = {.figure = a->figure.word,
-                                           .figures = a->figure.count,
-                                           .format = a->format.word,
-                                           .formats = a->format.count,
-                                           .size = a->size};
+    struct lc_report_options what = {.figure = a->figure.word,
+                                     .figures = a->figure.count,
+                                     .format = a->format.word,
+                                     .formats = a->format.count,
+                                     .size = a->size};
 
     (void)par;
     if (!a->output)
         return LC_FAIL(err, LC_E_USAGE, "report needs -o FOLDER");
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
+        return err->code;
     if (lc_report_write(a->positional.word, a->positional.count, a->output, &what, err) != LC_OK)
         return err->code;
     printf("%s/index.html\n", a->output);
@@ -156,6 +166,8 @@ static int act_show(const struct lc_comm *par, const struct arguments *a, struct
     if (a->feature && whole_number("--feature", a->feature, 0, INT32_MAX, &what.feature, err) != LC_OK)
         return err->code;
     if (a->top && whole_number("--top", a->top, 1, INT32_MAX, &what.top, err) != LC_OK)
+        return err->code;
+    if (a->point && whole_number("--point", a->point, 0, INT32_MAX, &what.point, err) != LC_OK)
         return err->code;
     return lc_show(a->positional.word[0], &what, stdout, err);
 }
@@ -213,11 +225,27 @@ static int act_export(const struct lc_comm *par, const struct arguments *a, stru
     return LC_OK;
 }
 
+static int act_merge(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_result *r;
+
+    (void)par;
+    if (!a->output)
+        return LC_FAIL(err, LC_E_USAGE, "merge needs -o OUT.h5");
+    if (lc_merge(a->positional.word, a->positional.count, a->output, err) != LC_OK ||
+        lc_result_open(&r, a->output, err) != LC_OK)
+        return err->code;
+    printf("%s: points ", a->output);
+    lc_info_points(r, stdout, err);
+    lc_result_close(r);
+    return err->code;
+}
+
 static int act_help(const struct lc_comm *par, const struct arguments *a, struct lc_err *err);
 
 static const struct command commands[] = {
-    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh]",
-     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh", 1, 1, 1,
+    {"run", "run CONFIG [--set key=value]... [--task K] [--fresh] [--trace]",
+     "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh --trace", 1, 1, 1,
      act_run},
     {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks]",
      "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep",
@@ -225,11 +253,13 @@ static const struct command commands[] = {
     {"submit", "submit CONFIG [-N NODES] [--dry-run] [--set key=value]... [--gflops X] [--like SPARSITY.h5] [-- SBATCH OPTION...]",
      "plan a job, or a sweep as an array, and give it to Slurm", "-N --dry-run --set --gflops --like --", 1, 1, 0,
      act_submit},
-    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH]",
-     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size", 1,
+    {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
+     MAX_ARGUMENTS, 0, act_merge},
+    {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
+     "figures (SVG; PDF, PNG), tables (CSV) and one self-contained page", "-o --figure --format --size --point", 1,
      MAX_ARGUMENTS, 0, act_report},
-    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN]", "tables in the terminal",
-     "--site --feature --top --by", 1, 1, 0, act_show},
+    {"show", "show RESULT.h5 [--site S] [--feature I] [--top K] [--by COLUMN] [--point K]", "tables in the terminal",
+     "--site --feature --top --by --point", 1, 1, 0, act_show},
     {"info", "info PATH", "what a model folder, SAE, tokenizer, corpus or result is", "", 1, 1, 0, act_info},
     {"status", "status OUTPUT", "how far the job with this result is, from its checkpoint and run record", "", 1, 1, 0,
      act_status},
@@ -360,6 +390,11 @@ static int act(const struct lc_comm *par, int argc, char **argv, struct lc_err *
     return c->act(par, &a, err);
 }
 
+static int exit_status(int code)
+{
+    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
@@ -371,6 +406,10 @@ static void act_together(int argc, char **argv, struct lc_err *err)
     }
     if (err->code != LC_OK && par.rank == 0)
         print_error(err);
+    if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
+        MPI_Barrier(par.comm); /* the message is out */
+    if (lc_result_is_wounded())
+        MPI_Abort(MPI_COMM_WORLD, exit_status(err->code));
     lc_comm_release(&par);
     MPI_Finalize();
 }
@@ -398,11 +437,6 @@ static void repair_blas(char **argv)
     setenv("LIGHTCONE_BLAS_REPAIRED", lc_blas_core(), 1);
     setenv("OPENBLAS_CORETYPE", core, 1);
     execv("/proc/self/exe", argv);
-}
-
-static int exit_status(int code)
-{
-    return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? 75 : 1;
 }
 
 int main(int argc, char **argv)

@@ -82,6 +82,13 @@ int64_t lc_parts_length(const struct lc_parts *p, int64_t *step)
     return k;
 }
 
+struct lc_point *lc_parts_at(const struct lc_parts *p, int64_t unit)
+{
+    int64_t step = unit / p->points, point = unit % p->points;
+
+    return &p->part[point * p->lengths + lc_parts_length(p, &step)];
+}
+
 int lc_parts_save(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
     const struct lc_parts *p = arg;

@@ -32,6 +32,8 @@ void lc_parts_end(struct lc_parts *p); /* a zeroed one too */
 int64_t lc_parts_steps(const struct lc_parts *p);
 /* The length that a step belongs to; *step becomes its place among the units of this length. */
 int64_t lc_parts_length(const struct lc_parts *p, int64_t *step);
+/* The part that a unit adds to. */
+struct lc_point *lc_parts_at(const struct lc_parts *p, int64_t unit);
 
 /* One point's share, which is borrowed: a set of its own. And its study. */
 struct lc_parts lc_parts_of(const struct lc_parts *p, int64_t point);

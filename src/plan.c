@@ -70,18 +70,49 @@ static int cost_common(const struct lc_study *s, struct lc_cost *out, struct lc_
     return LC_OK;
 }
 
-static int plan_point(struct lc_plan *plan, struct lc_plan_point *p, const struct lc_study *study, struct lc_err *err)
+/* One length of a member, or of all there is. The first member's windows go forward for all, down to the deepest layer. */
+static int plan_point(struct lc_plan *plan, int64_t m, int64_t k, struct lc_err *err)
 {
-    p->study = study;
-    if (lc_cut_make(&p->cut, plan->job, &plan->study, study, err) != LC_OK)
+    struct lc_plan_point *p = &plan->point[m * plan->lengths + k];
+    const struct lc_study *all = plan->study.points > 0 ? &plan->study.point[k] : &plan->study, *own = all;
+    struct lc_cost together = {0};
+
+    if (plan->study.members > 0)
+        own = plan->study.points > 0 ? &plan->study.member[m].point[k] : &plan->study.member[m];
+    p->study = own;
+    p->assumed = plan->member ? &plan->member[m] : &plan->assumed;
+    if (lc_cut_make(&p->cut, plan->job, &plan->study, all, err) != LC_OK)
         return err->code;
-    for (int64_t w = 0; w < study->windows.count; w++)
-        p->tokens += study->windows.length[w];
-    plan->job->cost(study, &plan->assumed, plan->ranks, &p->cost);
-    cost_windows(study, &p->cost);
-    p->seconds = seconds_of(&p->cost, (double)study->model.shape.width, plan->gflops);
-    p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)study->windows.count);
+    for (int64_t w = 0; w < own->windows.count; w++)
+        p->tokens += own->windows.length[w];
+    plan->job->cost(own, p->assumed, plan->ranks, &p->cost);
+    if (plan->study.members > 0 && m == 0)
+        plan->job->cost(all, &plan->assumed, plan->ranks, &together);
+    if (plan->study.members > 0)
+        p->cost.flop[LC_PART_FORWARD] = together.flop[LC_PART_FORWARD];
+    cost_windows(own, &p->cost);
+    p->seconds = seconds_of(&p->cost, (double)own->model.shape.width, plan->gflops);
+    p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)own->windows.count);
     return LC_OK;
+}
+
+/* What is assumed of the sites of each member. */
+static int assume_members(struct lc_plan *plan, struct lc_err *err)
+{
+    const struct lc_study *s = &plan->study;
+    int rc = LC_OK;
+
+    if (s->members > 0)
+        LC_TRY(rc, LC_ALLOC(&plan->member, s->members, "assumptions", err));
+    for (int64_t m = 0; m < s->members; m++) {
+        int64_t count = 0;
+        LC_TRY(rc, LC_ALLOC(&plan->member[m].site, s->member[m].sites, "assumptions", err));
+        for (int64_t i = 0; i < s->sites && count < s->member[m].sites; i++)
+            if (s->site[i].layer == s->member[m].site[count].layer)
+                plan->member[m].site[count++] = plan->assumed.site[i];
+    }
+done:
+    return rc;
 }
 
 /* Ranks merge in pairs, then pairs of pairs; what a rank passes on grows up to the whole. */
@@ -100,15 +131,19 @@ void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_t
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
     double merged = 0.0;
 
-    for (int64_t k = 0; k < plan->points; k++) {
-        const struct lc_plan_point *p = &plan->point[k];
-        seconds += p->seconds;
-        units += (double)p->cut.units;
-        last = fmax(last, p->unit_seconds);
-        merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
+    for (int64_t k = 0; k < plan->lengths; k++) {
+        double step = 0.0; /* a unit's windows in all members */
+        for (int64_t i = k; i < plan->points; i += plan->lengths) {
+            const struct lc_plan_point *p = &plan->point[i];
+            seconds += p->seconds;
+            step += p->unit_seconds;
+            merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
+        }
+        units += (double)plan->point[k].cut.units;
+        last = fmax(last, step);
     }
     *t = (struct lc_plan_time){.ranks = ranks, .load = plan->file_bytes / LC_PLAN_LOAD_RATE};
-    t->compute = plan->points == 1 ? fmin(seconds, ceil(units / workers) * last)
+    t->compute = plan->lengths == 1 ? fmin(seconds, ceil(units / workers) * last)
                                    : fmin(seconds, seconds / workers + last * (1.0 - 1.0 / workers));
     t->compute = fmax(t->compute, seconds / workers);
     t->tail = t->compute - seconds / workers;
@@ -189,17 +224,18 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     double flop = 0.0, seconds = 0.0;
     int rc;
 
-    plan->points = plan->study.points > 0 ? plan->study.points : 1;
+    plan->lengths = plan->study.points > 0 ? plan->study.points : 1;
+    plan->points = plan->lengths * (plan->study.members > 0 ? plan->study.members : 1);
     LC_TRY(rc, size_buffers(plan, err));
     LC_TRY(rc, LC_ALLOC(&plan->point, plan->points, "points", err));
     LC_TRY(rc, lc_assume(&plan->assumed, &plan->study, options->like, &plan->assumed_from, err));
-    if (plan->measured)
+    LC_TRY(rc, assume_members(plan, err));
+    if (plan->gflops == 0.0)
         LC_TRY(rc, lc_gemm_rate(&plan->gflops, RATE_TRIES_MS * 1e-3, err));
     LC_TRY(rc, cost_common(&plan->study, &common, err));
-    plan->result_bytes = common.result_bytes;
+    plan->result_bytes = common.result_bytes * (double)(plan->points / plan->lengths);
     for (int64_t k = 0; k < plan->points; k++) {
-        const struct lc_study *part = plan->study.points > 0 ? &plan->study.point[k] : &plan->study;
-        LC_TRY(rc, plan_point(plan, &plan->point[k], part, err));
+        LC_TRY(rc, plan_point(plan, k / plan->lengths, k % plan->lengths, err));
         plan->result_bytes += plan->point[k].cost.result_bytes;
         flop += flop_of(&plan->point[k].cost);
         seconds += plan->point[k].seconds;
@@ -215,6 +251,9 @@ done:
 
 void lc_plan_close(struct lc_plan *plan)
 {
+    for (int64_t m = 0; plan->member && m < plan->study.members; m++)
+        free(plan->member[m].site);
+    free(plan->member);
     lc_assume_release(&plan->assumed, &plan->study);
     free(plan->point);
     lc_study_close(&plan->study);
@@ -241,42 +280,71 @@ int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t tas
         lc_plan_close(plan);
 done:
     lc_task_inputs_release(&in);
-    return rc;
+    return rc == LC_OK ? rc : lc_tasks_name(tasks, task, err);
 }
 
-static int plan_task(const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options, FILE *out,
-                     struct lc_err *err)
+static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
     struct lc_plan plan;
-    int rc = lc_plan_open(&plan, tasks, task, options, err);
 
-    if (rc != LC_OK)
-        return rc;
+    if (lc_plan_open(&plan, tasks, 0, options, err) != LC_OK)
+        return err->code;
     warn_memory(&plan);
     if (options->json)
-        rc = lc_plan_json(&plan, out, err);
+        lc_plan_json(&plan, out, err);
     else
         lc_plan_print(&plan, out);
     lc_plan_close(&plan);
-    return rc;
+    return err->code;
+}
+
+/* A sweep: what each task takes, and all one after the other. */
+static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
+{
+    struct lc_plan_sum sum = {.ranks = options->ranks, .tasks = tasks->count, .points = tasks->grid.points};
+    struct lc_plan_options how = *options;
+    struct lc_bytes values = {0};
+
+    lc_plan_print_begin(&sum, tasks->output, options->json, out);
+    for (int64_t k = 0; k < tasks->count && err->code == LC_OK; k++) {
+        struct lc_plan plan;
+        if (lc_plan_open(&plan, tasks, k, &how, err) != LC_OK)
+            break;
+        warn_memory(&plan);
+        plan.measured = options->gflops == 0.0;
+        how.gflops = plan.gflops; /* measured once */
+        values.size = 0;
+        lc_tasks_describe(tasks, k, &values, err);
+        lc_plan_print_task(&sum, &plan, k, (const char *)values.data, options->json, out, err);
+        lc_plan_close(&plan);
+    }
+    if (err->code == LC_OK)
+        lc_plan_print_end(&sum, options->json, out);
+    lc_bytes_release(&values);
+    return err->code;
+}
+
+static int print_tasks(const struct lc_tasks *tasks, FILE *out, struct lc_err *err)
+{
+    struct lc_bytes list = {0};
+
+    if (lc_tasks_list(tasks, &list, err) == LC_OK)
+        fwrite(list.data, 1, list.size, out);
+    lc_bytes_release(&list);
+    return err->code;
 }
 
 int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
             const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
     struct lc_tasks tasks;
-    struct lc_bytes list = {0};
     int rc;
 
     if (lc_tasks_open(&tasks, par, config_path, overrides, override_count, err) != LC_OK)
         return err->code;
-    if (options->tasks) {
-        rc = lc_tasks_list(&tasks, &list, err);
-        if (rc == LC_OK)
-            fwrite(list.data, 1, list.size, out);
-        lc_bytes_release(&list);
-    } else
-        rc = plan_task(&tasks, 0, options, out, err);
+    rc = options->tasks        ? print_tasks(&tasks, out, err)
+         : tasks.grid.axes > 0 ? plan_sweep(&tasks, options, out, err)
+                               : plan_one(&tasks, options, out, err);
     lc_tasks_release(&tasks);
     return rc;
 }

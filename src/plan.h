@@ -30,9 +30,10 @@ struct lc_plan_options {
 #define LC_PLAN_WRITE_RATE        0.12e9
 #define LC_PLAN_PROGRAM_BYTES     40e6
 
-/* One set of windows: all there is, or one length of several. */
+/* One set of windows, all there is or one length of several, and of a task's points one. */
 struct lc_plan_point {
     const struct lc_study *study; /* borrowed */
+    const struct lc_assumed *assumed; /* of its sites; borrowed */
     int64_t tokens;               /* of its windows */
     struct lc_cut cut;
     struct lc_cost cost;
@@ -49,8 +50,9 @@ struct lc_plan {
     struct lc_study study;
     struct lc_assumed assumed;
     const char *assumed_from; /* path, or NULL: the constants */
-    struct lc_plan_point *point;
-    int64_t points;
+    struct lc_assumed *member;           /* [members] the same for each point of a task; its members are borrowed */
+    struct lc_plan_point *point;         /* [members][lengths] */
+    int64_t points, lengths;
     int64_t ranks;
     double gflops, reached; /* of a core in sgemm; the share of it that the points reach */
     int measured; /* gflops were, here */
@@ -79,5 +81,15 @@ int lc_plan(const struct lc_comm *par, const char *config_path, const char *cons
 /* Its two forms. */
 void lc_plan_print(const struct lc_plan *plan, FILE *out);
 int lc_plan_json(const struct lc_plan *plan, FILE *out, struct lc_err *err);
+
+/* The same of a sweep, task by task; `values` are those of the task's keys. As JSON a list of the tasks' plans. */
+struct lc_plan_sum {
+    int64_t ranks, tasks, points;
+    double one, asked; /* seconds of all tasks so far, on 1 and on `ranks` ranks */
+};
+void lc_plan_print_begin(const struct lc_plan_sum *sum, const char *output, int json, FILE *out);
+int lc_plan_print_task(struct lc_plan_sum *sum, const struct lc_plan *plan, int64_t task, const char *values, int json,
+                       FILE *out, struct lc_err *err);
+void lc_plan_print_end(const struct lc_plan_sum *sum, int json, FILE *out);
 
 #endif

@@ -123,6 +123,43 @@ void lc_plan_print(const struct lc_plan *plan, FILE *out)
         print_time(&plan->asked, out);
 }
 
+void lc_plan_print_begin(const struct lc_plan_sum *sum, const char *output, int json, FILE *out)
+{
+    if (json)
+        fprintf(out, "[\n");
+    else
+        fprintf(out, "%s: a sweep, %" PRId64 " tasks, %" PRId64 " points\n", output, sum->tasks, sum->points);
+}
+
+int lc_plan_print_task(struct lc_plan_sum *sum, const struct lc_plan *plan, int64_t task, const char *values, int json,
+                       FILE *out, struct lc_err *err)
+{
+    sum->one += plan->one.total;
+    sum->asked += plan->asked.total;
+    if (json) {
+        fprintf(out, "%s", task > 0 ? ",\n" : "");
+        return lc_plan_json(plan, out, err);
+    }
+    fprintf(out, "  task %-13" PRId64 " %" PRId64 " points, %s on 1 rank", task, plan->study.members,
+            duration(plan->one.total).text);
+    if (plan->ranks > 1)
+        fprintf(out, ", %s on %" PRId64, duration(plan->asked.total).text, plan->ranks);
+    fprintf(out, "; %sB a node: %s\n", amount(plan->node_bytes).text, values);
+    return LC_OK;
+}
+
+void lc_plan_print_end(const struct lc_plan_sum *sum, int json, FILE *out)
+{
+    if (json) {
+        fprintf(out, "]\n");
+        return;
+    }
+    fprintf(out, "  all                %s on 1 rank", duration(sum->one).text);
+    if (sum->ranks > 1)
+        fprintf(out, ", %s on %" PRId64, duration(sum->asked).text, sum->ranks);
+    fprintf(out, ", one after the other\n");
+}
+
 static json_t *json_site(const struct lc_site *s, const struct lc_site_assumed *a)
 {
     return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f}", "name", s->name, "features", (json_int_t)s->sae.shape.features,

@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "lightcone/file.h"
+#include "log.h"
 #include "run.h"
 
 void lc_run_warn(const char *text)
 {
-    fprintf(stderr, "lightcone: warning: %s\n", text);
+    lc_log("lightcone: warning: %s", text);
 }
 
 int lc_run_find_job(const struct lc_config *config, const struct lc_job **out, struct lc_err *err)

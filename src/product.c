@@ -15,7 +15,7 @@ static int write_points(const struct lc_parts *p, struct lc_result *r, struct lc
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&sums, p->lengths, "points", err));
-    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, &lengths->count, lengths->value, err));
+    LC_TRY(rc, lc_result_put(r, "points/windows.length", NULL, &lengths->count, lengths->value, err));
     for (int64_t k = 0; k < p->lengths; k++) {
         lc_result_at(r, k);
         sums[k] = p->part[k].sums;

@@ -5,15 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "finished.h"
 #include "keeper.h"
 #include "lightcone/file.h"
 #include "lightcone/handout.h"
 #include "lightcone/job.h"
+#include "log.h"
+#include "monitor.h"
+#include "outcome.h"
 #include "product.h"
 #include "record.h"
 #include "run.h"
 #include "tasks.h"
+#include "trace.h"
 
 struct run {
     const struct lc_comm *par;
@@ -23,36 +28,52 @@ struct run {
     const unsigned char *over; /* [points] 1: its result is there */
     struct lc_keeper keeper;
     struct lc_run_record record;
-    double begun, started, printed; /* of the program; of the units; of the last line of progress */
-    double longest;                 /* unit so far, seconds */
+    struct lc_timeline time;
+    struct lc_monitor monitor;
+    double begun;   /* of the program */
+    int computing;  /* units were begun */
+    double longest; /* unit so far, seconds */
 };
 
-/* What each point makes of one step's windows. */
+/* What one point makes of a step's windows. */
+static int observe(struct run *run, int64_t unit, const struct lc_unit *windows, double *spent, struct lc_err *err)
+{
+    void *sums;
+    int rc;
+
+    LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
+    rc = run->job->observe(run->work, sums, windows, err);
+    *spent += lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    if (rc == LC_OK)
+        rc = lc_keeper_add(&run->keeper, unit, err);
+done:
+    return rc;
+}
+
+/* One step: all points, one after the other. */
 static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
 {
     struct run *run = arg;
-    struct lc_parts *p = &run->keeper.fresh;
-    int64_t step = run->keeper.todo[index], place = step, length = lc_parts_length(p, &place);
-    struct lc_unit windows = lc_cut_unit(&p->cut[length], p->part[length].study, place);
-    double start = lc_seconds(), spent;
+    int64_t step = run->keeper.todo[index], points = run->keeper.fresh.points, place = step;
+    int64_t length = lc_parts_length(&run->keeper.fresh, &place);
+    struct lc_unit windows = lc_cut_unit(&run->keeper.fresh.cut[length], run->keeper.fresh.part[length].study, place);
+    double spent = 0.0;
     int rc = LC_OK;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
-    for (int64_t i = 0; i < p->points && rc == LC_OK; i++) {
-        int64_t unit = step * p->points + i;
+    for (int64_t unit = step * points; unit < (step + 1) * points && rc == LC_OK; unit++) {
         if (run->keeper.done[unit])
             continue;
-        rc = run->job->observe(run->work, p->part[i * p->lengths + length].sums, &windows, err);
-        if (rc == LC_OK)
-            rc = lc_keeper_note(&run->keeper, unit, err);
-        else
-            run->keeper.spoilt = 1;
+        lc_timeline_unit(&run->time, step, length, windows.first, windows.count);
+        rc = observe(run, unit, &windows, &spent, err);
     }
-    spent = lc_seconds() - start;
-    run->longest = spent > run->longest ? spent : run->longest;
-    run->record.mine.units++;
-    run->record.mine.busy_seconds += spent;
+    if (rc == LC_OK) {
+        run->longest = spent > run->longest ? spent : run->longest;
+        run->record.mine.units++;
+        lc_tally_add(&run->record.unit_seconds[length], spent);
+    }
+    lc_timeline_enter(&run->time, LC_WAIT);
     return rc;
 }
 
@@ -64,52 +85,52 @@ static int stop(void *arg, struct lc_err *err)
 
     if (run->study.config.deadline == 0 || now + run->longest + run->keeper.longest < deadline)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f",
+    return LC_FAIL(err, LC_E_STOPPED, "%s: key 'deadline': %.0f of %.0f seconds have passed, and a unit took %.1f: no other was begun",
                    run->study.config.source, now, deadline, run->longest);
 }
 
-/* On a terminal a bar that is redrawn, in a log a line a minute. */
-static void progress(void *arg, int64_t done, int64_t units)
+/* Launchers leave little time after a signal: what is finished is written at once, and not after the unit under way. */
+static void tend(void *arg)
 {
-    enum { WIDTH = 30 };
     struct run *run = arg;
-    double now = lc_seconds(), spent = now - run->started, left = spent / (double)done * (double)(units - done);
-    double rate = (double)done / spent;
-    int terminal = isatty(STDERR_FILENO), bar;
 
-    done += run->keeper.steps - units; /* those of earlier runs */
-    units = run->keeper.steps;
-    bar = (int)(done * WIDTH / units);
-
-    if (now - run->printed < (terminal ? 0.1 : 60.0) && done < units)
-        return;
-    run->printed = now;
-    if (terminal)
-        fprintf(stderr, "\r%-10s [%.*s%*s] %" PRId64 "/%" PRId64 " units  %.1f/s  ETA %.0f s  %s", run->job->name, bar,
-                "##############################", WIDTH - bar, "", done, units, rate, left,
-                done == units ? "\n" : "");
-    else
-        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units, %.2f/s, ETA %.0f s\n", run->job->name, done, units,
-                rate, left);
+    if (lc_handout_signalled())
+        lc_keeper_hurry(&run->keeper);
+    lc_keeper_tend(&run->keeper);
 }
 
 /* All ranks' accumulators of a point. */
 static int merge_point(struct run *run, struct lc_parts *point, struct lc_err *err)
 {
     const struct lc_mergeable mergeable = {.save = lc_parts_save, .merge = lc_parts_merge, .arg = point};
-    double start = lc_seconds();
     int rc = LC_OK;
 
+    lc_timeline_enter(&run->time, LC_MERGE);
     if (!run->job->gather)
         rc = lc_comm_merge(run->par, &mergeable, err);
     for (int64_t k = 0; run->job->gather && k < point->lengths && rc == LC_OK; k++)
         rc = run->job->gather(point->part[k].sums, run->par, err);
-    run->record.merge_seconds += lc_seconds() - start;
     return rc;
 }
 
-/* From merged accumulators to files, point by point, and then the run record. */
-static int write_files(struct run *run, double start, struct lc_err *err)
+static int write_record(struct run *run, struct lc_err *err)
+{
+    const struct lc_parts *all = &run->keeper.fresh;
+    int rc;
+
+    run->record.total_seconds = lc_seconds() - run->time.begun;
+    lc_timeline_enter(&run->time, LC_WRITE); /* all up to here */
+    rc = lc_record_write(run->par, &run->study, &run->record, &run->time, err);
+    for (int64_t i = 0; rc != LC_OK && i < all->points; i++) {
+        const struct lc_parts point = lc_parts_of(all, i);
+        if (!run->over[i])
+            lc_product_remove(&point, run->par);
+    }
+    return rc;
+}
+
+/* From accumulators to files, point by point, and then the run record. */
+static int write_files(struct run *run, struct lc_err *err)
 {
     struct lc_parts *all = &run->keeper.fresh;
     int rc = LC_OK;
@@ -118,43 +139,59 @@ static int write_files(struct run *run, double start, struct lc_err *err)
         struct lc_parts point = lc_parts_of(all, i);
         if (run->over[i])
             continue;
+        lc_monitor_phase(&run->monitor, "merging");
         LC_TRY(rc, merge_point(run, &point, err));
+        lc_monitor_phase(&run->monitor, "writing");
+        lc_timeline_enter(&run->time, LC_WRITE);
         LC_TRY(rc, lc_product_write(&point, run->par, err));
         if (all->points > 1)
             lc_parts_clear(&point);
     }
-    run->record.write_seconds = lc_seconds() - start;
-    rc = lc_record_write(run->par, &run->study, &run->record, err);
-    for (int64_t i = 0; rc != LC_OK && i < all->points; i++) {
-        const struct lc_parts point = lc_parts_of(all, i);
-        if (!run->over[i])
-            lc_product_remove(&point, run->par);
-    }
+    rc = write_record(run, err);
 done:
     return rc;
 }
 
-static void print_end(const struct run *run)
+/* A trace that cannot be written is no failure of the job. A stopped run's has the run's number in its name, so that the
+ * next one does not overwrite it. */
+static void write_trace(struct run *run, int code)
 {
-    const struct lc_study *first = lc_parts_study(&run->keeper.fresh, 0);
-    int64_t points = run->keeper.fresh.points;
-    char lengths[48] = "", all[48] = "";
+    struct lc_err err = LC_ERR_INIT;
+    char path[LC_PATH_MAX] = "", suffix[32] = "trace";
 
-    if (run->study.points > 0)
-        snprintf(lengths, sizeof lengths, " at %" PRId64 " lengths", run->study.points);
-    if (points > 1)
-        snprintf(all, sizeof all, " and %" PRId64 " more points", points - 1);
-    fprintf(stderr, "%s: %" PRId64 " windows%s, %" PRId64 " sites, %.1f s of computing, %s%s\n", run->job->name,
-            run->study.windows.count, lengths, run->study.sites, run->record.compute_seconds, first->config.output, all);
+    if (!run->time.span)
+        return;
+    lc_timeline_enter(&run->time, LC_WRITE);
+    if (code != LC_OK)
+        snprintf(suffix, sizeof suffix, "trace-%" PRId64, run->record.mine.checkpoint.restarts + 1);
+    lc_record_path(path, run->study.config.output, suffix, "json", &err);
+    lc_trace_write(run->par, &run->time, path, run->job->name, &err);
+    if (run->par->rank != 0)
+        return;
+    if (err.code == LC_OK)
+        lc_log("%s: trace in %.1000s; open it at ui.perfetto.dev or chrome://tracing", run->job->name, path);
+    else if (lc_err_prefix(&err, "no trace") != LC_OK)
+        lc_run_warn(err.msg);
 }
 
 static int conclude(struct run *run, struct lc_err *err)
 {
-    int rc = write_files(run, lc_seconds(), err);
+    int rc = write_files(run, err);
 
     if (rc == LC_OK && run->par->rank == 0)
-        print_end(run);
+        lc_outcome_done(&run->monitor, &run->study, &run->record);
     return rc;
+}
+
+/* On a rank that is alive when another is silent. */
+static int rescue(void *arg, struct lc_err *err)
+{
+    struct run *run = arg;
+
+    (void)err;
+    lc_monitor_abandon(&run->monitor);
+    lc_keeper_flush(&run->keeper);
+    return LC_OK;
 }
 
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,
@@ -164,22 +201,28 @@ static int do_units(struct run *run, struct lc_err *err)
     const struct lc_handout handout = {.units = run->keeper.todos,
                                        .work = work,
                                        .arg = run,
-                                       .progress = progress,
-                                       .progress_arg = run,
-                                       .stop = stop};
-    struct lc_err ignored = LC_ERR_INIT;
+                                       .progress = lc_monitor_show,
+                                       .progress_arg = &run->monitor,
+                                       .stop = stop,
+                                       .tend = tend,
+                                       .patience = (double)run->study.config.patience,
+                                       .number = run->keeper.todo,
+                                       .warn = lc_run_warn,
+                                       .rescue = run->keeper.store ? rescue : NULL};
+    double started = lc_seconds();
 
-    run->started = run->printed = lc_seconds();
+    run->computing = 1;
+    lc_timeline_enter(&run->time, LC_WAIT);
     lc_handout_run(run->par, &handout, err);
-    run->record.compute_seconds = lc_seconds() - run->started;
+    lc_timeline_enter(&run->time, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
-    if (err->code != LC_OK || run->record.compute_seconds > run->keeper.every)
-        lc_keeper_flush(&run->keeper, &ignored);
+    if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
+        lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
-    run->record.mine.checkpoint.seconds = run->keeper.spent; /* what the disk took, and what went before */
-    if (err->code == LC_E_STOPPED && run->par->rank == 0 && run->keeper.store)
-        fprintf(stderr, "%s: what is finished is in the checkpoint; the same command continues\n", run->job->name);
+    lc_record_note_memory(&run->record);
+    lc_timeline_enter(&run->time, LC_MERGE);
+    run->record.compute_seconds = lc_seconds() - started;
     return err->code;
 }
 
@@ -198,6 +241,12 @@ static int compute(struct run *run, struct lc_err *err)
 {
     int rc;
 
+    run->record.units = run->keeper.steps;
+    run->record.resumed = run->keeper.steps - run->keeper.todos;
+    run->record.points = run->keeper.fresh.lengths;
+    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK)
+        lc_monitor_units(&run->monitor, &run->keeper, err);
+    LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, do_units(run, err));
     lc_keeper_collect(&run->keeper, err);
     rc = lc_comm_agree(run->par, err);
@@ -222,22 +271,26 @@ static int run_study(struct run *run, int fresh, struct lc_err *err)
     struct lc_cut cut;
     int rc, opened = 0;
 
-    if (run->par->rank == 0)
+    if (run->par->rank == 0 && lc_alone_confirm(run->study.config.output, &run->monitor.alive, err) == LC_OK)
         check_beside(run, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     opened = lc_cut_make(&cut, run->job, &run->study, &run->study, err) == LC_OK &&
              run->job->open(&run->work, &run->study, cut.each, err) == LC_OK;
     LC_TRY(rc, lc_comm_agree(run->par, err));
+    lc_timeline_enter(&run->time, LC_RESUME);
+    lc_monitor_phase(&run->monitor, "resuming");
     LC_TRY(rc, lc_keeper_open(&run->keeper, run->par, run->job, &run->study, run->over, run->record.version, fresh,
                               lc_run_warn, err));
     if (run->par->rank == 0 && run->keeper.store)
         sweep_drafts(run);
-    if (run->par->rank == 0 && run->keeper.taken > 0)
-        fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " units are in the checkpoint\n", run->job->name,
-                run->keeper.steps - run->keeper.todos, run->keeper.steps);
     LC_TRY(rc, compute(run, err));
     LC_TRY(rc, conclude(run, err));
 done:
+    if (rc != LC_OK && run->computing)
+        lc_outcome_ended(&run->monitor, &run->keeper, &run->record, rc);
+    if (rc == LC_OK || (rc == LC_E_STOPPED && run->computing))
+        write_trace(run, rc);
+    free(run->record.unit_seconds);
     lc_keeper_close(&run->keeper, rc == LC_OK);
     if (opened)
         run->job->close(run->work);
@@ -251,11 +304,20 @@ static int conclude_tasks(const struct lc_comm *par, const struct lc_tasks *task
     if (!tasks->folder[0])
         return LC_OK;
     if (par->rank == 0 && options->task >= 0)
-        fprintf(stderr, "task %" PRId64 " of %" PRId64 " is done, in %s; when all are, the same command without --task joins "
-                "them\n", options->task, tasks->count, tasks->folder);
+        lc_log("task %" PRId64 " of 0 to %" PRId64 " is done, in %.1000s; when all are, the same command without --task joins "
+               "them", options->task, tasks->count - 1, tasks->folder);
     if (par->rank == 0 && options->task < 0 && lc_tasks_join(tasks, err) == LC_OK)
-        fprintf(stderr, "%" PRId64 " points in %s\n", tasks->grid.points, tasks->output);
+        lc_log("%" PRId64 " points are joined in %.1000s", tasks->grid.points, tasks->output);
     return lc_comm_agree(par, err);
+}
+
+/* The clocks of a run start, at a moment that all ranks share. Collective; agrees on errors. */
+static int start_clocks(struct run *run, int trace, struct lc_err *err)
+{
+    lc_timeline_begin(&run->time);
+    if (lc_comm_agree(run->par, err) == LC_OK && trace)
+        lc_timeline_trace(&run->time, lc_trace_most(run->par->size), err);
+    return lc_comm_agree(run->par, err);
 }
 
 /* A task from its inputs to its results; over[points] are those that are finished. */
@@ -266,14 +328,19 @@ static int run_task(const struct lc_comm *par, struct lc_task_inputs *in, const 
     const struct lc_needs needs = in->job->needs(&in->all);
     const struct lc_inputs inputs = {
         .config = &in->all, .member = in->member, .members = in->members, .needs = &needs, .warn = lc_run_warn};
-    double start = lc_seconds();
+    int rc;
 
-    if (lc_study_open(&run.study, par, &inputs, kept, err) != LC_OK)
-        return err->code;
-    run.record.load_seconds = lc_seconds() - start;
-    run_study(&run, options->fresh, err);
-    lc_study_close(&run.study);
-    return err->code;
+    LC_TRY(rc, start_clocks(&run, options->trace, err));
+    if (lc_monitor_begin(&run.monitor, par, &in->all, options, err) == LC_OK &&
+        lc_study_open(&run.study, par, &inputs, kept, err) == LC_OK) {
+        run_study(&run, options->fresh, err);
+        lc_study_close(&run.study);
+    }
+    rc = err->code;
+    lc_monitor_end(&run.monitor);
+done:
+    lc_timeline_release(&run.time);
+    return rc;
 }
 
 static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const struct lc_run_options *options,
@@ -287,6 +354,9 @@ static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const st
         return LC_FAIL(err, LC_E_USAGE, "--task is %" PRId64 "; allowed: 0 to %" PRId64, first, tasks->count - 1);
     lc_kept_init(&kept);
     LC_TRY(rc, lc_finished_find(tasks, par, first, end, options->fresh, &kept, err));
+    if (par->rank == 0)
+        lc_tasks_note(tasks, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
     for (int64_t k = first; k < end; k++) {
         struct lc_task_inputs in;
         if (lc_task_is_over(&tasks->task[k]))

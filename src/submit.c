@@ -114,7 +114,7 @@ static int64_t units_of(const struct submission *s)
 
     for (int64_t k = 0; k < s->plans; k++) {
         int64_t units = 0;
-        for (int64_t i = 0; i < s->plan[k].points; i++)
+        for (int64_t i = 0; i < s->plan[k].lengths; i++) /* which a task's points share */
             units += s->plan[k].point[i].cut.units;
         most = units > most ? units : most;
     }

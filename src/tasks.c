@@ -288,6 +288,22 @@ done:
     return rc;
 }
 
+static int list_axes(const struct lc_tasks *t, const struct lc_task *task, struct lc_bytes *out, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    for (int64_t a = 0; a < t->grid.axes && rc == LC_OK; a++)
+        rc = list_axis(t, task, a, out, err);
+    return rc;
+}
+
+int lc_tasks_describe(const struct lc_tasks *t, int64_t index, struct lc_bytes *out, struct lc_err *err)
+{
+    int rc = list_axes(t, &t->task[index], out, err);
+
+    return rc == LC_OK ? lc_bytes_add(out, "", 1, err) : rc;
+}
+
 int lc_tasks_list(const struct lc_tasks *t, struct lc_bytes *out, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
@@ -302,10 +318,80 @@ int lc_tasks_list(const struct lc_tasks *t, struct lc_bytes *out, struct lc_err 
             LC_TRY(rc, lc_bytes_printf(out, err, "%s%s", i ? "," : "", t->folder[0] ? path : t->output));
         }
         LC_TRY(rc, lc_bytes_printf(out, err, "\t"));
-        for (int64_t a = 0; a < t->grid.axes; a++)
-            LC_TRY(rc, list_axis(t, task, a, out, err));
+        LC_TRY(rc, list_axes(t, task, out, err));
         LC_TRY(rc, lc_bytes_printf(out, err, "\n"));
     }
 done:
+    return rc;
+}
+
+/* --- for those who look on ---------------------------------------------------------------------------------------------- */
+
+static const char list_name[] = "tasks.txt";
+
+int lc_tasks_note(const struct lc_tasks *t, struct lc_err *err)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    struct lc_bytes list = {0};
+    struct lc_map there = {0};
+    char path[LC_PATH_MAX];
+    int rc = LC_OK;
+
+    if (!t->folder[0])
+        return LC_OK;
+    LC_TRY(rc, lc_path_join(path, t->folder, list_name, err));
+    LC_TRY(rc, lc_tasks_list(t, &list, err));
+    /* tasks of a job array begin at once: only the first writes it */
+    if (lc_map_open(&there, path, &ignored) != LC_OK || there.size != list.size ||
+        memcmp(there.data, list.data, list.size) != 0)
+        rc = lc_file_write(path, list.data, list.size, err);
+    if (there.data)
+        lc_map_close(&there);
+done:
+    lc_bytes_release(&list);
+    return rc;
+}
+
+/* Points of a task: "PATH,PATH...", of which the names count, up to the tab. */
+static void count_points(const char *folder, const char *paths, struct lc_tasks_state *state)
+{
+    struct lc_err ignored = LC_ERR_INIT;
+    int64_t written = 0, points = 0;
+    char path[LC_PATH_MAX], name[64];
+
+    for (const char *end; *paths && *paths != '\t'; paths = end + (*end == ',')) {
+        end = paths + strcspn(paths, ",\t");
+        for (const char *slash; (slash = memchr(paths, '/', (size_t)(end - paths)));)
+            paths = slash + 1;
+        snprintf(name, sizeof name, "%.*s", (int)(end - paths), paths);
+        written += lc_path_join(path, folder, name, &ignored) == LC_OK && lc_path_is_file(path);
+        points++;
+    }
+    state->tasks++;
+    state->finished += written == points;
+    state->points += points;
+    state->written += written;
+}
+
+int lc_tasks_look(const char *folder, struct lc_tasks_state *state, struct lc_err *err)
+{
+    char path[LC_PATH_MAX], *text = NULL;
+    struct lc_map list;
+    int rc;
+
+    *state = (struct lc_tasks_state){0};
+    LC_TRY(rc, lc_path_join(path, folder, list_name, err));
+    if (!lc_path_is_file(path))
+        return LC_OK;
+    LC_TRY(rc, lc_map_open(&list, path, err));
+    rc = LC_ALLOC(&text, list.size + 1, "list of tasks", err);
+    if (rc == LC_OK)
+        memcpy(text, list.data, list.size);
+    lc_map_close(&list);
+    for (char *line = text; line && strchr(line, '\n'); line = strchr(line, '\n') + 1)
+        if (line[strcspn(line, "\t\n")] == '\t')
+            count_points(folder, line + strcspn(line, "\t") + 1, state);
+done:
+    free(text);
     return rc;
 }

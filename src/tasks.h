@@ -48,6 +48,16 @@ void lc_task_inputs_release(struct lc_task_inputs *in); /* what the study has no
 /* Put the task behind the message of an error of it. Nothing without a sweep. Returns err->code. */
 int lc_tasks_name(const struct lc_tasks *tasks, int64_t index, struct lc_err *err);
 
+/* The last part of such a line, with a zero byte behind it. Appended to *out. */
+int lc_tasks_describe(const struct lc_tasks *tasks, int64_t index, struct lc_bytes *out, struct lc_err *err);
+/* Leave that list in the folder of the points, for lc_tasks_look(). Nothing without a sweep. Serial. */
+int lc_tasks_note(const struct lc_tasks *tasks, struct lc_err *err);
+/* How far a sweep is by the files in OUTPUT.points; no tasks where it has not begun. Serial. */
+struct lc_tasks_state {
+    int64_t tasks, finished, points, written; /* written: points whose file is there */
+};
+int lc_tasks_look(const char *folder, struct lc_tasks_state *state, struct lc_err *err);
+
 /* 1 when all its points are over. */
 int lc_task_is_over(const struct lc_task *task);
 

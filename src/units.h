@@ -4,13 +4,15 @@
 
 #include "lightcone/job.h"
 
-/* Units cut the windows into runs of `each`; windows of another length than T (a short last one) make their own. */
+/* Units cut the windows into runs of `each`, the last ones of a job into shorter runs, so that no rank is left alone with a
+ * long one; windows of another length than T (a short last one) make their own. */
 struct lc_cut {
-    int64_t each, full, units; /* windows a unit; windows of length T; units in all */
+    int64_t each, least;       /* windows of a unit, at most and at the end */
+    int64_t bulk, full, units; /* windows in units of `each`; windows of length T; units in all */
 };
 
 /* The windows of `point`, one of the study's points or the study itself: as many a unit as `unit.windows` says, or else as
- * the job likes and memory_per_rank has room for. No unit of a point has more tokens than one of the longest windows.
+ * the job likes and memory_per_rank has room for, shrinking to a quarter at the job's end. No unit of a point has more tokens than one of the longest windows.
  * LC_E_CONFIG when a rank's buffers cannot be made to fit. Needs no more of the study than its outline. */
 int lc_cut_make(struct lc_cut *cut, const struct lc_job *job, const struct lc_study *study, const struct lc_study *point,
                 struct lc_err *err);

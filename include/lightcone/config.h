@@ -75,6 +75,7 @@ struct lc_config {
     int64_t memory_per_rank;             /* bytes of its buffers; 0: not limited */
     int64_t checkpoint_every; /* seconds; 0: no checkpoints */
     int64_t deadline;         /* seconds from the start; 0: none */
+    int64_t patience;         /* seconds that a rank may be silent; 0: for ever */
     char cache[LC_PATH_MAX];             /* default: cache/ in the output's folder */
     char output[LC_PATH_MAX];
     char source[LC_PATH_MAX]; /* the configuration file, for messages */

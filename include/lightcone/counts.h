@@ -29,6 +29,7 @@ int lc_counts_sorted(const struct lc_counts *c, struct lc_count **out, struct lc
 /* Entropy in bits of count[n] / sum, every count > 0: H_vocab of a feature's tokens. NaN for n 0. */
 double lc_counts_entropy(const int64_t *count, int64_t n);
 
+/* In no order that means anything. */
 int lc_counts_save(const struct lc_counts *c, struct lc_bytes *out, struct lc_err *err);
 /* Add what was saved. */
 int lc_counts_merge(struct lc_counts *c, struct lc_reader *in, struct lc_err *err);

@@ -20,6 +20,8 @@ enum lc_rc {
 #undef XX
 };
 
+enum { LC_STATUS_STOPPED = 75 }; /* the program's exit status for LC_E_STOPPED: the same command continues */
+
 /* Plain data of fixed size, so that it can be broadcast as bytes. */
 struct lc_err {
     int code; /* enum lc_rc */

@@ -31,6 +31,7 @@ struct lc_job {
     const char *name;    /* `job:` in the YAML */
     const char *summary; /* one line, for help */
     int one_length;      /* windows.length may not be a list */
+    int apart;           /* units are long and their sums small: each has its own until it is finished (keeper.h) */
     struct lc_needs (*needs)(const struct lc_config *config);
     /* Windows of a full unit: from configuration and corpus alone, never from ranks or the machine. Of a sweep's point
      * the driver takes as many, or as few as have no more tokens than a unit of the longest windows. */
@@ -82,6 +83,7 @@ struct lc_run_options {
     int64_t sets;
     int fresh;           /* begin anew where a checkpoint or a point's result stands */
     int64_t task;        /* of a sweep this task alone, and its points are not joined; -1: all that are not finished */
+    int trace;           /* write RESULT.trace.json, of a stopped run RESULT.trace-N.json */
     const char *version; /* of the program */
 };
 int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_run_options *options,

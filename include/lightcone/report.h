@@ -16,6 +16,7 @@ struct lc_report_options {
     int64_t formats;
     const char *size; /* of PDF and PNG: 85mmx60mm, 3.4inx2.4in, 1200x800 (pixels, 96 to the inch); NULL: the figure's
                          own. PNG of a size in mm, cm or in has 300 pixels to the inch */
+    int64_t point;    /* of a merged result: where figures that know no sweep look */
 };
 
 /* Write FOLDER/index.html (self-contained), FOLDER/figures/NAME.svg and FOLDER/tables/NAME.csv from `count`
@@ -30,6 +31,7 @@ struct lc_show {
     int64_t feature;  /* -1: tables of features; else one feature with its profile over the token text */
     int64_t top;      /* rows */
     const char *by;   /* column to sort by; NULL: the table's default */
+    int64_t point;    /* of a merged result: the point whose tables are shown */
 };
 
 /* `lightcone show`: plain tables to out. */

@@ -12,7 +12,8 @@
 struct lc_result; /* opaque: a file being written, or open for reading */
 struct lc_tokenizer;
 
-enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8 };
+/* TEXT: UTF-8 of a fixed number of bytes, padded with NUL; of an array of it dim[rank] is that number. */
+enum lc_result_type { LC_RESULT_I64, LC_RESULT_I32, LC_RESULT_F64, LC_RESULT_F32, LC_RESULT_U8, LC_RESULT_TEXT };
 
 /* Whether a result can be put at PATH, before work is spent on it: makes its folder, which must be writable; PATH must
  * not be a folder. */
@@ -41,13 +42,23 @@ int lc_result_publish(struct lc_result *r, const struct lc_comm *par, const char
 int lc_result_fill(struct lc_result *r, const char *name, const char *site, int64_t n, int64_t first, int64_t rows,
                    const void *data, struct lc_err *err);
 
+/* lc_result_publish() by one process alone, without MPI: `fill` writes all that was reserved by lc_result_fill_rows(). So a
+ * file may be larger than memory. Frees r in any case. */
+int lc_result_complete(struct lc_result *r, int (*fill)(void *arg, struct lc_result *r, struct lc_err *err), void *arg,
+                       struct lc_err *err);
+/* Inside that `fill`: rows first ... first + rows->dim[0] - 1 of a reserved dataset. */
+struct lc_array;
+int lc_result_fill_rows(struct lc_result *r, const char *name, const char *site, int64_t first, const struct lc_array *rows,
+                        struct lc_err *err);
+
 /* Drop it, leaving no file; r may be NULL. */
 void lc_result_abandon(struct lc_result *r);
 
 enum { LC_RESULT_POINTS_MAX = 10000 };
 
 /* A file of several points, a sweep's or a merge's: what follows is put into or read from point `point`, numbered from 0;
- * -1, as a result begins: the file itself. Attributes of the "file" are then those of the point. */
+ * -1, as a result begins: the file itself. Attributes of the "file" are then those of the point. A dataset that belongs to
+ * no site and is not in the point is looked for in the file: what all points share stands there once. */
 void lc_result_at(struct lc_result *r, int64_t point);
 /* Points of a file open for reading, at most LC_RESULT_POINTS_MAX; 0 in a file of one configuration. */
 int64_t lc_result_points(const struct lc_result *r);
@@ -79,10 +90,12 @@ void lc_result_close(struct lc_result *r);
 struct lc_array {
     enum lc_result_type type;
     int rank;
-    int64_t dim[4], count;
+    int64_t dim[5], count; /* count: of values */
     void *data; /* owned; lc_array_release() */
 };
 void lc_array_release(struct lc_array *a);
+/* Bytes of its values. */
+size_t lc_array_bytes(const struct lc_array *a);
 
 /* 1 when the dataset is there. */
 int lc_result_has(const struct lc_result *r, const char *name, const char *site);
@@ -93,6 +106,8 @@ int lc_result_get(const struct lc_result *r, const char *name, const char *site,
  * out->dim[0] is count. LC_E_FORMAT where the dataset has fewer rows. */
 int lc_result_get_rows(const struct lc_result *r, const char *name, const char *site, int64_t first, int64_t count,
                        struct lc_array *out, struct lc_err *err);
+/* Its shape alone: out->data is NULL. */
+int lc_result_shape(const struct lc_result *r, const char *name, const char *site, struct lc_array *out, struct lc_err *err);
 /* Attributes; *found 0 and no error when absent. Text is owned by the caller (free). */
 int lc_result_get_text(const struct lc_result *r, const char *group, const char *site, const char *key,
                        char **out, struct lc_err *err);
@@ -116,6 +131,9 @@ typedef int lc_result_visit(void *arg, const struct lc_result_item *item, struct
  * stands at the item's point; afterwards where it stood before. Ends at the first error. */
 int lc_result_each(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err);
 
+/* The same for where r stands alone. */
+int lc_result_each_here(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err);
+
 /* One attribute of a group or dataset; `key` and `text` live as long as the call. */
 struct lc_attribute {
     const char *key, *text; /* text NULL: a number */
@@ -129,10 +147,34 @@ typedef int lc_attribute_visit(void *arg, const struct lc_attribute *attribute, 
 int lc_result_attributes(const struct lc_result *r, const struct lc_result_item *item, lc_attribute_visit *visit,
                          void *arg, struct lc_err *err);
 
+/* The table of points of a file open for reading: its columns, the configuration keys in which the points differ, in the
+ * order of the canonical configuration. */
+struct lc_result_axis {
+    const char *key, *units;
+    struct lc_array value; /* [points] of I64, F64 or TEXT */
+};
+struct lc_axes {
+    struct lc_result_axis *axis; /* owned */
+    int64_t count, points;
+};
+/* LC_E_FORMAT when a column has not as many rows as the file has points. On success release with lc_axes_release(). */
+int lc_result_axes(struct lc_result *r, struct lc_axes *out, struct lc_err *err);
+void lc_axes_release(struct lc_axes *a);
+/* The value at a point as a text, cut to `room`; as a number, NaN for a text. Returns out. */
+const char *lc_axis_text(char *out, size_t room, const struct lc_result_axis *a, int64_t point);
+double lc_axis_number(const struct lc_result_axis *a, int64_t point);
+/* Has it the same value at both points? */
+int lc_axis_is_same(const struct lc_result_axis *a, int64_t point, int64_t other);
+/* How many values it takes. */
+int64_t lc_axis_values(const struct lc_result_axis *a, int64_t points);
+
 /* Names of the sites in the file and in its points, by ascending layer; owned by r. */
 int64_t lc_result_sites(const struct lc_result *r, const char *const **names);
 /* That order, for qsort and friends: negative, 0 or positive. */
 int lc_result_site_order(const char *a, const char *b);
+
+/* 1 when HDF5 could not complete a file on this rank: it then crashes in MPI_Finalize, which is to be avoided. */
+int lc_result_is_wounded(void);
 
 /* Version of the HDF5 library in use, e.g. "1.10.8". */
 void lc_result_library(char out[32]);

@@ -129,8 +129,10 @@ static int sync_path(const char *path, int flags, struct lc_err *err)
 
     if (fd < 0)
         return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
-    /* some file systems do not sync folders: EINVAL there is no loss */
-    bad = fsync(fd) != 0 && errno != EINVAL;
+    do
+        bad = fsync(fd) != 0;
+    while (bad && errno == EINTR);
+    bad = bad && errno != EINVAL; /* some file systems do not sync folders: no loss */
     if (bad)
         LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
     close(fd);

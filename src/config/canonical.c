@@ -6,7 +6,7 @@
 
 #include "lightcone/config.h"
 
-#include "keys.h"
+#include "canonical.h"
 #include "scalar.h"
 
 enum { REAL_ROOM = 40 };
@@ -35,8 +35,7 @@ static const char *real_show(char out[REAL_ROOM], double value)
     return out;
 }
 
-/* Without folders: from the first component with a placeholder, else the last component. */
-static const char *path_tail(const char *path)
+const char *lc_key_path_tail(const char *path)
 {
     const char *layer = strstr(path, "{layer}"), *site = strstr(path, "{site}");
     const char *first = layer && (!site || layer < site) ? layer : site;
@@ -101,7 +100,7 @@ done:
     return rc;
 }
 
-static int value_write(const struct lc_config *config, const struct lc_key *key, struct lc_bytes *out,
+int lc_key_value_write(const struct lc_config *config, const struct lc_key *key, struct lc_bytes *out,
                        struct lc_err *err)
 {
     const void *at = place(config, key->at);
@@ -120,7 +119,7 @@ static int value_write(const struct lc_config *config, const struct lc_key *key,
     case LC_KEY_TEXT:
         return text_write(out, at, err);
     case LC_KEY_PATH:
-        return text_write(out, path_tail(at), err);
+        return text_write(out, lc_key_path_tail(at), err);
     case LC_KEY_WORD:
         if (key->flags & LC_KEY_OR_LIST && int_get(config, key->at) == key->list_word)
             return ints_write(out, place(config, key->list_at), err);
@@ -136,12 +135,12 @@ static int value_write(const struct lc_config *config, const struct lc_key *key,
     return ints_write(out, at, err);
 }
 
-static int is_map_form(const struct lc_config *config, const struct lc_key *key)
+int lc_key_is_map(const struct lc_config *config, const struct lc_key *key)
 {
     return key && key->flags & LC_KEY_OR_MAP && int_get(config, key->at) == key->map_word;
 }
 
-static int is_absent(const struct lc_config *config, const struct lc_key *key)
+int lc_key_is_absent(const struct lc_config *config, const struct lc_key *key)
 {
     const void *at = place(config, key->at);
 
@@ -160,15 +159,18 @@ static int is_absent(const struct lc_config *config, const struct lc_key *key)
     }
 }
 
-static int is_written(const struct lc_config *config, const struct lc_key *key)
+int lc_key_applies(const struct lc_config *config, const struct lc_key *key)
 {
     const struct lc_key *parent = lc_key_parent(key);
 
-    if (key->flags & LC_KEY_LOCAL || (parent && !is_map_form(config, parent)))
+    if (key->flags & LC_KEY_LOCAL || (parent && !lc_key_is_map(config, parent)))
         return 0;
-    if (key->flags & LC_KEY_OF_SWEEP && config->windows.lengths.count == 0)
-        return 0;
-    return !is_map_form(config, key) && !is_absent(config, key);
+    return !(key->flags & LC_KEY_OF_SWEEP) || config->windows.lengths.count > 0;
+}
+
+static int is_written(const struct lc_config *config, const struct lc_key *key)
+{
+    return lc_key_applies(config, key) && !lc_key_is_map(config, key) && !lc_key_is_absent(config, key);
 }
 
 /* Bytes of the dotted names up to the last dot that both share. */
@@ -191,8 +193,7 @@ static int name_depth(const char *name, size_t length)
     return depth;
 }
 
-/* "a:\n  b:\n    c:" as far as the previous key has not opened it. */
-static int name_write(struct lc_bytes *out, const char *name, const char *previous, struct lc_err *err)
+int lc_key_name_write(struct lc_bytes *out, const char *name, const char *previous, struct lc_err *err)
 {
     size_t start = shared_groups(name, previous);
     int rc = LC_OK;
@@ -217,8 +218,8 @@ int lc_config_canonical(const struct lc_config *config, struct lc_bytes *out, st
         const struct lc_key *key = &lc_keys[i];
         if (!is_written(config, key))
             continue;
-        LC_TRY(rc, name_write(out, key->name, previous, err));
-        LC_TRY(rc, value_write(config, key, out, err));
+        LC_TRY(rc, lc_key_name_write(out, key->name, previous, err));
+        LC_TRY(rc, lc_key_value_write(config, key, out, err));
         LC_TRY(rc, lc_bytes_printf(out, err, "\n"));
         previous = key->name;
     }

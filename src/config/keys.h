@@ -45,6 +45,7 @@ struct lc_key {
     int list_word, map_word;
     const char *fallback; /* YAML; NULL: stays absent */
     const char *unset;    /* what absent means, for the help */
+    const char *units;    /* of a number; NULL: 1 */
     int64_t absent;       /* value of an absent number */
     const char *meaning;
 };

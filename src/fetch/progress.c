@@ -2,19 +2,12 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lightcone/clock.h"
 
 /* Seconds between two lines of a log and between two pictures of the bar. */
 static const double log_every = 15.0, bar_every = 0.1;
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 const char *lc_bytes_show(char out[32], int64_t bytes)
 {
@@ -40,7 +33,7 @@ void lc_progress_start(struct lc_progress *p, const char *name)
     p->begun = -1;
     p->done = 0;
     p->total = -1;
-    p->started = p->printed = now();
+    p->started = p->printed = lc_seconds();
 }
 
 /* The end of a long name says more than its beginning. */
@@ -74,7 +67,7 @@ static void print_line(struct lc_progress *p, double rate)
 
 void lc_progress_show(struct lc_progress *p, int64_t done, int64_t total)
 {
-    double t = now(), rate;
+    double t = lc_seconds(), rate;
 
     if (p->begun < 0)
         p->begun = done;

@@ -1,18 +1,10 @@
 /* rate.c - how fast one core multiplies matrices. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "lightcone/clock.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/random.h"
-
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Values that are neither zero nor special: the speed may depend on them. */
 static int fill(float **out, int64_t count, uint64_t stream, struct lc_err *err)
@@ -35,14 +27,14 @@ int lc_gemm_rate(double *gflops, double spend, struct lc_err *err)
     LC_TRY(rc, fill(&a, M * K, 0, err));
     LC_TRY(rc, fill(&b, K * N, 1, err));
     LC_TRY(rc, fill(&c, M * N, 2, err));
-    begin = seconds();
+    begin = lc_seconds();
     do {
         double rate;
-        start = seconds();
+        start = lc_seconds();
         lc_gemm_nn(M, N, K, a, K, b, N, 0.0f, c, N);
-        rate = 2.0 * M * N * K / (seconds() - start) * 1e-9;
+        rate = 2.0 * M * N * K / (lc_seconds() - start) * 1e-9;
         *gflops = rate > *gflops ? rate : *gflops;
-    } while (seconds() - begin < spend);
+    } while (lc_seconds() - begin < spend);
 done:
     free(a);
     free(b);

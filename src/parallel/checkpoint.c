@@ -183,9 +183,10 @@ void lc_checkpoint_settle(struct lc_checkpoint *c)
     if (!wanted)
         return;
     if (c->par->rank == 0 && !all)
-        c->warn("checkpoint: the segments of earlier runs could not be brought together; their files stay");
+        c->warn("checkpoint: what earlier runs wrote could not be written anew as one, so their files stay; nothing is lost (is the "
+                "disk full?)");
     if (c->par->rank == 0 && all && lc_ckpt_remove_before(c->writer.folder, c->run) > 0)
-        c->warn("checkpoint: files of earlier runs that are not needed any more could not be removed");
+        c->warn("checkpoint: files of earlier runs that are not needed any more could not be removed; they do no harm");
     MPI_Barrier(c->par->comm); /* nobody begins a file while half written ones are removed */
 }
 

@@ -3,18 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "checkpoint_set.h"
-
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "lightcone/clock.h"
 
 static int path_of(char out[LC_PATH_MAX], const struct lc_ckpt_writer *w, int64_t generation, struct lc_err *err)
 {
@@ -250,7 +242,7 @@ int lc_ckpt_writer_append(struct lc_ckpt_writer *w, int kind, const int64_t *uni
                           const struct lc_bytes *payload, struct lc_err *err)
 {
     struct lc_ranges added = {0}, all = {0};
-    double begin = seconds();
+    double begin = lc_seconds();
     char path[LC_PATH_MAX];
     int rc;
 
@@ -265,7 +257,7 @@ int lc_ckpt_writer_append(struct lc_ckpt_writer *w, int kind, const int64_t *uni
     }
     rc = err->code;
 done:
-    w->seconds += seconds() - begin;
+    w->seconds += lc_seconds() - begin;
     lc_ranges_release(&added);
     lc_ranges_release(&all);
     return rc;

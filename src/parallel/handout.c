@@ -1,22 +1,26 @@
-/* handout.c - the coordinator. A worker asks for its next unit when it begins one, and says so when it has nothing left
- * to do; each ask gets one answer, a unit or NONE, and after NONE it leaves. While there are plenty of units an ask is
- * answered at once, so that nobody waits; the last ones go to whoever is idle, so that none lies and waits. */
 #include "lightcone/handout.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { TAG_WORD = 1, TAG_ANSWER = 2 };
-enum { NONE = -1 };
-enum { ASKS = 1, IDLE = 2, FINISHED = 4, FAILED = 8, LEAVES = 16 }; /* what a worker's word says, as bits */
-enum { FEW_RANKS = 8 }; /* up to here rank 0 works too */
+#include "handout_internal.h"
 
-static volatile sig_atomic_t caught;
+enum { FEW_RANKS = 8 };  /* up to here rank 0 works too */
+enum { SHARE = 4 };      /* an answer is this part of a worker's share of what is left */
+enum { MOST_UNITS = 64 };
+
+static volatile sig_atomic_t caught, asked;
 
 static void on_signal(int number)
 {
     caught = number;
+}
+
+static void on_question(int number)
+{
+    asked = number;
 }
 
 void lc_handout_catch_signals(void)
@@ -28,137 +32,51 @@ void lc_handout_catch_signals(void)
     action.sa_flags = SA_RESTART;
     for (int i = 0; i < 3; i++)
         sigaction(numbers[i], &action, NULL);
+    action.sa_handler = on_question;
+    sigaction(SIGUSR2, &action, NULL);
 }
 
-static int check_signal(struct lc_err *err)
+int lc_handout_signalled(void)
+{
+    return caught != 0;
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGUSR1";
+}
+
+int lc_signal_check(struct lc_err *err)
 {
     if (!caught)
         return LC_OK;
-    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, strsignal(caught));
+    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, signal_name(caught));
 }
 
-static int check_stop(const struct lc_handout *h, struct lc_err *err)
+int lc_signal_asked(int take)
 {
-    if (check_signal(err) != LC_OK || !h->stop)
+    int was = asked != 0;
+
+    if (take)
+        asked = 0;
+    return was;
+}
+
+int lc_handout_check(const struct lc_handout *h, struct lc_err *err)
+{
+    if (lc_signal_check(err) != LC_OK || !h->stop)
         return err->code;
     return h->stop(h->arg, err);
 }
 
-struct coordinator {
-    const struct lc_comm *par;
-    const struct lc_handout *h;
-    int64_t next, done;
-    int left;      /* workers that have said their last word */
-    char *owed;    /* [size] 1 where an ask is not answered yet */
-    int stopped;
-};
-
-static void report(struct coordinator *c)
+void lc_doze(long *ns, long longest)
 {
-    c->done++;
-    if (c->h->progress)
-        c->h->progress(c->h->progress_arg, c->done, c->h->units);
-}
+    enum { SHORTEST = 20000 };
+    struct timespec nap = {0};
 
-static void answer(struct coordinator *c, int worker)
-{
-    int64_t unit = NONE;
-
-    if (!c->stopped && c->next < c->h->units)
-        unit = c->next++;
-    c->owed[worker] = 0;
-    MPI_Send(&unit, 1, MPI_INT64_T, worker, TAG_ANSWER, c->par->comm);
-}
-
-static void hear(struct coordinator *c, const MPI_Status *status)
-{
-    int worker = status->MPI_SOURCE, word;
-
-    MPI_Recv(&word, 1, MPI_INT, worker, TAG_WORD, c->par->comm, MPI_STATUS_IGNORE);
-    if (word & FAILED)
-        c->stopped = 1;
-    if (word & FINISHED)
-        report(c);
-    if (word & LEAVES)
-        c->left++;
-    if (word & ASKS)
-        c->owed[worker] = 1;
-    if (c->owed[worker] && (word & IDLE || c->stopped || c->h->units - c->next >= c->par->size))
-        answer(c, worker);
-}
-
-static void serve_waiting(void *arg)
-{
-    struct coordinator *c = arg;
-    MPI_Status status;
-    int waiting = 1;
-
-    while (c->left < c->par->size - 1) {
-        MPI_Iprobe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &waiting, &status);
-        if (!waiting)
-            return;
-        hear(c, &status);
-    }
-}
-
-static void coordinate(struct coordinator *c, struct lc_err *err)
-{
-    MPI_Status status;
-
-    while (c->par->size <= FEW_RANKS && c->next < c->h->units && !c->stopped) {
-        int64_t unit;
-        serve_waiting(c);
-        if (c->next >= c->h->units || c->stopped)
-            break;
-        unit = c->next++;
-        if (check_stop(c->h, err) != LC_OK || c->h->work(c->h->arg, unit, serve_waiting, c, err) != LC_OK)
-            c->stopped = 1;
-        else
-            report(c);
-    }
-    while (c->left < c->par->size - 1) {
-        MPI_Probe(MPI_ANY_SOURCE, TAG_WORD, c->par->comm, &status);
-        if (check_signal(err) != LC_OK)
-            c->stopped = 1;
-        hear(c, &status);
-    }
-}
-
-static void say(const struct lc_comm *par, int word)
-{
-    MPI_Send(&word, 1, MPI_INT, 0, TAG_WORD, par->comm);
-}
-
-static int64_t ask_and_wait(const struct lc_comm *par, int word)
-{
-    int64_t unit;
-
-    say(par, ASKS | IDLE | word);
-    MPI_Recv(&unit, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, MPI_STATUS_IGNORE);
-    return unit;
-}
-
-static void labour(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
-{
-    int64_t unit = ask_and_wait(par, 0), next;
-    int finished = 0, answered;
-    MPI_Request request;
-
-    while (unit != NONE) {
-        MPI_Irecv(&next, 1, MPI_INT64_T, 0, TAG_ANSWER, par->comm, &request);
-        say(par, ASKS | finished);
-        if (check_stop(h, err) == LC_OK)
-            h->work(h->arg, unit, NULL, NULL, err);
-        finished = FINISHED;
-        MPI_Test(&request, &answered, MPI_STATUS_IGNORE);
-        if (!answered || err->code != LC_OK)
-            say(par, err->code == LC_OK ? IDLE : IDLE | FAILED);
-        MPI_Wait(&request, MPI_STATUS_IGNORE);
-        while (err->code != LC_OK && next != NONE)
-            next = ask_and_wait(par, FAILED);
-        unit = next;
-    }
-    say(par, err->code == LC_OK ? LEAVES | finished : LEAVES | FAILED);
+    *ns = *ns == 0 ? SHORTEST : 2 * *ns < longest ? 2 * *ns : longest;
+    nap.tv_nsec = *ns;
+    nanosleep(&nap, NULL);
 }
 
 int64_t lc_handout_workers(int64_t ranks)
@@ -166,19 +84,30 @@ int64_t lc_handout_workers(int64_t ranks)
     return ranks <= FEW_RANKS ? ranks : ranks - 1;
 }
 
+int64_t lc_handout_batch(int64_t remaining, int64_t workers)
+{
+    int64_t count = remaining / (SHARE * workers);
+
+    if (remaining < 1)
+        return 0;
+    return count < 1 ? 1 : count < MOST_UNITS ? count : MOST_UNITS;
+}
+
 int lc_handout_run(const struct lc_comm *par, const struct lc_handout *h, struct lc_err *err)
 {
-    struct coordinator c = {.par = par, .h = h};
+    struct lc_coordinator *c = NULL;
+    struct lc_watch watch = {0};
 
-    LC_ALLOC(&c.owed, par->size, "hand-out", err);
-    if (lc_comm_agree(par, err) != LC_OK)
-        goto done;
     if (par->rank == 0)
-        coordinate(&c, err);
-    else
-        labour(par, h, err);
-    lc_comm_agree(par, err);
-done:
-    free(c.owed);
+        lc_coordinator_open(&c, par, h, &watch, err);
+    if (lc_watch_init(&watch, par, h, err) == LC_OK) {
+        if (par->rank == 0)
+            lc_coordinate(c, err);
+        else
+            lc_labour(par, h, &watch, err);
+        lc_comm_agree(par, err);
+    }
+    lc_watch_release(&watch);
+    lc_coordinator_close(c);
     return err->code;
 }

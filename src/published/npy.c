@@ -14,19 +14,21 @@ static const struct {
     size_t size;      /* bytes of one value */
 } types[] = {
     [LC_RESULT_I64] = {"<i8", 8}, [LC_RESULT_I32] = {"<i4", 4}, [LC_RESULT_F64] = {"<f8", 8},
-    [LC_RESULT_F32] = {"<f4", 4}, [LC_RESULT_U8] = {"|u1", 1},
+    [LC_RESULT_F32] = {"<f4", 4}, [LC_RESULT_U8] = {"|u1", 1},   [LC_RESULT_TEXT] = {"|S", 1},
 };
 
 int lc_npy_head(struct lc_bytes *out, enum lc_result_type type, int rank, const int64_t *dim, struct lc_err *err)
 {
-    char text[NPY_HEADER_MAX], shape[NPY_HEADER_MAX / 2] = "";
+    char text[NPY_HEADER_MAX], shape[NPY_HEADER_MAX / 2] = "", width[24] = "";
     size_t at = 0;
     int n, pad;
 
     for (int i = 0; i < rank && at < sizeof shape; i++)
         at += (size_t)snprintf(shape + at, sizeof shape - at, i ? ", %" PRId64 : "%" PRId64, dim[i]);
-    n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }", types[type].name, shape,
-                 rank == 1 ? "," : "");
+    if (type == LC_RESULT_TEXT)
+        snprintf(width, sizeof width, "%" PRId64, dim[rank]);
+    n = snprintf(text, sizeof text, "{'descr': '%s%s', 'fortran_order': False, 'shape': (%s%s), }", types[type].name, width,
+                 shape, rank == 1 ? "," : "");
     if (at >= sizeof shape || n < 0 || n >= (int)sizeof text)
         return LC_FAIL(err, LC_E_FORMAT, "a shape of %d dimensions does not fit in the head of a .npy file", rank);
     /* numpy leaves room for the first dimension to grow to this many digits */
@@ -42,13 +44,14 @@ static int write_array(struct lc_export *e, const char *path, const struct lc_ar
 {
     char name[LC_PATH_MAX];
     struct lc_bytes head = {0};
+    size_t width = a->type == LC_RESULT_TEXT ? (size_t)a->dim[a->rank] : 1;
     int rc;
 
     snprintf(name, sizeof name, "npy/%s.npy", path);
     LC_TRY(rc, lc_npy_head(&head, a->type, a->rank, a->dim, err));
     LC_TRY(rc, lc_export_file(e, name,
                               (struct lc_stretch[]){{head.data, head.size},
-                                                    {a->data, (size_t)a->count * types[a->type].size}},
+                                                    {a->data, (size_t)a->count * width * types[a->type].size}},
                               2, err));
     e->done.arrays++;
 done:

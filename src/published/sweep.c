@@ -77,7 +77,7 @@ static int put_windows(struct lc_imported *to, const struct lc_source *s, const 
         return LC_OK;
     LC_TRY(rc, lc_result_put_text(to->r, NULL, NULL, "window_align", "end", err));
     LC_TRY(rc, lc_result_put_int(to->r, NULL, NULL, "points", x->points, err));
-    LC_TRY(rc, lc_result_put(to->r, "points/window_length", NULL, &x->points, x->length, err));
+    LC_TRY(rc, lc_result_put(to->r, "points/windows.length", NULL, &x->points, x->length, err));
     for (int64_t k = 0; k < x->points; k++) {
         lc_result_at(to->r, k);
         rc = put_window(to, x, k, found ? &start : NULL, err);

@@ -59,7 +59,7 @@ static int pair_at(const struct lc_view *v, int64_t n, struct pair *p)
     for (int64_t b = 1; b < v->n_results; b++)
         for (int64_t a = 0; a < b; a++) {
             *p = (struct pair){{v->result[a], v->result[b]}, {v->paths[a], v->paths[b]}};
-            if (!same_kind(p))
+            if (v->paths[a] == v->paths[b] || !same_kind(p)) /* points of one merged file are not two results */
                 continue;
             if (n-- == 0)
                 return 1;

@@ -47,6 +47,10 @@ int lc_figure_context_sweep(const struct lc_view *v, struct lc_figure_out *out, 
 int lc_figure_saturation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_activation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 int lc_figure_entropy_position(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_points_influence(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_points_sparsity(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_points_correlation(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
+int lc_figure_points_contexts(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
 
 /* Does mean entropy rise with depth, and do features reach less far than the token vector? Sentences, each a line; none
  * without influence. */

@@ -8,6 +8,8 @@
 #include "lightcone/file.h"
 #include "summary.h"
 
+enum { ROWS_MOST = 400 }; /* of a table on the page */
+
 static const char style[] =
     "body{font:17px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica "
     "Neue',Arial,sans-serif;color:#1d1f21;"
@@ -52,12 +54,12 @@ static void paragraphs(struct lc_bytes *page, const char *class, const struct lc
 
 static void heading(struct lc_bytes *page, const struct lc_view *v, struct lc_err *err)
 {
-    lc_bytes_printf(page, err, "<p class=\"small\">From %s", v->n_results == 1 ? "" : "these results: ");
-    for (int64_t i = 0; i < v->n_results; i++) {
+    lc_bytes_printf(page, err, "<p class=\"small\">From %s", v->n_files == 1 ? "" : "these results: ");
+    for (int64_t i = 0; i < v->n_files; i++) {
         char *job = NULL;
         lc_bytes_printf(page, err, "%s", i ? ", " : "");
-        lc_escape_text(page, LC_ESCAPE_HTML, lc_path_name(v->paths[i]), err);
-        if (lc_result_get_text(v->result[i], NULL, NULL, "job", &job, err) == LC_OK && job) {
+        lc_escape_text(page, LC_ESCAPE_HTML, lc_path_name(v->file[i].path), err);
+        if (lc_result_get_text(v->file[i].result, NULL, NULL, "job", &job, err) == LC_OK && job) {
             lc_bytes_printf(page, err, " (");
             lc_escape_text(page, LC_ESCAPE_HTML, job, err);
             lc_bytes_printf(page, err, ")");
@@ -75,7 +77,10 @@ static void site_tables(struct lc_bytes *page, const struct lc_view *v, struct l
         s->make(v, &t, err);
         if (lc_table_rows(&t) > 0) {
             lc_bytes_printf(page, err, "<h3>%s</h3>\n", s->title);
-            lc_table_html(&t, page, err);
+            if (lc_table_rows(&t) <= ROWS_MOST)
+                lc_table_html(&t, page, err);
+            else
+                lc_bytes_printf(page, err, "<p>%" PRId64 " rows: see the CSV file.</p>\n", lc_table_rows(&t));
             lc_bytes_printf(page, err, "<p class=\"small\">%s <a href=\"tables/%s.csv\">CSV</a></p>\n",
                             s->note, s->name);
         }
@@ -156,16 +161,16 @@ static void result_details(struct lc_bytes *page, const struct lc_view *v, int64
     struct lc_table definitions;
 
     lc_bytes_printf(page, err, "<h3>");
-    lc_escape_text(page, LC_ESCAPE_HTML, lc_path_name(v->paths[i]), err);
+    lc_escape_text(page, LC_ESCAPE_HTML, lc_path_name(v->file[i].path), err);
     lc_bytes_printf(page, err, "</h3>\n");
-    lc_summary_definitions(v->result[i], &definitions, err);
+    lc_summary_definitions(v->file[i].result, &definitions, err);
     lc_bytes_printf(page, err, "<div class=\"words\">\n");
     if (lc_table_rows(&definitions) > 0)
         lc_table_html(&definitions, page, err);
     lc_bytes_printf(page, err, "</div>\n");
     lc_table_release(&definitions);
-    text_dataset(page, v->result[i], "config", "Configuration, every default written out", err);
-    text_dataset(page, v->result[i], "provenance/files",
+    text_dataset(page, v->file[i].result, "config", "Configuration, every default written out", err);
+    text_dataset(page, v->file[i].result, "provenance/files",
                  "Provenance: SHA-256, size, role and name of every input file", err);
 }
 
@@ -178,7 +183,7 @@ void lc_page_end(struct lc_bytes *page, const struct lc_view *v, const struct lc
         lc_bytes_printf(page, err, "</ul>\n");
     }
     lc_bytes_printf(page, err, "<h2>Definitions and provenance</h2>\n");
-    for (int64_t i = 0; i < v->n_results; i++)
+    for (int64_t i = 0; i < v->n_files; i++)
         result_details(page, v, i, err);
     lc_bytes_printf(page, err, "</body>\n</html>\n");
 }

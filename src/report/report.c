@@ -179,14 +179,15 @@ int lc_report_write(const char *const *paths, int64_t count, const char *folder,
                     const struct lc_report_options *options, struct lc_err *err)
 {
     struct job job = {.folder = folder};
+    int64_t point = options ? options->point : 0;
     struct lc_view v[2] = {0}; /* by enum lc_view_choice */
     int rc;
 
     LC_TRY(rc, lc_choice_make(&job.choice, options, err));
-    LC_TRY(rc, lc_view_open(&v[LC_VIEW_ACTIVE], paths, count, LC_VIEW_ACTIVE, err));
+    LC_TRY(rc, lc_view_open(&v[LC_VIEW_ACTIVE], paths, count, LC_VIEW_ACTIVE, point, err));
     job.mixed = lc_view_is_mixed(v);
     if (job.mixed)
-        LC_TRY(rc, lc_view_open(&v[LC_VIEW_CHOSEN], paths, count, LC_VIEW_CHOSEN, err));
+        LC_TRY(rc, lc_view_open(&v[LC_VIEW_CHOSEN], paths, count, LC_VIEW_CHOSEN, point, err));
     rc = write_report(v, &job, err);
 done:
     lc_bytes_release(&job.page);

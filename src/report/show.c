@@ -32,6 +32,7 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 {
     struct lc_table t;
 
+    fwrite(v->notes.data, 1, v->notes.size, out);
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
     for (int i = 0; i < lc_summary_table_count; i++) {
@@ -169,9 +170,18 @@ static void contexts_close(struct contexts *c)
     lc_view_text_close(&c->text);
 }
 
+/* The result that has the contexts of a site; NULL: none. */
+static const struct lc_result *contexts_of(const struct lc_view *v, const char *site)
+{
+    for (int64_t i = 0; i < v->n_results; i++)
+        if (lc_result_has(v->result[i], "sites/SITE/contexts/feature", site))
+            return v->result[i];
+    return NULL;
+}
+
 static int contexts_open(struct contexts *c, const struct lc_view *v, const char *site, struct lc_err *err)
 {
-    const struct lc_result *r = v->result[0];
+    const struct lc_result *r = contexts_of(v, site);
     int found, rc;
 
     *c = (struct contexts){0};
@@ -216,7 +226,7 @@ static int show_contexts(const struct lc_view *v, const char *site, const struct
     struct lc_table t;
     char title[128];
 
-    if (what->by || !lc_result_has(v->result[0], "sites/SITE/contexts/feature", site))
+    if (what->by || !contexts_of(v, site))
         return LC_OK;
     if (contexts_open(&c, v, site, err) != LC_OK)
         return err->code;
@@ -515,7 +525,7 @@ int lc_show(const char *path, const struct lc_show *what, FILE *out, struct lc_e
         return LC_FAIL(err, LC_E_USAGE, "--feature %" PRId64 ": allowed: 0 to %" PRId32, what->feature,
                        INT32_MAX);
     LC_TRY(rc, check_by(what, err));
-    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, err));
+    LC_TRY(rc, lc_view_open(&v, &path, 1, LC_VIEW_ACTIVE, what->point, err));
     if (what->feature < 0 && !what->site)
         rc = show_overview(&v, out, err);
     if (rc == LC_OK)

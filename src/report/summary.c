@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "points.h"
 #include "sweep.h"
 
 static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
@@ -77,6 +78,35 @@ static void summary_sparsity(const struct lc_view *v, struct lc_table *t, struct
     }
 }
 
+static void points_of(const struct lc_view *v, enum lc_points_kind kind, struct lc_table *t, struct lc_err *err)
+{
+    struct lc_points p;
+
+    lc_points_read(&p, v, kind, err);
+    lc_points_table(&p, t, err);
+    lc_points_release(&p);
+}
+
+static void points_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    points_of(v, LC_POINTS_INFLUENCE, t, err);
+}
+
+static void points_sparsity(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    points_of(v, LC_POINTS_SPARSITY, t, err);
+}
+
+static void points_correlation(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    points_of(v, LC_POINTS_CORRELATION, t, err);
+}
+
+static void points_contexts(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
+{
+    points_of(v, LC_POINTS_CONTEXTS, t, err);
+}
+
 const struct lc_summary_table lc_summary_tables[] = {
     {"summary_influence", "Influence, by site",
      "Entropies in bits; low and high: bootstrap 95 % interval of feature_mean; effective tokens: "
@@ -98,8 +128,19 @@ const struct lc_summary_table lc_summary_tables[] = {
      "Least window length, in tokens, at which mean entropy reaches 95 % of its value at the longest: of the mean over "
      "the features that have samples at every length, and of each feature, summarised over those that have such a length.",
      lc_sweep_saturation},
-    {"summary_sweep_counts", "Sparsity over window lengths, by site", "Mean L0: activations per token.",
-     lc_sweep_counts},
+    {"points_influence", "Influence across the sweep",
+     "At each point: the mean entropy that leads there, in bits, by its definition, with its bootstrap 95 % interval over "
+     "windows; n: what it is a mean over; mean entropies of the token vectors over readouts.",
+     points_influence},
+    {"points_sparsity", "Sparsity across the sweep",
+     "At each point: features that are ever active; mean L0: activations per token; median p: of the activation "
+     "probabilities of live features.",
+     points_sparsity},
+    {"points_correlation", "Correlation across the sweep",
+     "At each point: leading features, and the participation ratio of their Pearson matrix.", points_correlation},
+    {"points_contexts", "Contexts across the sweep",
+     "At each point: features that have contexts, contexts, and the median over features of their strongest activation.",
+     points_contexts},
     {"comparison_definitions", "Side by side",
      "Results of one job and choice of features, each beside the first of its kind: by which definitions, and what comes "
      "out.",

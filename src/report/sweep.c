@@ -2,9 +2,7 @@
 
 #include <math.h>
 
-#define COUNT  "sites/SITE/sparsity/count"
-#define SWEEP  "sites/SITE/sweep"
-#define LENGTH "points/window_length"
+#define SWEEP "sites/SITE/sweep"
 
 const char *const lc_sweep_feature_columns[] = {"feature", "samples", "entropy_mean", "entropy_se",
                                                 "saturation_length", NULL};
@@ -49,51 +47,6 @@ void lc_sweep_saturation(const struct lc_view *v, struct lc_table *t, struct lc_
         lc_table_row(t, err, "srirr", s->name, lc_sweep_number(s, "saturation_length_site", err), n,
                      lc_sweep_number(s, "saturation_length_mean", err), lc_sweep_number(s, "saturation_length_median", err));
     }
-}
-
-static void add_counts(struct lc_table *t, const struct lc_result *r, const char *site, int64_t length,
-                       struct lc_err *err)
-{
-    struct lc_array count = {0};
-    int64_t live = 0, sum = 0, tokens = 0;
-    int found;
-
-    if (!lc_result_has(r, COUNT, site) || lc_result_get(r, COUNT, site, &count, err) != LC_OK)
-        return;
-    for (int64_t i = 0; i < count.count; i++) {
-        live += ((const int64_t *)count.data)[i] > 0;
-        sum += ((const int64_t *)count.data)[i];
-    }
-    lc_result_get_int(r, "sites/SITE/sparsity", site, "n_tokens", &tokens, &found, err);
-    lc_table_row(t, err, "siiiir", site, length, tokens, live, sum, (double)sum / (double)tokens);
-    lc_array_release(&count);
-}
-
-static void add_counts_of(struct lc_table *t, struct lc_result *r, struct lc_err *err)
-{
-    const char *const *site;
-    int64_t sites = lc_result_sites(r, &site);
-    struct lc_array length = {0};
-
-    if (!lc_result_has(r, LENGTH, NULL) || lc_result_get(r, LENGTH, NULL, &length, err) != LC_OK)
-        return;
-    for (int64_t i = 0; i < sites; i++)
-        for (int64_t k = 0; k < length.count && k < lc_result_points(r); k++) {
-            lc_result_at(r, k);
-            add_counts(t, r, site[i], ((const int64_t *)length.data)[k], err);
-            lc_result_at(r, -1);
-        }
-    lc_array_release(&length);
-}
-
-void lc_sweep_counts(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
-{
-    static const char *const columns[] = {"site", "T", "tokens", "live", "activations", "mean_L0", NULL};
-
-    lc_table_begin(t, columns);
-    for (int64_t i = 0; i < v->n_results; i++)
-        if (lc_result_points(v->result[i]) > 0)
-            add_counts_of(t, v->result[i], err);
 }
 
 static int is_whole(const struct lc_view_site *s)

@@ -5,10 +5,9 @@
 #include "table.h"
 #include "view.h"
 
-/* One row a site and length: feature_mean with its interval; where entropy saturates; counts of a sparsity sweep. */
+/* One row a site and length: feature_mean with its interval; where entropy saturates. */
 void lc_sweep_means(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
 void lc_sweep_saturation(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
-void lc_sweep_counts(const struct lc_view *v, struct lc_table *t, struct lc_err *err);
 
 /* An attribute of a site's sweep, such as saturation_length_site; NaN when the result does not have it. */
 double lc_sweep_number(const struct lc_view_site *s, const char *key, struct lc_err *err);

@@ -34,11 +34,8 @@ void lc_table_release(struct lc_table *t)
     lc_bytes_release(&t->text);
 }
 
-void lc_table_row(struct lc_table *t, struct lc_err *err, const char *kinds, ...)
+static void cells_add(struct lc_table *t, struct lc_err *err, const char *kinds, va_list ap)
 {
-    va_list ap;
-
-    va_start(ap, kinds);
     for (const char *k = kinds; *k && err->code == LC_OK; k++) {
         struct cell c = {.kind = *k == 's' ? CELL_TEXT : *k == 'i' ? CELL_INT : CELL_REAL};
         if (c.kind == CELL_TEXT) {
@@ -52,6 +49,23 @@ void lc_table_row(struct lc_table *t, struct lc_err *err, const char *kinds, ...
         }
         lc_bytes_add(&t->cells, &c, sizeof c, err);
     }
+}
+
+void lc_table_row(struct lc_table *t, struct lc_err *err, const char *kinds, ...)
+{
+    va_list ap;
+
+    va_start(ap, kinds);
+    cells_add(t, err, kinds, ap);
+    va_end(ap);
+}
+
+void lc_table_cells(struct lc_table *t, struct lc_err *err, const char *kinds, ...)
+{
+    va_list ap;
+
+    va_start(ap, kinds);
+    cells_add(t, err, kinds, ap);
     va_end(ap);
 }
 

@@ -22,6 +22,8 @@ void lc_table_release(struct lc_table *t);
 /* Append one row; a letter of `kinds` for each column: s (const char *), i (int64_t), r (double), in that
  * order after it. */
 void lc_table_row(struct lc_table *t, struct lc_err *err, const char *kinds, ...);
+/* The same for part of a row; rows must be whole before anything else. */
+void lc_table_cells(struct lc_table *t, struct lc_err *err, const char *kinds, ...);
 int64_t lc_table_rows(const struct lc_table *t);
 /* A cell as a number; NaN for text. Columns from 0. */
 double lc_table_number(const struct lc_table *t, int64_t row, int column);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/file.h"
+
 #define INFLUENCE "sites/SITE/influence"
 #define SPARSITY  "sites/SITE/sparsity"
 #define SWEEP     "sites/SITE/sweep"
@@ -257,7 +259,7 @@ static int sweep_read(struct lc_view_site *s, struct lc_result *r, const char *p
     int64_t n;
     int rc, fits;
 
-    LC_TRY(rc, lc_result_get(r, "points/window_length", NULL, &s->length, err));
+    LC_TRY(rc, lc_result_get(r, "points/windows.length", NULL, &s->length, err));
     n = s->length.count;
     fits = n > 0 && n == lc_result_points(r);
     for (int i = 0; i < 3; i++)
@@ -456,17 +458,106 @@ done:
     return rc;
 }
 
-int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice,
-                 struct lc_err *err)
+/* Has the file itself something to draw, or only its points? */
+static int is_merged(const struct lc_result *r)
 {
+    const char *const *names;
+    int64_t n = lc_result_sites(r, &names);
+
+    for (int64_t i = 0; i < n; i++)
+        for (int part = 0; part < LC_VIEW_PARTS; part++)
+            if (has_part(r, (enum lc_view_part)part, names[i]))
+                return 0;
+    return lc_result_points(r) > 0;
+}
+
+/* One more result: a file, or a point of it. */
+static int source_add(struct lc_view *v, const struct lc_view_file *f, int64_t point, struct lc_err *err)
+{
+    void *results = realloc(v->result, (size_t)(v->n_results + 1) * sizeof *v->result), *paths;
     int rc;
 
-    *v = (struct lc_view){.paths = paths};
-    LC_TRY(rc, LC_ALLOC(&v->result, count, "results", err));
+    if (results)
+        v->result = results;
+    paths = realloc(v->paths, (size_t)(v->n_results + 1) * sizeof *v->paths);
+    if (paths)
+        v->paths = paths;
+    if (!results || !paths)
+        return LC_FAIL(err, LC_E_MEMORY, "no memory for results");
+    rc = lc_result_open(&v->result[v->n_results], f->path, err);
+    if (rc != LC_OK)
+        return rc;
+    lc_result_at(v->result[v->n_results], point);
+    v->paths[v->n_results++] = f->path;
+    return LC_OK;
+}
+
+/* Do two points differ in their sites alone? */
+static int points_match(const struct lc_axes *axes, int64_t a, int64_t b)
+{
+    for (int64_t i = 0; i < axes->count; i++)
+        if (strcmp(axes->axis[i].key, "sites.layers") != 0 && !lc_axis_is_same(&axes->axis[i], a, b))
+            return 0;
+    return 1;
+}
+
+static int note_point(struct lc_view *v, const struct lc_view_file *f, int64_t point, struct lc_err *err)
+{
+    char text[128];
+
+    lc_bytes_printf(&v->notes, err, "%s has %" PRId64 " points. What is not across the sweep is of point %" PRId64,
+                    lc_path_name(f->path), f->axes.points, point);
+    for (int64_t i = 0; i < f->axes.count; i++)
+        if (strcmp(f->axes.axis[i].key, "sites.layers") != 0)
+            lc_bytes_printf(&v->notes, err, "%s%s %s", i ? ", " : ": ", f->axes.axis[i].key,
+                            lc_axis_text(text, sizeof text, &f->axes.axis[i], point));
+    return lc_bytes_printf(&v->notes, err, "; --point K shows another.\n");
+}
+
+static int merged_add(struct lc_view *v, const struct lc_view_file *f, int64_t point, struct lc_err *err)
+{
+    int rc = note_point(v, f, point, err);
+
+    for (int64_t k = 0; k < f->axes.points && rc == LC_OK; k++)
+        if (points_match(&f->axes, k, point))
+            rc = source_add(v, f, k, err);
+    return rc;
+}
+
+static int file_add(struct lc_view *v, const char *path, int64_t point, struct lc_err *err)
+{
+    struct lc_view_file *f = &v->file[v->n_files];
+    int rc;
+
+    f->path = path;
+    LC_TRY(rc, lc_result_open(&f->result, path, err));
+    v->n_files++;
+    LC_TRY(rc, lc_result_axes(f->result, &f->axes, err));
+    f->merged = is_merged(f->result);
+    if (!f->merged)
+        return source_add(v, f, -1, err);
+    if (point >= f->axes.points)
+        return LC_FAIL(err, LC_E_USAGE, "--point %" PRId64 ": %s has %" PRId64 " points, numbered from 0", point, path,
+                       f->axes.points);
+    rc = merged_add(v, f, point, err);
+done:
+    return rc;
+}
+
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice, int64_t point,
+                 struct lc_err *err)
+{
+    int rc, merged = 0;
+
+    *v = (struct lc_view){0};
+    LC_TRY(rc, LC_ALLOC(&v->file, count, "results", err));
     for (int64_t i = 0; i < count; i++) {
-        LC_TRY(rc, lc_result_open(&v->result[i], paths[i], err));
-        v->n_results++;
+        LC_TRY(rc, file_add(v, paths[i], point, err));
+        merged |= v->file[i].merged;
     }
+    if (point > 0 && !merged)
+        LC_TRY(rc, LC_FAIL(err, LC_E_USAGE, "--point %" PRId64 ": no given result is merged of points; allowed: leave it out",
+                           point));
     v->choice = has_choice(v, choice) ? choice : choice == LC_VIEW_ACTIVE ? LC_VIEW_CHOSEN : LC_VIEW_ACTIVE;
     rc = sites_gather(v, err);
 done:
@@ -493,7 +584,13 @@ void lc_view_close(struct lc_view *v)
     free(v->site);
     for (int64_t i = 0; i < v->n_results; i++)
         lc_result_close(v->result[i]);
+    for (int64_t i = 0; i < v->n_files; i++) {
+        lc_axes_release(&v->file[i].axes);
+        lc_result_close(v->file[i].result);
+    }
     free(v->result);
+    free(v->paths);
+    free(v->file);
     lc_bytes_release(&v->notes);
     *v = (struct lc_view){0};
 }

@@ -94,8 +94,18 @@ struct lc_view_site {
  * beforehand. Among equals the first given. */
 enum lc_view_choice { LC_VIEW_ACTIVE, LC_VIEW_CHOSEN };
 
+/* One of the files that were given. */
+struct lc_view_file {
+    const char *path;
+    struct lc_result *result;
+    struct lc_axes axes; /* of its points */
+    int merged;          /* its points have results of their own, and the file has none that is drawn as such */
+};
+
 struct lc_view {
-    const char *const *paths;
+    struct lc_view_file *file;
+    int64_t n_files;
+    const char **paths; /* of the results: files, or points of merged files, at which they stand */
     struct lc_result **result;
     int64_t n_results;
     struct lc_view_site *site; /* by ascending layer */
@@ -104,8 +114,10 @@ struct lc_view {
     struct lc_bytes notes; /* sentences about what was passed over, one a line */
 };
 
-/* `choice` is what is wanted; where no result has such, the other one. */
-int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice,
+/* `choice` is what is wanted; where no result has such, the other one. Of a merged file the view is that of point `point`
+ * (0: the first), or, where its points are of different sites, of those that share all its other axes; a note says which.
+ * LC_E_USAGE when no file has such a point. */
+int lc_view_open(struct lc_view *v, const char *const *paths, int64_t count, enum lc_view_choice choice, int64_t point,
                  struct lc_err *err);
 void lc_view_close(struct lc_view *v);
 /* 1 when the results are of both choices, so that the other view would show something else. */

@@ -63,49 +63,61 @@ hid_t lc_hdf5_access(void)
     return list;
 }
 
-hid_t lc_hdf5_file_type(enum lc_result_type type)
+static hid_t number_type(enum lc_result_type type, int stored)
 {
     switch (type) {
     case LC_RESULT_I64:
-        return H5T_STD_I64LE;
+        return stored ? H5T_STD_I64LE : H5T_NATIVE_INT64;
     case LC_RESULT_I32:
-        return H5T_STD_I32LE;
+        return stored ? H5T_STD_I32LE : H5T_NATIVE_INT32;
     case LC_RESULT_F64:
-        return H5T_IEEE_F64LE;
+        return stored ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE;
     case LC_RESULT_F32:
-        return H5T_IEEE_F32LE;
+        return stored ? H5T_IEEE_F32LE : H5T_NATIVE_FLOAT;
     case LC_RESULT_U8:
-        return H5T_STD_U8LE;
+        return stored ? H5T_STD_U8LE : H5T_NATIVE_UINT8;
+    case LC_RESULT_TEXT:
+        break;
     }
     return H5I_INVALID_HID;
 }
 
-hid_t lc_hdf5_memory_type(enum lc_result_type type)
+hid_t lc_hdf5_type(enum lc_result_type type, int64_t width, int stored)
 {
-    switch (type) {
-    case LC_RESULT_I64:
-        return H5T_NATIVE_INT64;
-    case LC_RESULT_I32:
-        return H5T_NATIVE_INT32;
-    case LC_RESULT_F64:
-        return H5T_NATIVE_DOUBLE;
-    case LC_RESULT_F32:
-        return H5T_NATIVE_FLOAT;
-    case LC_RESULT_U8:
-        return H5T_NATIVE_UINT8;
+    hid_t copy;
+
+    if (type != LC_RESULT_TEXT)
+        return H5Tcopy(number_type(type, stored));
+    copy = H5Tcopy(H5T_C_S1);
+    if (copy >= 0 && (H5Tset_size(copy, (size_t)width) < 0 || H5Tset_strpad(copy, H5T_STR_NULLPAD) < 0 ||
+                      H5Tset_cset(copy, H5T_CSET_UTF8) < 0)) {
+        H5Tclose(copy);
+        return H5I_INVALID_HID;
     }
-    return H5I_INVALID_HID;
+    return copy;
 }
 
-size_t lc_hdf5_type_size(enum lc_result_type type)
+size_t lc_hdf5_type_size(enum lc_result_type type, int64_t width)
 {
-    static const size_t sizes[] = {[LC_RESULT_I64] = 8,
-                                   [LC_RESULT_I32] = 4,
-                                   [LC_RESULT_F64] = 8,
-                                   [LC_RESULT_F32] = 4,
-                                   [LC_RESULT_U8] = 1};
+    static const size_t sizes[] = {[LC_RESULT_I64] = 8, [LC_RESULT_I32] = 4, [LC_RESULT_F64] = 8,
+                                   [LC_RESULT_F32] = 4, [LC_RESULT_U8] = 1};
 
-    return sizes[type];
+    return type == LC_RESULT_TEXT ? (size_t)width : sizes[type];
+}
+
+static int wounded; /* HDF5 keeps the file until it ends, for all its users */
+
+herr_t lc_hdf5_close(hid_t file)
+{
+    herr_t rc = H5Fclose(file);
+
+    wounded |= rc < 0;
+    return rc;
+}
+
+int lc_result_is_wounded(void)
+{
+    return wounded;
 }
 
 void lc_result_library(char out[32])

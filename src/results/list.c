@@ -29,12 +29,12 @@ static int visit_dataset(const struct walk *w, const struct lc_schema_row *row, 
     char path[LC_RESULT_NAME_MAX];
     int rc;
 
-    if (!lc_result_has(w->r, row->name, site))
-        return LC_OK;
     item.text = row->type == LC_RESULT_U8 && strcmp(row->units, "UTF-8 text") == 0;
     item.path = path;
     rc = lc_schema_path(path, item.point, row->name, site, err);
-    return rc == LC_OK ? w->visit(w->arg, &item, err) : rc;
+    if (rc != LC_OK || !lc_hdf5_has(w->r, path, H5O_TYPE_DATASET))
+        return rc;
+    return w->visit(w->arg, &item, err);
 }
 
 /* 1 when no row before `index` lies in the same group: the first `length` bytes of the row's name. */
@@ -95,6 +95,11 @@ static int visit_point(const struct walk *w, struct lc_err *err)
     }
 done:
     return rc;
+}
+
+int lc_result_each_here(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err)
+{
+    return visit_point(&(struct walk){r, visit, arg}, err);
 }
 
 int lc_result_each(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err)

@@ -217,19 +217,34 @@ int64_t lc_result_points(const struct lc_result *r)
     return r->points;
 }
 
+size_t lc_array_bytes(const struct lc_array *a)
+{
+    return (size_t)a->count * lc_hdf5_type_size(a->type, a->dim[a->rank]);
+}
+
 void lc_array_release(struct lc_array *a)
 {
     free(a->data);
     *a = (struct lc_array){0};
 }
 
-int lc_result_has(const struct lc_result *r, const char *name, const char *site)
+int lc_hdf5_find(char path[LC_RESULT_NAME_MAX], const struct lc_result *r, const char *name, const char *site)
 {
     struct lc_err ignored = LC_ERR_INIT;
+
+    if (!lc_schema_find(name) || lc_schema_path(path, r->point, name, site, &ignored) != LC_OK)
+        return 0;
+    if (lc_hdf5_has(r, path, H5O_TYPE_DATASET))
+        return 1;
+    return r->point >= 0 && !site && lc_schema_path(path, -1, name, NULL, &ignored) == LC_OK &&
+           lc_hdf5_has(r, path, H5O_TYPE_DATASET);
+}
+
+int lc_result_has(const struct lc_result *r, const char *name, const char *site)
+{
     char path[LC_RESULT_NAME_MAX];
 
-    return lc_schema_find(name) && lc_schema_path(path, r->point, name, site, &ignored) == LC_OK &&
-           lc_hdf5_has(r, path, H5O_TYPE_DATASET);
+    return lc_hdf5_find(path, r, name, site);
 }
 
 /* Contiguous, inside this file, and as many bytes as the shape says. */
@@ -251,22 +266,40 @@ static int storage_check(const struct lc_result *r, const char *path, hid_t set,
     return LC_OK;
 }
 
+/* Is the dataset of that type? `width`: bytes of one text. */
+static int type_is(hid_t set, enum lc_result_type wanted, int64_t *width)
+{
+    hid_t type = H5Dget_type(set), like;
+    int same = 0;
+
+    if (type < 0)
+        return 0;
+    if (wanted == LC_RESULT_TEXT && H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0)
+        *width = (int64_t)H5Tget_size(type);
+    if (*width > 0 && *width <= TEXT_MAX) {
+        like = lc_hdf5_type(wanted, *width, 1);
+        same = like >= 0 && H5Tequal(type, like) > 0;
+        if (like >= 0)
+            H5Tclose(like);
+    }
+    H5Tclose(type);
+    return same;
+}
+
 /* Shape and type against the schema row; fills a->{type,rank,dim,count}. */
 static int shape_check(const struct lc_result *r, const char *path, const struct lc_schema_row *row,
                        hid_t set, struct lc_array *a, struct lc_err *err)
 {
-    hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+    hid_t space = H5Dget_space(set);
     hsize_t dim[LC_RESULT_RANK_MAX] = {0};
-    int64_t bytes = (int64_t)lc_hdf5_type_size(row->type);
-    int rank = -1, same;
+    int64_t bytes, width = 1;
+    int rank = -1, same = type_is(set, row->type, &width);
 
     *a = (struct lc_array){.type = row->type, .rank = row->rank, .count = 1};
     if (space >= 0 && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
         H5Sget_simple_extent_ndims(space) == row->rank)
         rank = H5Sget_simple_extent_dims(space, dim, NULL);
-    same = type >= 0 && H5Tequal(type, lc_hdf5_file_type(row->type)) > 0;
-    if (type >= 0)
-        H5Tclose(type);
+    bytes = (int64_t)lc_hdf5_type_size(row->type, width);
     if (space >= 0)
         H5Sclose(space);
     if (rank != row->rank || !same)
@@ -277,6 +310,7 @@ static int shape_check(const struct lc_result *r, const char *path, const struct
             return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its shape overflows", r->path, path);
         a->dim[i] = (int64_t)dim[i];
     }
+    a->dim[rank] = row->type == LC_RESULT_TEXT ? width : 0;
     if (lc_mul_overflows(bytes, a->count, &bytes))
         return LC_FAIL(err, LC_E_FORMAT, "%s: %s: its shape overflows", r->path, path);
     return a->count ? storage_check(r, path, set, bytes, err) : LC_OK;
@@ -313,17 +347,15 @@ static int rows_select(const struct lc_result *r, const char *path, hid_t set, c
 static int selection_read(hid_t set, hid_t space, struct lc_array *a)
 {
     hsize_t count = (hsize_t)a->count;
-    hid_t memory;
-    herr_t bad;
+    hid_t memory = space == H5S_ALL ? H5S_ALL : H5Screate_simple(1, &count, NULL);
+    hid_t type = lc_hdf5_type(a->type, a->dim[a->rank], 0);
+    int read = memory >= 0 && type >= 0 && H5Dread(set, type, memory, space, H5P_DEFAULT, a->data) >= 0;
 
-    if (space == H5S_ALL)
-        return H5Dread(set, lc_hdf5_memory_type(a->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) >= 0;
-    memory = H5Screate_simple(1, &count, NULL);
-    if (memory < 0)
-        return 0;
-    bad = H5Dread(set, lc_hdf5_memory_type(a->type), memory, space, H5P_DEFAULT, a->data);
-    H5Sclose(memory);
-    return bad >= 0;
+    if (type >= 0)
+        H5Tclose(type);
+    if (memory != H5S_ALL && memory >= 0)
+        H5Sclose(memory);
+    return read;
 }
 
 static int dataset_read(const struct lc_result *r, const char *path, const struct lc_schema_row *row, hid_t set,
@@ -336,7 +368,7 @@ static int dataset_read(const struct lc_result *r, const char *path, const struc
     LC_TRY(rc, shape_check(r, path, row, set, &a, err));
     if (rows)
         LC_TRY(rc, rows_select(r, path, set, rows, &a, &space, err));
-    rc = lc_alloc(&a.data, a.count, lc_hdf5_type_size(a.type), path, err);
+    rc = lc_alloc(&a.data, a.count, lc_hdf5_type_size(a.type, a.dim[a.rank]), path, err);
     if (rc == LC_OK && a.count && !selection_read(set, space, &a)) {
         rc = lc_hdf5_fail(r, path, "cannot be read", err);
         lc_array_release(&a);
@@ -349,25 +381,47 @@ done:
     return rc;
 }
 
+/* Open a dataset; close with H5Dclose(). */
+static int set_open(const struct lc_result *r, const char *name, const char *site, char path[LC_RESULT_NAME_MAX], hid_t *set,
+                    struct lc_err *err)
+{
+    int rc;
+
+    if (!lc_schema_find(name))
+        return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no dataset of a result's layout", r->path, name);
+    LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
+    if (!lc_hdf5_find(path, r, name, site))
+        return LC_FAIL(err, LC_E_FORMAT, "%s: no dataset %s", r->path, path);
+    *set = H5Dopen2(r->file, path, H5P_DEFAULT);
+    rc = *set < 0 ? lc_hdf5_fail(r, path, "cannot be opened", err) : LC_OK;
+done:
+    return rc;
+}
+
+int lc_result_shape(const struct lc_result *r, const char *name, const char *site, struct lc_array *out, struct lc_err *err)
+{
+    char path[LC_RESULT_NAME_MAX];
+    hid_t set = H5I_INVALID_HID;
+    int rc = set_open(r, name, site, path, &set, err);
+
+    if (rc != LC_OK)
+        return rc;
+    rc = shape_check(r, path, lc_schema_find(name), set, out, err);
+    H5Dclose(set);
+    return rc;
+}
+
 static int result_get(const struct lc_result *r, const char *name, const char *site, const struct rows *rows,
                       struct lc_array *out, struct lc_err *err)
 {
-    const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
-    hid_t set;
-    int rc;
+    hid_t set = H5I_INVALID_HID;
+    int rc = set_open(r, name, site, path, &set, err);
 
-    if (!row)
-        return LC_FAIL(err, LC_E_FORMAT, "%s: '%s' is no dataset of a result's layout", r->path, name);
-    LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
-    if (!lc_result_has(r, name, site))
-        return LC_FAIL(err, LC_E_FORMAT, "%s: no dataset %s", r->path, path);
-    set = H5Dopen2(r->file, path, H5P_DEFAULT);
-    if (set < 0)
-        return lc_hdf5_fail(r, path, "cannot be opened", err);
-    rc = dataset_read(r, path, row, set, rows, out, err);
+    if (rc != LC_OK)
+        return rc;
+    rc = dataset_read(r, path, lc_schema_find(name), set, rows, out, err);
     H5Dclose(set);
-done:
     return rc;
 }
 

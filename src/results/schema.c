@@ -1,12 +1,14 @@
 /* The layout of RESULT.h5: one row a dataset. Letters: N windows, V vocabulary, R readouts, F SAE features, S
  * samples (active features at readouts), T window length, M features that took part, B histogram bins, K entries of a
- * list, Q classes, L points of a sweep. In a file of several points every row but those of points/ and of sweep/ stands
- * below points/NNNN/. */
+ * list, Q classes, L points of a sweep or a merge. In a file of several points every row but those of points/ and of sweep/
+ * stands below points/NNNN/; one without SITE may stand in the file itself instead, for all points. */
 #include "schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "lightcone/values.h"
 
 #define I64 LC_RESULT_I64
 #define I32 LC_RESULT_I32
@@ -153,7 +155,6 @@ static const struct lc_schema_row rows[] = {
     {READOUT "position", I64, 1, "token", "[Q] readout position t in the window, from 0, ascending"},
     BOOTSTRAPPED(READOUT, "readout position"),
 
-    {"points/window_length", I64, 1, "token", "[L] the axis of a sweep over windows.length: T of point k, ascending"},
     {SWEEP "feature", I32, 1, "index", "[M] features with enough samples at the longest windows, ascending"},
     {SWEEP "samples", I64, 2, "count", "[M,L] samples of the feature at point k that are not degenerate"},
     {SWEEP "entropy_mean", F64, 2, "bit", "[M,L] mean of H over these samples; NaN without any"},
@@ -164,27 +165,56 @@ static const struct lc_schema_row rows[] = {
      "samples; the first of these where it is there from the start; NaN where that value is 0 or there is no other"},
 };
 
-enum { ROWS = sizeof rows / sizeof rows[0] };
+enum { ROWS = sizeof rows / sizeof rows[0], COLUMNS_MAX = 96, COLUMN_ROOM = 256 };
+
+/* points/KEY, of any key of a configuration: the axis along which points differ. The row comes from the table of keys. */
+static const struct lc_schema_row *column_row(int index)
+{
+    static const enum lc_result_type types[] = {
+        [LC_VALUE_INT] = I64, [LC_VALUE_REAL] = F64, [LC_VALUE_TEXT] = LC_RESULT_TEXT};
+    static struct {
+        struct lc_schema_row row;
+        char name[COLUMN_ROOM], description[COLUMN_ROOM];
+    } made[COLUMNS_MAX];
+    struct lc_column c;
+
+    if (index < COLUMNS_MAX && made[index].row.name)
+        return &made[index].row;
+    if (index >= COLUMNS_MAX || !lc_column_get(index, &c))
+        return NULL;
+    snprintf(made[index].name, COLUMN_ROOM, "points/%s", c.key);
+    snprintf(made[index].description, COLUMN_ROOM, "[L] key %s of point k: %s%s%s", c.key, c.meaning,
+             c.absent && c.kind != LC_VALUE_TEXT ? "; -1: " : "", c.absent && c.kind != LC_VALUE_TEXT ? c.absent : "");
+    made[index].row = (struct lc_schema_row){.name = made[index].name,
+                                             .type = types[c.kind],
+                                             .rank = 1,
+                                             .units = c.units,
+                                             .description = made[index].description};
+    return &made[index].row;
+}
 
 const struct lc_schema_row *lc_schema_row(int index)
 {
-    return index >= 0 && index < ROWS ? &rows[index] : NULL;
+    return index < ROWS ? &rows[index] : column_row(index - ROWS);
 }
 
 const struct lc_schema_row *lc_schema_find(const char *name)
 {
-    for (int i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+    const struct lc_schema_row *row;
+
+    for (int i = 0; (row = lc_schema_row(i)) != NULL; i++)
+        if (strcmp(row->name, name) == 0)
+            return row;
     return NULL;
 }
 
 int lc_schema_has_group(const char *group)
 {
+    const struct lc_schema_row *row;
     size_t n = strlen(group);
 
-    for (int i = 0; i < ROWS; i++)
-        if (strncmp(rows[i].name, group, n) == 0 && rows[i].name[n] == '/')
+    for (int i = 0; (row = lc_schema_row(i)) != NULL; i++)
+        if (strncmp(row->name, group, n) == 0 && row->name[n] == '/')
             return 1;
     return 0;
 }

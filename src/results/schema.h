@@ -8,7 +8,7 @@
 enum { LC_RESULT_VERSION = 1, LC_RESULT_RANK_MAX = 4, LC_RESULT_NAME_MAX = 512 };
 
 struct lc_schema_row {
-    const char *name; /* path from the root; the component SITE stands for a site's name */
+    const char *name; /* path from the root; the component SITE stands for a site's name; points/KEY one for every key */
     enum lc_result_type type;
     int rank;
     const char *units, *description;

@@ -232,9 +232,12 @@ static int make_space(const struct lc_result *r, const char *path, const struct 
                       const int64_t *dim, hid_t *space, int64_t *count, struct lc_err *err)
 {
     hsize_t shape[LC_RESULT_RANK_MAX];
-    int64_t bytes = (int64_t)lc_hdf5_type_size(row->type);
+    int64_t width = row->type == LC_RESULT_TEXT ? dim[row->rank] : 1, bytes = (int64_t)lc_hdf5_type_size(row->type, width);
 
     *count = 1;
+    if (width < 1 || width > TEXT_MAX)
+        return LC_FAIL(err, LC_E_FORMAT, "%s: %s: texts of %" PRId64 " bytes; allowed: 1 to %d", r->path, path, width,
+                       TEXT_MAX);
     for (int i = 0; i < row->rank; i++) {
         if (dim[i] < 0 || lc_mul_overflows(*count, dim[i], count) ||
             lc_mul_overflows(bytes, dim[i] ? dim[i] : 1, &bytes))
@@ -255,7 +258,7 @@ static int reserve(struct lc_result *r, const char *path, const struct lc_schema
         return LC_FAIL(err, LC_E_MEMORY, "%s: no memory for the name of %s", r->path, path);
     r->reserved = more;
     snprintf(r->reserved[r->reserved_count++], LC_RESULT_NAME_MAX, "%s", path);
-    r->reserved_bytes += count * (int64_t)lc_hdf5_type_size(row->type);
+    r->reserved_bytes += count * (int64_t)lc_hdf5_type_size(row->type, 1);
     return LC_OK;
 }
 
@@ -282,13 +285,36 @@ static hid_t creation_list(int late)
     return list;
 }
 
+/* Make the dataset, and write it at once where there are data. */
+static int make_set(const struct lc_result *r, const char *path, const struct lc_schema_row *row, int64_t width, hid_t space,
+                    const void *data, hid_t *set, struct lc_err *err)
+{
+    hid_t creation = creation_list(!data), stored = lc_hdf5_type(row->type, width, 1),
+          memory = lc_hdf5_type(row->type, width, 0);
+
+    if (creation >= 0 && stored >= 0)
+        *set = H5Dcreate2(r->file, path, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    if (*set < 0)
+        lc_hdf5_fail(r, path, "the dataset cannot be made", err);
+    else if (data && H5Sget_simple_extent_npoints(space) > 0 &&
+             H5Dwrite(*set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        lc_hdf5_fail(r, path, "cannot be written", err);
+    if (memory >= 0)
+        H5Tclose(memory);
+    if (stored >= 0)
+        H5Tclose(stored);
+    if (creation >= 0)
+        H5Pclose(creation);
+    return err->code;
+}
+
 /* data NULL: reserved. */
 static int put(struct lc_result *r, const char *name, const char *site, const int64_t *dim, const void *data,
                struct lc_err *err)
 {
     const struct lc_schema_row *row = lc_schema_find(name);
     char path[LC_RESULT_NAME_MAX];
-    hid_t space = H5I_INVALID_HID, creation = H5I_INVALID_HID, set = H5I_INVALID_HID;
+    hid_t space = H5I_INVALID_HID, set = H5I_INVALID_HID;
     int64_t count;
     int rc;
 
@@ -297,23 +323,13 @@ static int put(struct lc_result *r, const char *name, const char *site, const in
     LC_TRY(rc, lc_schema_path(path, r->point, name, site, err));
     LC_TRY(rc, make_folder_of(r, path, err));
     LC_TRY(rc, make_space(r, path, row, dim, &space, &count, err));
-    creation = creation_list(!data);
-    if (creation >= 0)
-        set = H5Dcreate2(r->file, path, lc_hdf5_file_type(row->type), space, H5P_DEFAULT, creation,
-                         H5P_DEFAULT);
-    if (set < 0)
-        LC_TRY(rc, lc_hdf5_fail(r, path, "the dataset cannot be made", err));
-    if (data && count > 0 &&
-        H5Dwrite(set, lc_hdf5_memory_type(row->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        LC_TRY(rc, lc_hdf5_fail(r, path, "cannot be written", err));
+    LC_TRY(rc, make_set(r, path, row, row->type == LC_RESULT_TEXT ? dim[row->rank] : 1, space, data, &set, err));
     LC_TRY(rc, describe(r, path, row, set, err));
     if (!data && count > 0)
         rc = reserve(r, path, row, count, err);
 done:
     if (set >= 0 && H5Dclose(set) < 0 && rc == LC_OK)
         rc = lc_hdf5_fail(r, path, "the dataset cannot be closed", err);
-    if (creation >= 0)
-        H5Pclose(creation);
     if (space >= 0)
         H5Sclose(space);
     return rc;

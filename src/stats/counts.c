@@ -91,17 +91,14 @@ double lc_counts_entropy(const int64_t *count, int64_t n)
     return h > 0.0 ? h : 0.0;
 }
 
+/* In the order of the slots, as it costs least. */
 int lc_counts_save(const struct lc_counts *c, struct lc_bytes *out, struct lc_err *err)
 {
-    struct lc_count *list = NULL;
-    int rc = lc_counts_sorted(c, &list, err);
+    int rc = lc_bytes_add(out, &c->used, sizeof c->used, err);
 
-    if (rc != LC_OK)
-        return rc;
-    rc = lc_bytes_add(out, &c->used, sizeof c->used, err);
-    if (rc == LC_OK)
-        rc = lc_bytes_add(out, list, (size_t)c->used * sizeof *list, err);
-    free(list);
+    for (int64_t i = 0; i < c->room && rc == LC_OK; i++)
+        if (c->slot[i].count > 0)
+            rc = lc_bytes_add(out, &c->slot[i], sizeof c->slot[i], err);
     return rc;
 }
 
@@ -112,6 +109,8 @@ int lc_counts_merge(struct lc_counts *c, struct lc_reader *in, struct lc_err *er
     int rc;
 
     LC_TRY(rc, lc_reader_take(in, &n, sizeof n, err));
+    while (c->room <= 2 * n) /* keys in the order of larger tables would crowd together in a smaller one */
+        LC_TRY(rc, grow(c, err));
     for (int64_t i = 0; i < n; i++) {
         LC_TRY(rc, lc_reader_take(in, &item, sizeof item, err));
         LC_TRY(rc, lc_counts_add(c, (int32_t)(item.key >> 32), (int32_t)(item.key & UINT32_MAX), item.count, item.first,

@@ -22,9 +22,7 @@ fail() {
 
 # children PID - the processes that it started; ps and pgrep are not everywhere
 children() {
-    for stat in /proc/[0-9]*/stat; do
-        sed -n "s/^\([0-9]*\) (.*) [A-Z] $1 .*/\1/p" "$stat" 2>/dev/null
-    done
+    sed -n "s/^\([0-9]*\) (.*) [A-Z] $1 .*/\1/p" /proc/[0-9]*/stat 2>/dev/null
 }
 
 # conclude - the script's exit status

@@ -126,12 +126,12 @@ says stderr "'run' takes no option --top"
 
 # --- run without a launcher: several overrides, progress on stderr, the record beside the result -----------------------
 status run 0 "$LIGHTCONE" run c.yaml --set windows.count=3 --set 'windows.length=8' --set keep.profiles=true --set output=made/deep/q.h5
-says stderr 'influence: 3 of 3 units' 'influence: 3 windows, 1 sites' made/deep/q.h5
+says stderr 'influence: 3 windows at 1 sites in 3 units' 'influence: done: 3 windows, 1 sites' made/deep/q.h5
 [ ! -s stdout ] || fail 'run: wrote to stdout'
 [ -s made/deep/q.h5 ] || fail 'run: no result'
 [ -z "$(find . -name '*.partial')" ] || fail 'run: left a partial file'
 record=made/deep/q.run.json
-for key in lightcone job finished output ranks kernel_class libraries openblas_core load_seconds compute_seconds flop host units peak_bytes; do
+for key in lightcone job finished output ranks kernel_class libraries openblas_core started total_seconds phases compute_seconds flop host units peak_bytes; do
     name='run record'
     says "$record" "\"$key\": "
 done

@@ -11,9 +11,8 @@ out=$WORK/out
 lightcone() {
     ranks=$1
     shift
-    set -- "$@" --set "cache=$WORK/cache"
-    [ "$ranks" -eq 1 ] && "$LIGHTCONE" "$@" >"$WORK/log" 2>&1 && return
-    [ "$ranks" -gt 1 ] && $MPIRUN -n "$ranks" "$LIGHTCONE" "$@" >"$WORK/log" 2>&1
+    [ "$1" = status ] || set -- "$@" --set "cache=$WORK/cache"
+    if [ "$ranks" -eq 1 ]; then "$LIGHTCONE" "$@" >"$WORK/log" 2>&1; else $MPIRUN -n "$ranks" "$LIGHTCONE" "$@" >"$WORK/log" 2>&1; fi
 }
 
 # check WHAT COMMAND...
@@ -46,6 +45,7 @@ sweep() {
 point() {
     name=$1 number=$2 ranks=$3 yaml=$4
     shift 4
+    rm -f "$WORK/alone"*
     check "$name: point $number alone" lightcone "$ranks" run "$yaml" --set "output=$WORK/alone.h5" "$@"
     for folder in "$out/$name"-*.points; do
         check "$folder: point $number" cmp -s "$WORK/alone.h5" "$folder/$number.h5"

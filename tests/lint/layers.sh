@@ -7,9 +7,9 @@ own_foreign="" own_headers="" above=""
 # room | public headers in include/lightcone | foreign headers; top to bottom
 rooms() {
     cat <<'END'
-base     | err file hash memory order random     | openssl/evp.h
+base     | clock err file hash memory order random     | openssl/evp.h
 linalg   | linalg                                | cblas.h
-config   | config grid layout                    | yaml.h
+config   | config grid layout values             | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
@@ -20,11 +20,11 @@ results  | influence_tables results sparsity_tables | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
-top      | cost job merge study                             | jansson.h
+top      | cost job merge study                       | jansson.h
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
-spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/file sys/mman sys/resource \
+spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/file sys/ioctl sys/mman sys/resource \
 sys/stat sys/statvfs sys/time sys/types sys/uio sys/wait tgmath time unistd wchar "
 
 complain() {

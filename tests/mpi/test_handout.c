@@ -30,7 +30,6 @@ static int do_unit(void *arg, int64_t unit, void (*breathe)(void *), void *breat
 
     REQUIRE(err->code == LC_OK);
     REQUIRE(unit >= 0 && unit < MOST);
-    REQUIRE(!breathe || par.rank == 0);
     log->began++;
     for (int i = 0; i < 3; i++) {
         nanosleep(&nap, NULL);
@@ -46,13 +45,19 @@ static int do_unit(void *arg, int64_t unit, void (*breathe)(void *), void *breat
     return LC_OK;
 }
 
-static void progress(void *arg, int64_t done, int64_t units)
+static void progress(void *arg, const struct lc_handout_state *s)
 {
     struct log *log = arg;
+    int busy = 0;
 
     REQUIRE(par.rank == 0);
-    REQUIRE(done > log->told && done <= units);
-    log->told = done;
+    REQUIRE(s->done >= log->told && s->done <= s->units);
+    for (int r = 0; r < par.size; r++) {
+        REQUIRE(s->rank[r].unit >= -1 && s->rank[r].unit < s->units);
+        busy += s->rank[r].unit != -1;
+    }
+    REQUIRE(s->busy == busy && busy <= s->workers && s->workers == (par.size <= 8 ? par.size : par.size - 1));
+    log->told = s->done;
     log->calls++;
 }
 

@@ -88,7 +88,7 @@ static void study_init(struct lc_study *s, int64_t top, int select)
 {
     struct lc_err err = LC_ERR_INIT;
 
-    *s = (struct lc_study){.tokens = TOKENS, .sites = SITES, .weights.window = MPI_WIN_NULL, .stream.window = MPI_WIN_NULL};
+    *s = (struct lc_study){.tokens = TOKENS, .sites = SITES, .stream.window = MPI_WIN_NULL};
     s->config.readout = LC_READOUT_TOP;
     s->config.readout_top = top;
     s->config.windows.length = T;

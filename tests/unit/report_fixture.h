@@ -514,7 +514,7 @@ static int fx_sweep(const char *path, int sites, int empty, struct lc_err *err)
     if (lc_result_create(&r, path, err) != LC_OK)
         return err->code;
     fx_put_text(r, "influence", err);
-    lc_result_put(r, "points/window_length", NULL, (int64_t[]){FX_POINTS}, lengths, err);
+    lc_result_put(r, "points/windows.length", NULL, (int64_t[]){FX_POINTS}, lengths, err);
     for (int layer = 0; layer < sites + empty; layer++) {
         snprintf(site, sizeof site, "resid_out_layer%d", layer);
         lc_result_at(r, -1);

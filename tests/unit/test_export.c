@@ -153,7 +153,7 @@ static void make(const char *path, const struct change *c, int64_t points)
     if (points == 0)
         put_all(r, c);
     else
-        check(lc_result_put(r, "points/window_length", NULL, &points, (int64_t[]){8, 16}, &err), &err);
+        check(lc_result_put(r, "points/windows.length", NULL, &points, (int64_t[]){8, 16}, &err), &err);
     for (int64_t k = 0; k < points; k++) {
         lc_result_at(r, k);
         put_all(r, c);
@@ -246,7 +246,7 @@ static void says(const struct lc_map *map, const char *text)
 static void points_and_attributes(void **state)
 {
     static const char *const texts[] = {
-        "{\n  \"/\": {\n    \"lightcone\": 1\n  },\n  \"points/window_length\": {\n",
+        "{\n  \"/\": {\n    \"lightcone\": 1\n  },\n  \"points/windows.length\": {\n",
         "  \"points/0001\": {\n    \"job\": \"caf\xc3\xa9 \\\"quoted\\\"\"\n  },\n",
         "  \"points/0001/sites/" LAYER0 "/influence\": {\n    \"pooled\": 2.5,\n    \"pooled_low\": \"-inf\"\n  },\n",
         "  \"points/0000/sites/" BLOCK1 "/sparsity\": {\n    \"n_tokens\": 2000000\n  },\n",
@@ -265,7 +265,7 @@ static void points_and_attributes(void **state)
         same_arrays(at(k ? "sweep/npy/points/0001" : "sweep/npy/points/0000"));
         same_text(at(k ? "sweep/points/0001/config.yaml" : "sweep/points/0000/config.yaml"), "job: sparsity\n");
     }
-    assert_true(lc_path_is_file(at("sweep/npy/points/window_length.npy")));
+    assert_true(lc_path_is_file(at("sweep/npy/points/windows.length.npy")));
     check(lc_map_open(&map, at("sweep/attributes.json"), &err), &err);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         says(&map, texts[i]);

@@ -368,7 +368,7 @@ static void figure_7_sweep(void **state)
     (void)state;
     assert_int_equal(lc_result_points(s.r[0]), 16);
     assert_int_equal(lc_result_points(s.r[1]), 16);
-    compare("figure 7", &s, "points/window_length", NULL, EXACT, 0);
+    compare("figure 7", &s, "points/windows.length", NULL, EXACT, 0);
     for (int64_t k = 0; k < 16; k++) {
         lc_result_at(s.r[0], k);
         lc_result_at(s.r[1], k);

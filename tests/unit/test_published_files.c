@@ -432,7 +432,7 @@ static void context_sweep_of_one_window(void **state)
 {
     enum { POINTS = 16, LONGEST = 128 };
     struct lc_result *r = result_in(folder, "sweep");
-    struct lc_array length = array_of_layer(r, "points/window_length", -1);
+    struct lc_array length = array_of_layer(r, "points/windows.length", -1);
     double worst[3] = {0};
     int64_t at = 0;
 

@@ -380,7 +380,7 @@ static int fill_points(struct lc_result *r, struct lc_err *err)
     const int64_t length[] = {8, 16};
     int rc;
 
-    LC_TRY(rc, lc_result_put(r, "points/window_length", NULL, (int64_t[]){2}, length, err));
+    LC_TRY(rc, lc_result_put(r, "points/windows.length", NULL, (int64_t[]){2}, length, err));
     for (int64_t k = 0; k < 2; k++) {
         const char *site = k ? "resid_out_layer0" : SITE;
         lc_result_at(r, k);
@@ -435,7 +435,7 @@ static void points_come_back(void **state)
     assert_string_equal(names[2], "resid_out_layer7");
     has_length(r, -1);
     assert_false(lc_result_has(r, "windows/start", NULL));
-    assert_true(lc_result_has(r, "points/window_length", NULL));
+    assert_true(lc_result_has(r, "points/windows.length", NULL));
     lc_result_at(r, 0);
     has_length(r, 8);
     same_array(r, "windows/start", NULL, 1, (int64_t[]){3}, starts, sizeof starts);
@@ -444,7 +444,7 @@ static void points_come_back(void **state)
     lc_result_at(r, 1);
     has_length(r, 16);
     same_array(r, "windows/start", NULL, 1, (int64_t[]){2}, starts + 1, 2 * sizeof *starts);
-    assert_false(lc_result_has(r, "points/window_length", NULL));
+    assert_false(lc_result_has(r, "points/windows.length", NULL));
     assert_false(lc_result_has(r, "sites/SITE/sparsity/frequency", SITE));
     assert_int_equal(
         lc_result_get_real(r, "sites/SITE/sparsity", "resid_out_layer0", "threshold", &real, &found, &err), LC_OK);

@@ -211,11 +211,12 @@ static void counts_match_brute_force(void **state)
     lc_counts_release(&c);
 }
 
-/* The events in `parts` accumulators, by a seeded order, merged and saved. */
-static void saved_counts(struct lc_bytes *out, int64_t parts, uint64_t seed)
+/* The events in `parts` accumulators, by a seeded order, saved and merged: in ascending order as bytes. */
+static void sorted_counts(struct lc_bytes *out, int64_t parts, uint64_t seed)
 {
     struct lc_err err = LC_ERR_INIT;
     struct lc_counts part[4] = {{0}};
+    struct lc_count *list = NULL;
     static int64_t order[EVENTS];
 
     shuffle(order, EVENTS, seed);
@@ -232,7 +233,9 @@ static void saved_counts(struct lc_bytes *out, int64_t parts, uint64_t seed)
         assert_int_equal(in.at, in.size);
         lc_bytes_release(&bytes);
     }
-    check(lc_counts_save(&part[0], out, &err), &err);
+    check(lc_counts_sorted(&part[0], &list, &err), &err);
+    check(lc_bytes_add(out, list, (size_t)part[0].used * sizeof *list, &err), &err);
+    free(list);
     for (int64_t p = 0; p < parts; p++)
         lc_counts_release(&part[p]);
 }
@@ -242,10 +245,10 @@ static void counts_merge_in_any_order(void **state)
     struct lc_bytes one = {0};
 
     (void)state;
-    saved_counts(&one, 1, 0);
+    sorted_counts(&one, 1, 0);
     for (int64_t parts = 2; parts <= 4; parts++) {
         struct lc_bytes other = {0};
-        saved_counts(&other, parts, (uint64_t)parts);
+        sorted_counts(&other, parts, (uint64_t)parts);
         assert_same_bytes(&one, &other);
         lc_bytes_release(&other);
     }
