@@ -26,6 +26,7 @@ pass_on() {
 }
 trap 'pass_on USR1' USR1
 trap 'pass_on TERM' TERM
+trap '[ -z "$step" ] || kill -s USR2 "$step" 2>/dev/null || true' USR2 # the program prints what every rank is at
 
 # What site files load (modules) is seldom written for set -eu.
 read_site() {

@@ -22,6 +22,8 @@ check '  nor begun again when somebody else queues it again' within 60 logged_wh
 
 a=$(batch cancel -N 2 --ntasks-per-node=1 -t 5 -- "${medium[@]}")
 within 90 has_checkpoint cancel
+scancel --signal=USR2 "$a"
+check 'SIGUSR2 prints what the ranks of a job are at' within 60 logged cancel ' rank 1 on '
 scancel "$a"
 within 60 ended "$a"
 check 'scancel ends a job' is "$a" CANCELLED
