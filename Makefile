@@ -6,10 +6,14 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 MODE    ?= release
 MODE    := $(strip $(MODE))
-B       ?= build/$(MODE)
-LC_CC   ?= mpicc
+# Which MPI library: openmpi or mpich as Debian packages them, or site: what modules or Spack have put before us.
+MPI     ?= openmpi
+MPI     := $(strip $(MPI))
+of_mpi   = $(or $(if $(filter-out site,$(MPI)),$(shell command -v $(1).$(MPI))),$(1))
+B       ?= build/$(if $(filter-out openmpi,$(MPI)),$(MPI)-)$(MODE)
+LC_CC   ?= $(call of_mpi,mpicc)
 CC      := $(LC_CC)
-MPIRUN  ?= mpirun
+MPIRUN  ?= $(call of_mpi,mpirun)
 # Instruction set: of this machine, or for a cluster of mixed nodes e.g. ARCH=x86-64-v3.
 ARCH    ?= native
 # Ranks of `make demo` and `make bench`.
@@ -18,18 +22,36 @@ V       ?= 0
 Q       := $(if $(filter 0,$(V)),@)
 say      = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) '$(2)')
 
+# What depends on the MPI library. Debian has several beside each other: `mpicc` may be either's, and scalapack-*.pc asks for
+# that one, so ScaLAPACK is named. Elsewhere the module may bring its .pc or set LIBRARY_PATH; LC_SCALAPACK= and LC_HDF5= can be given.
+SCALAPACK_openmpi = -lscalapack-openmpi
+SCALAPACK_mpich   = -lscalapack-mpich
+SCALAPACK_site    = $(or $(shell pkg-config --libs scalapack 2>/dev/null),-lscalapack)
+HDF5_openmpi      = hdf5-openmpi
+HDF5_mpich        = hdf5-mpich
+HDF5_site         = hdf5
+LC_SCALAPACK     ?= $(SCALAPACK_$(MPI))
+LC_HDF5          ?= $(HDF5_$(MPI))
+ifeq ($(HDF5_$(MPI)),)
+$(error MPI is '$(MPI)': one of openmpi mpich site)
+endif
+
 # pkg-config module = the Debian package that brings it = the Spack spec
-DEPENDENCIES = \
-  scalapack-openmpi=libscalapack-openmpi-dev=netlib-scalapack openblas=libopenblas-dev=openblas \
-  hdf5-openmpi=libhdf5-openmpi-dev=hdf5+mpi yaml-0.1=libyaml-dev=libyaml libpcre2-8=libpcre2-dev=pcre2 \
+DEPENDENCIES_openmpi = scalapack-openmpi=libscalapack-openmpi-dev=netlib-scalapack hdf5-openmpi=libhdf5-openmpi-dev=hdf5+mpi
+DEPENDENCIES_mpich   = scalapack-mpich=libscalapack-mpich-dev=netlib-scalapack hdf5-mpich=libhdf5-mpich-dev=hdf5+mpi
+DEPENDENCIES_site    = $(LC_HDF5:%=%=libhdf5-openmpi-dev=hdf5+mpi)
+DEPENDENCIES = $(DEPENDENCIES_$(MPI)) openblas=libopenblas-dev=openblas yaml-0.1=libyaml-dev=libyaml libpcre2-8=libpcre2-dev=pcre2 \
   jansson=libjansson-dev=jansson libutf8proc=libutf8proc-dev=utf8proc libzip=libzip-dev=libzip \
   libcrypto=libssl-dev=openssl libcurl=libcurl4-openssl-dev=curl zlib=zlib1g-dev=zlib cmocka=libcmocka-dev=cmocka \
   libmicrohttpd=libmicrohttpd-dev=libmicrohttpd
 # program = the Debian package = the Spack spec
-PROGRAMS = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi gcc=build-essential=gcc pkg-config=pkg-config=pkgconf \
+PROGRAMS_openmpi = mpicc.openmpi=libopenmpi-dev=openmpi mpirun.openmpi=openmpi-bin=openmpi
+PROGRAMS_mpich   = mpicc.mpich=libmpich-dev=mpich mpirun.mpich=mpich=mpich
+PROGRAMS_site    = mpicc=libopenmpi-dev=openmpi mpirun=openmpi-bin=openmpi
+PROGRAMS = $(PROGRAMS_$(MPI)) gcc=build-essential=gcc pkg-config=pkg-config=pkgconf \
   gnuplot=gnuplot-nox=gnuplot
 
-PKGS      = scalapack-openmpi openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib
+PKGS      = openblas $(LC_HDF5) yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib
 TEST_PKGS = cmocka
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
@@ -45,7 +67,7 @@ OPT      := $(OPT_$(MODE))
 ifeq ($(OPT),)
 $(error MODE is '$(MODE)': one of release debug asan)
 endif
-LDLIBS   += $(PKG_LIBS) -lm
+LDLIBS   += $(LC_SCALAPACK) $(PKG_LIBS) -lm
 ALL_CFLAGS = $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) $(WARN) $(OPT) $(CFLAGS)
 
 LIB_SRC  := $(filter-out src/main.c,$(wildcard src/*.c src/*/*.c))
@@ -128,8 +150,10 @@ test: deps test-deps ## install what is missing, build, run every test
 
 tests: $(TESTS) $(SERVER)
 
+mpi-tests: $(patsubst tests/mpi/%.c,$(B)/tests/%,$(wildcard tests/mpi/test_*.c))
+
 check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
-	$(Q)MPIRUN='$(MPIRUN)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
+	$(Q)MPIRUN='$(MPIRUN)' MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 test-slurm: deps slurm-deps ## the batch scripts under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
 	@$(MAKE) --no-print-directory -j2 all
@@ -148,9 +172,11 @@ soak: all ## stop, kill and damage random jobs for MINUTES=10, and compare every
 deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
 	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
 
-# The fuzz targets want clang with its sanitizers, the tests under Slurm, where they may run, its daemons.
+# The fuzz targets want clang with its sanitizers, the tests under Slurm, where they may run, its daemons. A second MPI library
+# is for CI; elsewhere its test skips.
 test-deps:
 	@if tests/slurm/allowed.sh; then $(MAKE) --no-print-directory slurm-deps || echo 'the tests under Slurm will skip'; fi
+	@[ -z "$(CI)" ] || [ '$(MPI)' = mpich ] || $(MAKE) --no-print-directory MPI=mpich deps
 	@echo 'int main(void) { return 0; }' | $(FUZZ_CC) -fsanitize=address -x c - -o /dev/null 2>/dev/null || \
 	  tests/deps.sh --try clang libclang-rt-dev
 
@@ -165,7 +191,7 @@ lint-deps:
 	@tests/deps.sh '' 'shellcheck=shellcheck=shellcheck clang=clang=llvm'
 
 lint: lint-deps ## headers stand alone, rooms include only upwards, functions are short, scripts are clean
-	$(Q)tests/lint/run.sh
+	$(Q)MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' tests/lint/run.sh
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/lightcone'
@@ -183,6 +209,6 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo pythia test tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench lint lint-deps install \
+.PHONY: all demo pythia test tests mpi-tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench lint lint-deps install \
   uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

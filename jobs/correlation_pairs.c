@@ -222,39 +222,58 @@ static void survey_pairs(const struct lc_correlation *s, struct lc_site_pairs *s
         }
 }
 
-static int join_top(struct lc_top *top, const struct lc_comm *par, struct lc_err *err)
+static int save_top(void *arg, struct lc_bytes *out, struct lc_err *err)
 {
-    struct lc_top_pair *all = NULL;
-    int64_t bytes;
+    const struct lc_top *top = arg;
 
-    if (lc_exchange_gather(par, top->pair, top->count * (int64_t)sizeof *top->pair, (void **)&all, &bytes, err) !=
-        LC_OK)
-        return err->code;
-    if (par->rank == 0) {
-        top->count = 0;
-        for (int64_t k = 0; k < bytes / (int64_t)sizeof *all; k++)
-            lc_top_add(top, all[k].value, all[k].a, all[k].b);
-        lc_top_sort(top);
+    return lc_bytes_add(out, top->pair, (size_t)top->count * sizeof *top->pair, err);
+}
+
+static int merge_top(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    struct lc_top_pair pair;
+
+    while (in->at < in->size) {
+        if (lc_reader_take(in, &pair, sizeof pair, err) != LC_OK)
+            return err->code;
+        lc_top_add(arg, pair.value, pair.a, pair.b);
     }
-    free(all);
     return LC_OK;
 }
 
+static int join_top(struct lc_top *top, const struct lc_comm *par, struct lc_err *err)
+{
+    const struct lc_mergeable what = {.save = save_top, .merge = merge_top, .arg = top};
+
+    if (lc_comm_merge(par, &what, err) == LC_OK && par->rank == 0)
+        lc_top_sort(top);
+    return err->code;
+}
+
+static int save_squares(void *arg, struct lc_bytes *out, struct lc_err *err)
+{
+    return lc_bytes_add(out, arg, sizeof(struct lc_exact), err);
+}
+
+static int merge_squares(void *arg, struct lc_reader *in, struct lc_err *err)
+{
+    struct lc_exact other;
+
+    if (lc_reader_take(in, &other, sizeof other, err) == LC_OK)
+        lc_exact_merge(arg, &other);
+    return err->code;
+}
+
 /* M^2 / ||r||_F^2, the diagonal of r being 1. */
-static int join_participation(struct lc_site_pairs *site, const struct lc_exact *squares, const struct lc_comm *par,
+static int join_participation(struct lc_site_pairs *site, struct lc_exact *squares, const struct lc_comm *par,
                               struct lc_err *err)
 {
-    struct lc_exact *all = NULL, sum = {{0}};
+    const struct lc_mergeable what = {.save = save_squares, .merge = merge_squares, .arg = squares};
     double m = (double)(site->features - site->degenerate);
-    int64_t bytes;
 
-    if (lc_exchange_gather(par, squares, sizeof *squares, (void **)&all, &bytes, err) != LC_OK)
-        return err->code;
-    for (int r = 0; par->rank == 0 && r < par->size; r++)
-        lc_exact_merge(&sum, &all[r]);
-    site->participation = m > 0.0 ? m * m / (m + 2.0 * lc_exact_value(&sum)) : NAN;
-    free(all);
-    return LC_OK;
+    if (lc_comm_merge(par, &what, err) == LC_OK)
+        site->participation = m > 0.0 ? m * m / (m + 2.0 * lc_exact_value(squares)) : NAN;
+    return err->code;
 }
 
 static int survey_site(const struct lc_correlation *s, struct lc_site_pairs *site, const struct lc_comm *par,

@@ -6,10 +6,16 @@
 #include "lightcone/job.h"
 #include "lightcone/passes.h"
 
-/* A rank's buffers. */
+/* A rank's buffers. The points of a task have one product with the encoder of a site for all their thresholds. */
 struct lc_scan {
     struct lc_forward forward;
-    struct lc_active active;
+    double *threshold;        /* [thresholds] of the task's points, distinct */
+    int64_t thresholds, sites;
+    int64_t *layer;           /* [sites] of the task */
+    unsigned char *found;     /* [sites] 1: `active` is of the unit that `ran` names */
+    struct lc_active scratch;
+    struct lc_active *active; /* [sites][thresholds]; with one threshold [1], for one site after the other */
+    int64_t actives;
     int32_t *token; /* of the unit, as the model runs it: [rows] */
     struct lc_run_windows ran; /* what `forward` and `token` are of */
     double flop;

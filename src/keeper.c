@@ -139,8 +139,9 @@ void lc_keeper_flush(struct lc_keeper *k)
     if ((whole ? write_whole(k, &disk) : write_added(k, &disk)) == LC_OK)
         k->warned = 0;
     k->last = lc_seconds(); /* the interval is of work: a slow disk does not eat it up */
-    k->spent += k->last - start;
-    k->longest = k->last - start > k->longest ? k->last - start : k->longest;
+    k->took = k->last - start;
+    k->spent += k->took;
+    k->longest = k->took > k->longest ? k->took : k->longest;
     if (disk.code != LC_OK && !k->warned++)
         lc_log("lightcone: warning: rank %d: no checkpoint until the disk takes one, the job goes on: %s", k->par->rank,
                disk.msg);
@@ -148,7 +149,10 @@ void lc_keeper_flush(struct lc_keeper *k)
 
 void lc_keeper_tend(struct lc_keeper *k)
 {
-    if (k->store && lc_seconds() - k->last >= k->every)
+    enum { SELDOM = 100 }; /* a slow disk stretches the interval: writing takes one part in so many of the time at most */
+    double passed = lc_seconds() - k->last;
+
+    if (k->store && passed >= k->every && passed >= SELDOM * k->took)
         lc_keeper_flush(k);
 }
 

@@ -15,7 +15,7 @@ struct lc_keeper {
     unsigned char *done;         /* [units] 1: a segment holds it, or its point is finished */
     int64_t units, steps;        /* see parts.h */
     int64_t taken;               /* units that earlier runs left */
-    double every, last;          /* seconds between segments; when the last one was written */
+    double every, last, took;    /* seconds between segments; when the last one was written, and how long that took */
     double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
     int warned;                  /* of a disk that takes nothing; once until it does again */
@@ -38,7 +38,8 @@ int lc_keeper_begin(struct lc_keeper *k, int64_t unit, void **sums, struct lc_er
 /* The unit is finished; writes a segment when it is time. Errors of the disk are warnings: nothing is lost but the way
  * back. */
 int lc_keeper_add(struct lc_keeper *k, int64_t unit, struct lc_err *err);
-/* Write a segment when it is time, or make way for a new file: a rank may have no unit for long. Cheap. */
+/* Write a segment when it is time, or make way for a new file: a rank may have no unit for long. Writing takes a hundredth
+ * of the time at most. Cheap. */
 void lc_keeper_tend(struct lc_keeper *k);
 /* A signal has come: write at once, as soon as it can be done, and once. */
 void lc_keeper_hurry(struct lc_keeper *k);

@@ -33,9 +33,9 @@ struct words {
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    struct words positional, set, figure, format, sbatch;
+    struct words positional, set, figure, format, assume, sbatch;
     const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh,
-        *trace, *task, *tasks, *nodes, *dry;
+        *trace, *task, *tasks, *simulate, *like_run, *nodes, *dry;
 };
 
 struct option {
@@ -61,6 +61,9 @@ static const struct option options[] = {
     {"--like", offsetof(struct arguments, like), ONCE},
     {"--json", offsetof(struct arguments, json), BARE},
     {"--fresh", offsetof(struct arguments, fresh), BARE},
+    {"--simulate", offsetof(struct arguments, simulate), BARE},
+    {"--like-run", offsetof(struct arguments, like_run), ONCE},
+    {"--assume", offsetof(struct arguments, assume), REPEATS},
     {"--trace", offsetof(struct arguments, trace), BARE},
     {"--task", offsetof(struct arguments, task), ONCE},
     {"--tasks", offsetof(struct arguments, tasks), BARE},
@@ -133,9 +136,18 @@ static int positive_number(const char *flag, const char *text, double *out, stru
 
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = 1, .json = a->json != NULL, .like = a->like, .tasks = a->tasks != NULL};
+    struct lc_plan_options how = {.ranks = 1,
+                                  .json = a->json != NULL,
+                                  .like = a->like,
+                                  .tasks = a->tasks != NULL,
+                                  .simulate = a->simulate != NULL,
+                                  .like_run = a->like_run,
+                                  .assume = a->assume.word,
+                                  .assumes = a->assume.count};
 
-    if (a->ranks && whole_number("-n", a->ranks, 1, INT32_MAX, &how.ranks, err) != LC_OK)
+    if (!a->simulate && (a->like_run || a->assume.count > 0))
+        return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
+    if (a->ranks && whole_number("-n", a->ranks, 1, a->simulate ? 1 << 20 : INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
@@ -247,9 +259,12 @@ static const struct command commands[] = {
     {"run", "run CONFIG [--set key=value]... [--task K] [--fresh] [--trace]",
      "run a job, or continue it from its checkpoint; under mpirun or srun on all ranks", "--set --task --fresh --trace", 1, 1, 1,
      act_run},
-    {"plan", "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks]",
-     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep",
-     "--set -n --json --gflops --like --tasks", 1, 1, 0, act_plan},
+    {"plan",
+     "plan CONFIG [-n RANKS] [--set key=value]... [--json] [--gflops X] [--like SPARSITY.h5] [--tasks] [--simulate] "
+     "[--like-run RESULT.run.json] [--assume key=value]...",
+     "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep; "
+     "--simulate: on 1, 2, 4, ... ranks of a cluster",
+     "--set -n --json --gflops --like --tasks --simulate --like-run --assume", 1, 1, 0, act_plan},
     {"submit", "submit CONFIG [-N NODES] [--dry-run] [--set key=value]... [--gflops X] [--like SPARSITY.h5] [-- SBATCH OPTION...]",
      "plan a job, or a sweep as an array, and give it to Slurm", "-N --dry-run --set --gflops --like --", 1, 1, 0,
      act_submit},
@@ -395,16 +410,43 @@ static int exit_status(int code)
     return code == LC_OK ? 0 : code == LC_E_USAGE || code == LC_E_CONFIG ? 2 : code == LC_E_STOPPED ? LC_STATUS_STOPPED : 1;
 }
 
+/* Processes of a launcher that speaks to another MPI library each take themselves for the only one, and all would write the
+ * same files. What launchers tell a process in its environment gives it away; *rank is what it is there. */
+static int check_launcher(const struct lc_comm *par, int *rank, struct lc_err *err)
+{
+    static const struct {
+        const char *size, *rank;
+    } told[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                {"PMI_SIZE", "PMI_RANK"},
+                {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+
+    for (int i = 0; i < 3 && par->size == 1; i++) {
+        const char *size = getenv(told[i].size), *own = getenv(told[i].rank);
+        if (!size || !own)
+            continue;
+        if (strtol(size, NULL, 10) <= 1)
+            break;
+        *rank = (int)strtol(own, NULL, 10);
+        return LC_FAIL(err, LC_E_USAGE,
+                       "the launcher started %s processes (%s), but each finds itself alone: it is not that of the MPI library "
+                       "this program was built with; use that one's mpirun, or srun with a --mpi that it knows",
+                       size, told[i].size);
+    }
+    return LC_OK;
+}
+
 static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
+    int foreign = 0; /* this process's rank in a launcher that MPI does not know */
 
     MPI_Init(&argc, &argv);
     if (lc_comm_init(&par, MPI_COMM_WORLD, err) == LC_OK) {
-        act(&par, argc, argv, err);
+        if (check_launcher(&par, &foreign, err) == LC_OK)
+            act(&par, argc, argv, err);
         lc_comm_agree(&par, err);
     }
-    if (err->code != LC_OK && par.rank == 0)
+    if (err->code != LC_OK && par.rank == 0 && foreign == 0)
         print_error(err);
     if (err->code != LC_OK && par.comm != MPI_COMM_NULL)
         MPI_Barrier(par.comm); /* the message is out */

@@ -1,6 +1,7 @@
 /* plan.c - sizes, memory and time of a run by arithmetic on what its inputs' headers say. */
 #include "plan.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
 #include "run.h"
+#include "scale.h"
 #include "tasks.h"
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
@@ -125,11 +127,12 @@ static double merge_bytes(double one, double all, int64_t ranks)
     return sum;
 }
 
-/* Units are handed out one by one, so that ranks end within one unit of each other. */
+/* Units are handed out one by one, so that ranks end within one of the last units of each other. */
 void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
 {
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
-    double merged = 0.0;
+    double merged = 0.0, first = 0.0, end;
+    const struct lc_cut *cut = &plan->point[0].cut; /* of what is handed out last */
 
     for (int64_t k = 0; k < plan->lengths; k++) {
         double step = 0.0; /* a unit's windows in all members */
@@ -140,12 +143,15 @@ void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_t
             merged += merge_bytes(p->cost.rank_bytes, p->cost.merged_bytes, ranks);
         }
         units += (double)plan->point[k].cut.units;
+        first = k == 0 ? step : first;
         last = fmax(last, step);
     }
     *t = (struct lc_plan_time){.ranks = ranks, .load = plan->file_bytes / LC_PLAN_LOAD_RATE};
-    t->compute = plan->lengths == 1 ? fmin(seconds, ceil(units / workers) * last)
-                                   : fmin(seconds, seconds / workers + last * (1.0 - 1.0 / workers));
-    t->compute = fmax(t->compute, seconds / workers);
+    end = first * (double)cut->least / (double)cut->each;
+    t->compute = plan->lengths == 1 && cut->least == cut->each
+                     ? ceil(units / workers) * last
+                     : fmax(last, seconds / workers + end * (1.0 - 1.0 / workers));
+    t->compute = fmax(fmin(t->compute, seconds), seconds / workers);
     t->tail = t->compute - seconds / workers;
     t->write = plan->result_bytes / LC_PLAN_WRITE_RATE + merged / LC_PLAN_MERGE_RATE;
     t->total = t->load + t->compute + t->write;
@@ -166,28 +172,37 @@ static double input_bytes(const struct lc_bytes *provenance)
     return sum;
 }
 
-double lc_plan_node_bytes(const struct lc_plan *plan, int64_t ranks)
+void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at)
 {
-    return plan->weight_bytes + plan->token_bytes + fmax(plan->root_bytes, plan->rank_bytes) +
-           (double)(ranks - 1) * plan->rank_bytes;
+    double shared = plan->weight_bytes + plan->token_bytes, here = (double)(node_ranks < ranks ? node_ranks : ranks);
+
+    *at = (struct lc_plan_at){.root_bytes = plan->result_bytes};
+    for (int64_t k = 0; k < plan->points; k++) {
+        const struct lc_plan_point *p = &plan->point[k];
+        struct lc_cost c = {0};
+        plan->job->cost(p->study, p->assumed, ranks, &c);
+        at->sums_bytes += c.rank_bytes;
+        at->root_bytes += c.merged_bytes - c.filled_bytes;
+        at->tree_bytes += merge_bytes(c.rank_bytes, c.merged_bytes, ranks);
+    }
+    at->rank_bytes = at->sums_bytes + plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->root_bytes += plan->buffer_bytes + LC_PLAN_PROGRAM_BYTES;
+    at->node_bytes = shared + here * at->rank_bytes;
+    at->root_node_bytes = shared + fmax(at->root_bytes, at->rank_bytes) + (here - 1.0) * at->rank_bytes;
 }
 
 static void add_memory(struct lc_plan *plan, const struct lc_needs *needs)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double buffers = plan->buffer_bytes, merged = 0.0, filled = 0.0;
+    struct lc_plan_at at;
 
-    for (int64_t k = 0; k < plan->points; k++) {
-        plan->rank_bytes += plan->point[k].cost.rank_bytes;
-        merged += plan->point[k].cost.merged_bytes;
-        filled += plan->point[k].cost.filled_bytes;
-    }
-    plan->rank_bytes += buffers + LC_PLAN_PROGRAM_BYTES;
-    plan->root_bytes = LC_PLAN_PROGRAM_BYTES + buffers + merged + plan->result_bytes - filled;
     plan->weight_bytes = (double)lc_study_weights(&plan->study, needs->decoder) * (double)sizeof(float);
     plan->token_bytes = (double)plan->study.tokens * (double)sizeof(int32_t);
     plan->node_ranks = cores > 0 && plan->ranks > cores ? cores : plan->ranks;
-    plan->node_bytes = lc_plan_node_bytes(plan, plan->node_ranks);
+    lc_plan_on(plan, plan->ranks, plan->node_ranks, &at);
+    plan->rank_bytes = at.rank_bytes;
+    plan->root_bytes = at.root_bytes;
+    plan->node_bytes = at.root_node_bytes;
     plan->machine_bytes = pages > 0 && page > 0 ? (double)pages * (double)page : 0.0;
 }
 
@@ -285,15 +300,21 @@ done:
 
 static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
+    struct lc_scale scale = {0};
     struct lc_plan plan;
 
     if (lc_plan_open(&plan, tasks, 0, options, err) != LC_OK)
         return err->code;
     warn_memory(&plan);
-    if (options->json)
-        lc_plan_json(&plan, out, err);
-    else
+    if (options->simulate)
+        lc_scale_make(&scale, &plan, options, err);
+    if (err->code == LC_OK && options->json)
+        lc_plan_json(&plan, options->simulate ? &scale : NULL, out, err);
+    else if (err->code == LC_OK)
         lc_plan_print(&plan, out);
+    if (err->code == LC_OK && options->simulate && !options->json)
+        lc_scale_print(&scale, &plan, out);
+    lc_scale_release(&scale);
     lc_plan_close(&plan);
     return err->code;
 }
@@ -305,6 +326,9 @@ static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options
     struct lc_plan_options how = *options;
     struct lc_bytes values = {0};
 
+    if (options->simulate)
+        return LC_FAIL(err, LC_E_USAGE, "--simulate takes one configuration, and %s is a sweep of %" PRId64 " points; give its "
+                       "keys one value each with --set sweep={}", tasks->output, tasks->grid.points);
     lc_plan_print_begin(&sum, tasks->output, options->json, out);
     for (int64_t k = 0; k < tasks->count && err->code == LC_OK; k++) {
         struct lc_plan plan;

@@ -16,6 +16,10 @@ struct lc_plan_options {
     int tasks; /* the list of a sweep's tasks, and nothing else */
     double gflops;    /* of one core; 0: measured here */
     const char *like; /* a sparsity result that tells how many features are active; NULL: none */
+    int simulate;     /* the hand-out on 1, 2, 4, ... ranks as well */
+    const char *like_run;       /* for that: a run record that tells what units take; NULL: none */
+    const char *const *assume;  /* and what is assumed of the cluster, "key=value" */
+    int64_t assumes;
 };
 
 /* Seconds of one core: FLOP / (its sgemm rate x the share of it that a part reaches) + updates x LC_PLAN_UPDATE_SECONDS.
@@ -65,22 +69,38 @@ struct lc_plan {
     struct lc_plan_time one, asked;      /* on 1 and on `ranks` ranks */
 };
 
+/* What depends on the number of ranks, in bytes. */
+struct lc_plan_at {
+    double sums_bytes;                  /* accumulators of one rank when its units are done */
+    double rank_bytes, root_bytes;      /* of one rank at work; of rank 0 at the end */
+    double root_node_bytes, node_bytes; /* of rank 0's node, of another one, with so many ranks at work */
+    double tree_bytes;                  /* what rank 0 receives when accumulators are merged */
+};
+void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at);
+
 /* Plan one task of a configuration. Not collective, needs no MPI. On success release with lc_plan_close(). */
 int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
                  struct lc_err *err);
 void lc_plan_close(struct lc_plan *plan);
 
-/* Its time on so many ranks, and the bytes of a node that holds so many of them. */
+/* Its time on so many ranks. */
 void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t);
-double lc_plan_node_bytes(const struct lc_plan *plan, int64_t ranks);
 
 /* Plan a configuration and print it to `out`: the whole of `lightcone plan`. Not collective, needs no MPI. */
 int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
             const struct lc_plan_options *options, FILE *out, struct lc_err *err);
 
-/* Its two forms. */
+/* Three digits and a prefix: "1.62 T" of FLOP, "34.1 M" of bytes. And a time in the unit that suits it. */
+struct lc_amount {
+    char text[24];
+};
+struct lc_amount lc_amount(double x);
+struct lc_amount lc_duration(double seconds);
+
+/* Its two forms; `scale` may be NULL. */
+struct lc_scale;
 void lc_plan_print(const struct lc_plan *plan, FILE *out);
-int lc_plan_json(const struct lc_plan *plan, FILE *out, struct lc_err *err);
+int lc_plan_json(const struct lc_plan *plan, const struct lc_scale *scale, FILE *out, struct lc_err *err);
 
 /* The same of a sweep, task by task; `values` are those of the task's keys. As JSON a list of the tasks' plans. */
 struct lc_plan_sum {

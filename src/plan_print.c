@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "scale.h"
 
 static const char *const part_names[LC_PARTS] = {
     [LC_PART_FORWARD] = "forward",
@@ -14,15 +15,10 @@ static const char *const part_names[LC_PARTS] = {
     [LC_PART_RESIDUAL] = "residual",
 };
 
-/* Three digits and a prefix: "1.62 T" of FLOP, "34.1 M" of bytes. */
-struct amount {
-    char text[24];
-};
-
-static struct amount amount(double x)
+struct lc_amount lc_amount(double x)
 {
     static const char prefix[] = " kMGTPE";
-    struct amount a;
+    struct lc_amount a;
     int k = 0;
 
     while (x >= 999.5 && prefix[k + 1]) {
@@ -33,11 +29,15 @@ static struct amount amount(double x)
     return a;
 }
 
-static struct amount duration(double seconds)
+struct lc_amount lc_duration(double seconds)
 {
-    struct amount a;
+    struct lc_amount a;
 
-    if (seconds < 120.0)
+    if (seconds > 0.0 && seconds < 1e-3)
+        snprintf(a.text, sizeof a.text, "%.*f us", seconds < 1e-5 ? 1 : 0, seconds * 1e6);
+    else if (seconds > 0.0 && seconds < 0.1)
+        snprintf(a.text, sizeof a.text, "%.*f ms", seconds < 1e-2 ? 1 : 0, seconds * 1e3);
+    else if (seconds < 120.0)
         snprintf(a.text, sizeof a.text, "%.*f s", seconds < 10.0 ? 2 : 0, seconds);
     else if (seconds < 7200.0)
         snprintf(a.text, sizeof a.text, "%.1f min", seconds / 60.0);
@@ -74,9 +74,9 @@ static void print_point(const struct lc_plan_point *p, FILE *out)
     for (int i = 0; i < LC_PARTS; i++) {
         flop += p->cost.flop[i];
         if (p->cost.flop[i] > 0.0)
-            fprintf(out, " %s %s,", part_names[i], amount(p->cost.flop[i]).text);
+            fprintf(out, " %s %s,", part_names[i], lc_amount(p->cost.flop[i]).text);
     }
-    fprintf(out, " sum %s\n", amount(flop).text);
+    fprintf(out, " sum %s\n", lc_amount(flop).text);
 }
 
 static void print_memory(const struct lc_plan *plan, FILE *out)
@@ -84,21 +84,21 @@ static void print_memory(const struct lc_plan *plan, FILE *out)
     double buffers = plan->buffer_bytes;
 
     fprintf(out, "  memory of a rank   %sB: buffers %sB, program %sB, accumulators %sB; of rank 0 at the end %sB\n",
-            amount(plan->rank_bytes).text, amount(buffers).text, amount(LC_PLAN_PROGRAM_BYTES).text,
-            amount(plan->rank_bytes - buffers - LC_PLAN_PROGRAM_BYTES).text, amount(plan->root_bytes).text);
+            lc_amount(plan->rank_bytes).text, lc_amount(buffers).text, lc_amount(LC_PLAN_PROGRAM_BYTES).text,
+            lc_amount(plan->rank_bytes - buffers - LC_PLAN_PROGRAM_BYTES).text, lc_amount(plan->root_bytes).text);
     fprintf(out, "  memory of a node   %sB shared by its ranks: weights %sB, token ids %sB; with %" PRId64 " ranks %sB",
-            amount(plan->weight_bytes + plan->token_bytes).text, amount(plan->weight_bytes).text,
-            amount(plan->token_bytes).text, plan->node_ranks, amount(plan->node_bytes).text);
-    fprintf(out, plan->machine_bytes > 0.0 ? " of this machine's %sB\n" : "\n", amount(plan->machine_bytes).text);
+            lc_amount(plan->weight_bytes + plan->token_bytes).text, lc_amount(plan->weight_bytes).text,
+            lc_amount(plan->token_bytes).text, plan->node_ranks, lc_amount(plan->node_bytes).text);
+    fprintf(out, plan->machine_bytes > 0.0 ? " of this machine's %sB\n" : "\n", lc_amount(plan->machine_bytes).text);
 }
 
 static void print_time(const struct lc_plan_time *t, FILE *out)
 {
-    fprintf(out, "  %-18" PRId64 " %s: load %s, compute %s, %s %s", t->ranks, duration(t->total).text,
-            duration(t->load).text, duration(t->compute).text, t->ranks > 1 ? "merge and write" : "write",
-            duration(t->write).text);
+    fprintf(out, "  %-18" PRId64 " %s: load %s, compute %s, %s %s", t->ranks, lc_duration(t->total).text,
+            lc_duration(t->load).text, lc_duration(t->compute).text, t->ranks > 1 ? "merge and write" : "write",
+            lc_duration(t->write).text);
     if (t->tail >= 0.005)
-        fprintf(out, "; some ranks idle for the last %s of computing", duration(t->tail).text);
+        fprintf(out, "; some ranks idle for the last %s of computing", lc_duration(t->tail).text);
     fprintf(out, "\n");
 }
 
@@ -112,11 +112,11 @@ void lc_plan_print(const struct lc_plan *plan, FILE *out)
         print_point(&plan->point[k], out);
     if (plan->point[0].cost.leading > 0.0)
         fprintf(out, "  matrices           of at most %.0f features a site\n", plan->point[0].cost.leading);
-    fprintf(out, "  result             about %sB, %s\n", amount(plan->result_bytes).text, c->output);
+    fprintf(out, "  result             about %sB, %s\n", lc_amount(plan->result_bytes).text, c->output);
     print_memory(plan, out);
     fprintf(out, "  speed of a core    %.1f GFLOP/s %s, of which %.0f %% are reached; a unit takes %s\n", plan->gflops,
             plan->measured ? "in sgemm, measured here" : "in sgemm, as given", 100.0 * plan->reached,
-            duration(plan->point[plan->points - 1].unit_seconds).text);
+            lc_duration(plan->point[plan->points - 1].unit_seconds).text);
     fprintf(out, "  time on ranks\n");
     print_time(&plan->one, out);
     if (plan->ranks > 1)
@@ -138,13 +138,13 @@ int lc_plan_print_task(struct lc_plan_sum *sum, const struct lc_plan *plan, int6
     sum->asked += plan->asked.total;
     if (json) {
         fprintf(out, "%s", task > 0 ? ",\n" : "");
-        return lc_plan_json(plan, out, err);
+        return lc_plan_json(plan, NULL, out, err);
     }
     fprintf(out, "  task %-13" PRId64 " %" PRId64 " points, %s on 1 rank", task, plan->study.members,
-            duration(plan->one.total).text);
+            lc_duration(plan->one.total).text);
     if (plan->ranks > 1)
-        fprintf(out, ", %s on %" PRId64, duration(plan->asked.total).text, plan->ranks);
-    fprintf(out, "; %sB a node: %s\n", amount(plan->node_bytes).text, values);
+        fprintf(out, ", %s on %" PRId64, lc_duration(plan->asked.total).text, plan->ranks);
+    fprintf(out, "; %sB a node: %s\n", lc_amount(plan->node_bytes).text, values);
     return LC_OK;
 }
 
@@ -154,9 +154,9 @@ void lc_plan_print_end(const struct lc_plan_sum *sum, int json, FILE *out)
         fprintf(out, "]\n");
         return;
     }
-    fprintf(out, "  all                %s on 1 rank", duration(sum->one).text);
+    fprintf(out, "  all                %s on 1 rank", lc_duration(sum->one).text);
     if (sum->ranks > 1)
-        fprintf(out, ", %s on %" PRId64, duration(sum->asked).text, sum->ranks);
+        fprintf(out, ", %s on %" PRId64, lc_duration(sum->asked).text, sum->ranks);
     fprintf(out, ", one after the other\n");
 }
 
@@ -216,11 +216,13 @@ static json_t *describe(const struct lc_plan *plan)
                      "times", json_time(&plan->one), json_time(&plan->asked));
 }
 
-int lc_plan_json(const struct lc_plan *plan, FILE *out, struct lc_err *err)
+int lc_plan_json(const struct lc_plan *plan, const struct lc_scale *scale, FILE *out, struct lc_err *err)
 {
     json_t *json = describe(plan);
-    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    char *text = NULL;
 
+    if (!scale || json_object_set_new(json, "simulation", lc_scale_json(scale)) == 0)
+        text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     if (text)
         fprintf(out, "%s\n", text);
     else

@@ -49,6 +49,8 @@ static json_t *libraries(void)
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    if (strchr(mpi, '\t')) /* "MPICH Version:\t4.0.2" */
+        *strchr(mpi, '\t') = ' ';
     lc_result_library(hdf5);
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mpi", mpi, "hdf5", hdf5, "openblas", lc_blas_config(),
                      "openblas_core", lc_blas_core(), "openblas_core_repaired_from", repaired ? repaired : "");
@@ -143,25 +145,27 @@ static json_t *nodes_json(const struct lc_rank_record *all, int count)
     return nodes;
 }
 
-static json_t *unit_seconds_json(const struct lc_tally *t)
+static json_t *tally_json(const struct lc_tally *t)
 {
     return json_pack("{s:f, s:f, s:f, s:f, s:I}", "mean", lc_tally_mean(t), "sd", lc_tally_sd(t), "min", t->least, "max",
                      t->most, "count", (json_int_t)t->count);
 }
 
 /* Of all points, and of each where there are several. */
-static void add_unit_seconds(json_t *record, const struct lc_tally *point, int64_t points)
+static void add_tallies(json_t *record, const char *name, const struct lc_tally *point, int64_t points)
 {
     struct lc_tally all = {0};
     json_t *each = json_array();
+    char by_point[48];
 
     for (int64_t k = 0; k < points; k++) {
         lc_tally_merge(&all, &point[k]);
-        json_array_append_new(each, unit_seconds_json(&point[k]));
+        json_array_append_new(each, tally_json(&point[k]));
     }
-    json_object_set_new(record, "unit_seconds", unit_seconds_json(&all));
+    json_object_set_new(record, name, tally_json(&all));
+    snprintf(by_point, sizeof by_point, "point_%s", name);
     if (points > 1)
-        json_object_set(record, "point_unit_seconds", each);
+        json_object_set(record, by_point, each);
     json_decref(each);
 }
 
@@ -239,7 +243,8 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
     add(record, "idle_share", json_real(r->idle_share));
     add(record, "flop", json_real(s.flop));
     add(record, "gflop_per_second", json_real(r->gflops));
-    add_unit_seconds(record, r->unit_seconds, r->points);
+    add_tallies(record, "unit_seconds", r->unit_seconds, r->points);
+    add_tallies(record, "token_seconds", r->token_seconds, r->points);
     add(record, "checkpoint", json_pack("{s:f, s:f, s:f, s:f}", "bytes", s.bytes, "segments", s.segments, "seconds", s.wrote,
                                         "share", s.compute.sum > 0.0 ? s.wrote / s.compute.sum : 0.0));
     add(record, "bytes_read",
@@ -306,6 +311,7 @@ int lc_record_write(const struct lc_comm *par, const struct lc_study *study, str
         goto done;
     MPI_Gather(&record->mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, 0, par->comm);
     gather_tallies(par, record->unit_seconds, record->points, others);
+    gather_tallies(par, record->token_seconds, record->points, others);
     if (par->rank == 0) {
         json_t *json = describe(par, study, record, all);
         write_json(study, json, err);

@@ -28,6 +28,7 @@ struct lc_run_record {
     int64_t units, resumed;                /* of the job; of these, done by earlier runs */
     int64_t points;
     struct lc_tally *unit_seconds;         /* [points] owned; this rank's units */
+    struct lc_tally *token_seconds;        /* [points] owned; of these, seconds of a unit for each of its tokens */
     struct lc_rank_record mine;
     /* set by lc_record_write() on rank 0 */
     double mean_seconds[LC_PHASES], idle_share, gflops; /* over ranks; waiting of the ranks that work; a second of computing */

@@ -33,7 +33,21 @@ struct run {
     double begun;   /* of the program */
     int computing;  /* units were begun */
     double longest; /* unit so far, seconds */
+    double wrote;   /* keeper.spent, when the timeline last took it in */
 };
+
+/* The timeline goes over to another phase; segments that were written in the meantime do not count as the last one's. */
+static void note_segments(struct run *run)
+{
+    lc_timeline_wrote(&run->time, run->keeper.spent - run->wrote);
+    run->wrote = run->keeper.spent;
+}
+
+static double enter(struct run *run, enum lc_phase phase)
+{
+    note_segments(run);
+    return lc_timeline_enter(&run->time, phase);
+}
 
 /* What one point makes of a step's windows. */
 static int observe(struct run *run, int64_t unit, const struct lc_unit *windows, double *spent, struct lc_err *err)
@@ -43,7 +57,7 @@ static int observe(struct run *run, int64_t unit, const struct lc_unit *windows,
 
     LC_TRY(rc, lc_keeper_begin(&run->keeper, unit, &sums, err));
     rc = run->job->observe(run->work, sums, windows, err);
-    *spent += lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    *spent += enter(run, LC_CHECKPOINT);
     if (rc == LC_OK)
         rc = lc_keeper_add(&run->keeper, unit, err);
 done:
@@ -56,12 +70,14 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
     struct run *run = arg;
     int64_t step = run->keeper.todo[index], points = run->keeper.fresh.points, place = step;
     int64_t length = lc_parts_length(&run->keeper.fresh, &place);
-    struct lc_unit windows = lc_cut_unit(&run->keeper.fresh.cut[length], run->keeper.fresh.part[length].study, place);
-    double spent = 0.0;
+    const struct lc_study *study = run->keeper.fresh.part[length].study;
+    struct lc_unit windows = lc_cut_unit(&run->keeper.fresh.cut[length], study, place);
+    double spent = 0.0, tokens = (double)(windows.count * study->windows.length[windows.first]);
     int rc = LC_OK;
 
     windows.breathe = breathe;
     windows.breathe_arg = breathe_arg;
+    note_segments(run);
     for (int64_t unit = step * points; unit < (step + 1) * points && rc == LC_OK; unit++) {
         if (run->keeper.done[unit])
             continue;
@@ -72,8 +88,9 @@ static int work(void *arg, int64_t index, void (*breathe)(void *), void *breathe
         run->longest = spent > run->longest ? spent : run->longest;
         run->record.mine.units++;
         lc_tally_add(&run->record.unit_seconds[length], spent);
+        lc_tally_add(&run->record.token_seconds[length], spent / tokens);
     }
-    lc_timeline_enter(&run->time, LC_WAIT);
+    enter(run, LC_WAIT);
     return rc;
 }
 
@@ -105,7 +122,7 @@ static int merge_point(struct run *run, struct lc_parts *point, struct lc_err *e
     const struct lc_mergeable mergeable = {.save = lc_parts_save, .merge = lc_parts_merge, .arg = point};
     int rc = LC_OK;
 
-    lc_timeline_enter(&run->time, LC_MERGE);
+    enter(run, LC_MERGE);
     if (!run->job->gather)
         rc = lc_comm_merge(run->par, &mergeable, err);
     for (int64_t k = 0; run->job->gather && k < point->lengths && rc == LC_OK; k++)
@@ -119,7 +136,7 @@ static int write_record(struct run *run, struct lc_err *err)
     int rc;
 
     run->record.total_seconds = lc_seconds() - run->time.begun;
-    lc_timeline_enter(&run->time, LC_WRITE); /* all up to here */
+    enter(run, LC_WRITE); /* all up to here */
     rc = lc_record_write(run->par, &run->study, &run->record, &run->time, err);
     for (int64_t i = 0; rc != LC_OK && i < all->points; i++) {
         const struct lc_parts point = lc_parts_of(all, i);
@@ -142,7 +159,7 @@ static int write_files(struct run *run, struct lc_err *err)
         lc_monitor_phase(&run->monitor, "merging");
         LC_TRY(rc, merge_point(run, &point, err));
         lc_monitor_phase(&run->monitor, "writing");
-        lc_timeline_enter(&run->time, LC_WRITE);
+        enter(run, LC_WRITE);
         LC_TRY(rc, lc_product_write(&point, run->par, err));
         if (all->points > 1)
             lc_parts_clear(&point);
@@ -212,16 +229,17 @@ static int do_units(struct run *run, struct lc_err *err)
     double started = lc_seconds();
 
     run->computing = 1;
-    lc_timeline_enter(&run->time, LC_WAIT);
+    run->wrote = run->keeper.spent; /* what a resume wrote counts there */
+    enter(run, LC_WAIT);
     lc_handout_run(run->par, &handout, err);
-    lc_timeline_enter(&run->time, LC_CHECKPOINT);
+    enter(run, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
         lc_keeper_flush(&run->keeper);
     if (run->keeper.store)
         lc_checkpoint_cost(run->keeper.store, &run->record.mine.checkpoint);
     lc_record_note_memory(&run->record);
-    lc_timeline_enter(&run->time, LC_MERGE);
+    enter(run, LC_MERGE);
     run->record.compute_seconds = lc_seconds() - started;
     return err->code;
 }
@@ -244,7 +262,8 @@ static int compute(struct run *run, struct lc_err *err)
     run->record.units = run->keeper.steps;
     run->record.resumed = run->keeper.steps - run->keeper.todos;
     run->record.points = run->keeper.fresh.lengths;
-    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK)
+    if (LC_ALLOC(&run->record.unit_seconds, run->record.points, "run record", err) == LC_OK &&
+        LC_ALLOC(&run->record.token_seconds, run->record.points, "run record", err) == LC_OK)
         lc_monitor_units(&run->monitor, &run->keeper, err);
     LC_TRY(rc, lc_comm_agree(run->par, err));
     LC_TRY(rc, do_units(run, err));
@@ -291,6 +310,7 @@ done:
     if (rc == LC_OK || (rc == LC_E_STOPPED && run->computing))
         write_trace(run, rc);
     free(run->record.unit_seconds);
+    free(run->record.token_seconds);
     lc_keeper_close(&run->keeper, rc == LC_OK);
     if (opened)
         run->job->close(run->work);

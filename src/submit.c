@@ -98,13 +98,16 @@ static double seconds_on(const struct submission *s, int64_t ranks)
     return longest;
 }
 
-/* Bytes of a node of so many ranks, for the task that needs most. */
-static double memory_on(const struct submission *s, int64_t ranks)
+/* Bytes of rank 0's node, for the task that needs most, where there are so many nodes of so many ranks. */
+static double memory_on(const struct submission *s, int64_t nodes, int64_t each)
 {
     double most = 0.0;
 
-    for (int64_t k = 0; k < s->plans; k++)
-        most = fmax(most, lc_plan_node_bytes(&s->plan[k], ranks));
+    for (int64_t k = 0; k < s->plans; k++) {
+        struct lc_plan_at at;
+        lc_plan_on(&s->plan[k], nodes * each, each, &at);
+        most = fmax(most, at.root_node_bytes);
+    }
     return most;
 }
 
@@ -129,9 +132,9 @@ static int choose_ranks(struct submission *s, struct lc_err *err)
     z->units = units_of(s);
     z->each = z->units < s->nodes.cores ? z->units : s->nodes.cores;
     if (s->nodes.memory > 0.0)
-        while (z->each > 1 && LC_SUBMIT_MEMORY_FACTOR * memory_on(s, z->each) > s->nodes.memory)
+        while (z->each > 1 && LC_SUBMIT_MEMORY_FACTOR * memory_on(s, 1, z->each) > s->nodes.memory)
             z->each--;
-    z->memory = memory_on(s, z->each);
+    z->memory = memory_on(s, 1, z->each);
     if (s->nodes.memory > 0.0 && z->memory > s->nodes.memory)
         return LC_FAIL(err, LC_E_MEMORY, "%s: a node with one rank needs %.2f GB; the nodes of this partition have %.2f GB",
                        s->config_path, z->memory * 1e-9, s->nodes.memory * 1e-9);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lightcone/merge.h"
 #include "record.h"
@@ -126,7 +127,7 @@ int lc_tasks_open(struct lc_tasks *t, const struct lc_comm *par, const char *pat
     int64_t size = 0;
     int rc;
 
-    *t = (struct lc_tasks){0};
+    *t = (struct lc_tasks){.root = par->rank == 0};
     LC_TRY(rc, read_file(t, par, path, &size, err));
     if (lc_grid_init(&t->grid, path, t->bytes, (size_t)size, overrides, override_count, err) == LC_OK &&
         find_places(t, err) == LC_OK && group(t, err) == LC_OK && par->rank == 0)
@@ -145,6 +146,8 @@ void lc_tasks_release(struct lc_tasks *t)
         free(t->task[k].over);
     }
     free(t->task);
+    if (t->root && t->folder[0])
+        rmdir(t->folder);
     lc_grid_release(&t->grid);
     free(t->bytes);
     *t = (struct lc_tasks){0};

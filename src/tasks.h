@@ -22,6 +22,7 @@ struct lc_tasks {
     char output[LC_PATH_MAX]; /* the configuration's: of a sweep the file that joins the points' */
     char folder[LC_PATH_MAX]; /* of a sweep OUTPUT.points, where the points' files are; "" without one */
     void *bytes;              /* of the configuration file; owned */
+    int root;                 /* rank 0: the folder goes again when nothing was put into it */
 };
 
 /* Read the configuration, check every point of it, find its jobs, and see whether results can be put where they shall go.

@@ -86,24 +86,32 @@ static void keep(struct lc_timeline *t, double end)
     s->begin = t->since;
     s->end = end;
     s->phase = (int32_t)t->now;
-    s->unit = t->now == LC_UNIT ? seconds : 0.0;
-    s->checkpoint = t->now == LC_CHECKPOINT ? seconds : 0.0;
-    s->wait = t->now == LC_WAIT ? seconds : 0.0;
+    s->unit = t->now == LC_UNIT ? seconds - t->inside : 0.0;
+    s->checkpoint = t->now == LC_CHECKPOINT ? seconds : t->inside;
+    s->wait = t->now == LC_WAIT ? seconds - t->inside : 0.0;
     t->span[t->spans++] = *s;
 }
 
 double lc_timeline_enter(struct lc_timeline *t, enum lc_phase phase)
 {
-    double now = lc_seconds(), took = now - t->since;
+    double now = lc_seconds(), took = now - t->since - t->inside;
 
     t->seconds[t->now] += took;
+    t->seconds[LC_CHECKPOINT] += t->inside;
     if (t->span) {
         keep(t, now);
         t->present = (struct lc_span){0};
     }
     t->now = phase;
     t->since = now;
+    t->inside = 0.0;
     return took;
+}
+
+void lc_timeline_wrote(struct lc_timeline *t, double seconds)
+{
+    if (t->now != LC_CHECKPOINT)
+        t->inside += seconds;
 }
 
 void lc_timeline_unit(struct lc_timeline *t, int64_t unit, int64_t point, int64_t first, int64_t windows)

@@ -25,6 +25,7 @@ struct lc_timeline {
     double begun, since;    /* of the run; of the present phase */
     enum lc_phase now;
     double seconds[LC_PHASES];
+    double inside;          /* of the present stay: seconds that went into a checkpoint */
     struct lc_span present; /* what is known of the present stay */
     struct lc_span *span;   /* [most] owned; NULL: no trace */
     int64_t spans, most;
@@ -39,9 +40,12 @@ void lc_timeline_begin(struct lc_timeline *t);
 int lc_timeline_trace(struct lc_timeline *t, int64_t most, struct lc_err *err);
 void lc_timeline_release(struct lc_timeline *t);
 
-/* The present phase ends and the next begins; returns the seconds that the ended one took. Of a unit its number, its point,
- * its windows. Without a trace two reads of the clock and an addition. */
+/* The present phase ends and the next begins; returns the seconds that the ended one took, without those that went into a
+ * checkpoint meanwhile. Of a unit its number, its point, its windows. Without a trace a look at the clock and two
+ * additions. */
 double lc_timeline_enter(struct lc_timeline *t, enum lc_phase phase);
+/* In the present stay so many seconds more went into a checkpoint: they do not count as its phase's. */
+void lc_timeline_wrote(struct lc_timeline *t, double seconds);
 void lc_timeline_unit(struct lc_timeline *t, int64_t unit, int64_t point, int64_t first, int64_t windows);
 
 #endif

@@ -54,10 +54,10 @@ static int find_host(struct sheet *s, const char *name)
     return k;
 }
 
-/* One unit and nothing else that was put to it. */
+/* One unit, in which a segment of the checkpoint may have been written. */
 static int is_one_unit(const struct lc_span *s)
 {
-    return s->units == 1 && s->checkpoint == 0.0 && s->wait == 0.0;
+    return s->units == 1 && s->wait == 0.0;
 }
 
 static void print_name(FILE *f, const struct lc_span *s)
@@ -79,8 +79,9 @@ static void print_span(FILE *f, const struct lc_span *s, double zero, int host, 
     fprintf(f, "\",\"cat\":\"%s\",\"ph\":\"X\",\"ts\":%.3f,\"dur\":%.3f,\"pid\":%d,\"tid\":%d", lc_phase_name[s->phase], begin,
             end - begin, host, rank);
     if (is_one_unit(s))
-        fprintf(f, ",\"args\":{\"unit\":%" PRId64 ",\"point\":%" PRId32 ",\"windows\":\"%" PRId64 "-%" PRId64 "\"}", s->first,
-                s->point, s->windows_first, s->windows_first + s->windows - 1);
+        fprintf(f, ",\"args\":{\"unit\":%" PRId64 ",\"point\":%" PRId32 ",\"windows\":\"%" PRId64 "-%" PRId64
+                   "\",\"checkpoint_s\":%.9f}",
+                s->first, s->point, s->windows_first, s->windows_first + s->windows - 1, s->checkpoint);
     else if (s->units > 0)
         fprintf(f, ",\"args\":{\"units\":\"%" PRId64 "-%" PRId64 "\",\"unit_s\":%.9f,\"checkpoint_s\":%.9f,\"wait_s\":%.9f}",
                 s->first, s->last, s->unit, s->checkpoint, s->wait);

@@ -55,4 +55,5 @@ if install_packages $packages; then
 fi
 echo "Without root, on a cluster, load the modules of these, or install them with Spack and load them:"
 echo "  spack install$specs && spack load$specs"
+echo "and build with: make MPI=site"
 exit 1

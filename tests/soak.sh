@@ -18,10 +18,15 @@ export LC_ALL=C
 # disturb - begin the chosen job on some ranks and do something to it, or to what it left
 disturb() {
     pick 1 2 3 4 && n=$picked
-    pick KILL KILL KILL KILL USR1 TERM INT twice stop damage && fault=$picked
+    pick KILL KILL KILL KILL USR1 TERM INT twice stop damage silent full second && fault=$picked
     pick first worker launcher all && whom=$picked
     draw 35 && tenths=$drawn
-    begin "$n"
+    # every so often a rank that is stopped for long: the others give it up
+    if [ "$fault" = silent ] && [ "$n" -gt 1 ]; then
+        begin "$n" --set patience=2
+    else
+        begin "$n"
+    fi
     sleep "$((tenths / 10)).$((tenths % 10))"
     case $fault in
     KILL | USR1 | TERM | INT) strike "$fault" "$whom" ;;
@@ -36,6 +41,29 @@ disturb() {
         strike CONT worker
         sleep 0.3
         strike KILL all
+        ;;
+    silent)
+        pick first worker && whom=$picked
+        strike STOP "$whom"
+        sleep 6
+        strike CONT "$whom"
+        sleep 0.2
+        strike KILL all
+        ;;
+    full) # no more than so many bytes in a file, from now on
+        draw 60
+        members
+        for p in $members; do
+            prlimit --pid "$p" --fsize="$((drawn * 200000)):" 2>/dev/null
+        done
+        sleep 2
+        strike KILL all
+        ;;
+    second) # another run on the same output does no harm
+        # words, split on purpose
+        # shellcheck disable=SC2086
+        "$LIGHTCONE" run "$configuration" $settings --set "output=$out/r.h5" >"$WORK/second" 2>&1 </dev/null
+        pick KILL USR1 && strike "$picked" all
         ;;
     damage)
         strike KILL all

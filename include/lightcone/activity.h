@@ -23,7 +23,7 @@ struct lc_active {
     float *value;
 };
 
-/* Workspace for up to row_room rows of SAEs of width up to `width`. */
+/* Workspace for up to row_room rows of SAEs of width up to `width`; 0: without scratch. */
 int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct lc_err *err);
 /* Bytes that lc_active_init() would take. */
 int64_t lc_active_bytes(int64_t row_room, int64_t width);
@@ -33,5 +33,9 @@ void lc_active_release(struct lc_active *a);
  * them have f > mark, both decided exactly. f = z where z > max(theta, cut). Replaces what `a` held. */
 int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
                    double mark, struct lc_err *err);
+/* The same at `count` pairs of thresholds with one product: a[k] holds what lc_active_find() gives for theta[k], mark[k]. All
+ * work in the scratch of `scratch`, and may be of width 0. */
+int lc_active_find_each(const struct lc_active *scratch, struct lc_active *a, int64_t count, const struct lc_sae *sae,
+                        const float *y, int64_t rows, const double *theta, const double *mark, struct lc_err *err);
 
 #endif

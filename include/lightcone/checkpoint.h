@@ -24,6 +24,20 @@
  * and whenever its clock says so:
  *     whole = lc_checkpoint_wants_whole(c); then lc_checkpoint_append_whole() or lc_checkpoint_append().
  * A failed append is no failure of the job: the bytes stay with the driver and go with the next.
+ *
+ * Checkpoints at a thousand ranks: R = 1024 on 16 nodes of 64, the Pythia-70m shape, an interval of 600 s.
+ *   files     one a node and run: 16; 32 while generations change; at most 9 runs' before they are consolidated: 144.
+ *   bytes     of a file: header + the sum over segments of 320 + 16 ranges + payload, each rounded up to 4096
+ *             (tests/mpi/test_checkpoint_ranks.c). A rank's segment, random weights: correlation 0.9 MB and influence
+ *             1.2 MB for a unit; sparsity 0.1 GB for 1,024 tokens, 0.25 GB once every feature was seen: its dense counters
+ *             are the largest there are, 1.1 kB a feature, and no segment has more of them than there are features.
+ *   rate      sparsity, at its worst: 1024 x 0.25 GB = 0.26 TB an interval, 0.43 GB/s on average. A file system that takes
+ *             10 GB/s needs 26 s for it, 4 % of the interval: so the driver (keeper.c) waits a hundred times as long as
+ *             writing took, here 43 min, and the cost stays below 1 %. That is then what a crash costs at most.
+ *   growth    a node's file is left for a new one at 3 times its worth (64 x 0.25 GB = 16 GB) and 64 MB: 48 GB and one round
+ *             of segments, 16 GB more, for all nodes 1 TB; in return rewriting is half of what is written.
+ *   resume    names from rank 0; heads by all ranks, 4 kB each: in a day 144 x 1024 segments, 50 MB of them on rank 0; then
+ *             0.26 TB, R-fold parallel, each rank its 0.25 GB: 26 s at 10 GB/s.
  * The program must ignore SIGXFSZ, or a limit on file sizes kills it before an error can be returned. */
 #ifndef LC_CHECKPOINT_H
 #define LC_CHECKPOINT_H

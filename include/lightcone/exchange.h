@@ -43,9 +43,4 @@ void lc_rows_exchange(const struct lc_rows *w, const struct lc_comm *par, const 
 /* value[count] = its sum over the ranks, on every rank. Collective. */
 void lc_exchange_sum(const struct lc_comm *par, int64_t *value, int64_t count);
 
-/* `size` bytes of every rank, in the order of the ranks: on rank 0 *out, to be freed by the caller; NULL elsewhere.
- * *total: bytes in all. Fewer than 2^31 of them. Collective; agrees on errors. */
-int lc_exchange_gather(const struct lc_comm *par, const void *data, int64_t size, void **out, int64_t *total,
-                       struct lc_err *err);
-
 #endif

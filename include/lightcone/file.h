@@ -33,7 +33,7 @@ int lc_path_is_same(const char *a, const char *b); /* both exist and are one fil
 /* mkdir -p. */
 int lc_folder_make(const char *path, struct lc_err *err);
 
-/* Write `size` bytes to path by way of path.PID.partial, fsync and rename: readers see the old file or the new. */
+/* Write `size` bytes to path by way of path.NUMBER.partial, fsync and rename: readers see the old file or the new. */
 int lc_file_write(const char *path, const void *data, size_t size, struct lc_err *err);
 
 /* The same for `count` stretches of memory, one after the other. */
@@ -46,7 +46,8 @@ int lc_file_write_parts(const char *path, const struct lc_stretch *part, int cou
 /* The file `from`, synced to the disk, becomes `to`, and the folder is synced: the last step of the above. */
 int lc_file_publish(const char *from, const char *to, struct lc_err *err);
 
-/* The same in steps, for a file that is not written in one piece: its name until it is whole; ... */
+/* The same in steps, for a file that is not written in one piece: its name until it is whole, which no other process
+ * gives, on whatever node; ... */
 int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err);
 /* ... its beginning, and disk space for `room` bytes in all, so that a full disk is an error here and not later: the file
  * then has that size (room 0: just these stretches); removed again on failure; ... */

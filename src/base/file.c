@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const unsigned char nothing[1];
@@ -139,14 +140,23 @@ static int sync_path(const char *path, int flags, struct lc_err *err)
     return bad ? err->code : LC_OK;
 }
 
+/* When an NFS server's answer is lost it is asked again, and then knows no `from`: what counts is what stands at `to`. */
+static int is_renamed(const struct stat *from, const char *to)
+{
+    struct stat st;
+
+    return errno == ENOENT && stat(to, &st) == 0 && st.st_dev == from->st_dev && st.st_ino == from->st_ino;
+}
+
 int lc_file_publish(const char *from, const char *to, struct lc_err *err)
 {
     char folder[LC_PATH_MAX];
+    struct stat draft;
     int rc = sync_path(from, O_RDONLY, err);
 
     if (rc != LC_OK)
         return rc;
-    if (rename(from, to) != 0)
+    if (stat(from, &draft) != 0 || (rename(from, to) != 0 && !is_renamed(&draft, to)))
         return LC_FAIL(err, LC_E_IO, "%s: cannot be renamed to %s: %s", from, to, strerror(errno));
     lc_path_folder(folder, to);
     return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
@@ -168,8 +178,12 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
 
 int lc_draft_path(char partial[LC_PATH_MAX], const char *path, struct lc_err *err)
 {
-    int n = snprintf(partial, LC_PATH_MAX, "%s.%ld.partial", path, (long)getpid());
+    struct timespec now;
+    int n;
 
+    /* processes on two nodes, or in two containers, may have the same number */
+    clock_gettime(CLOCK_REALTIME, &now);
+    n = snprintf(partial, LC_PATH_MAX, "%s.%ld%09ld.partial", path, (long)getpid(), now.tv_nsec);
     if (n < 0 || n >= LC_PATH_MAX)
         return LC_FAIL(err, LC_E_IO, "%.64s...: the path is longer than %d bytes", path, LC_PATH_MAX - 1);
     return LC_OK;

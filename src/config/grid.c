@@ -79,6 +79,8 @@ static int axis_find(const struct finder *f, const struct lc_key *key, int at)
         return lc_tree_fail(f->tree, list->key_line, f->err,
                             "key 'sweep.%s': results do not depend on '%s'; allowed: keys that they depend on", key->name,
                             key->name);
+    if (strcmp(key->name, "job") == 0)
+        return lc_tree_fail(f->tree, list->key_line, f->err, "key 'sweep.job': a sweep's points join in one result of one job");
     f->node[key - lc_keys] = at;
     return LC_OK;
 }

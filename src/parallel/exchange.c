@@ -184,30 +184,3 @@ void lc_exchange_sum(const struct lc_comm *par, int64_t *value, int64_t count)
         MPI_Allreduce(MPI_IN_PLACE, value + at, (int)(count - at < SUM_PIECE ? count - at : SUM_PIECE), MPI_INT64_T,
                       MPI_SUM, par->comm);
 }
-
-int lc_exchange_gather(const struct lc_comm *par, const void *data, int64_t size, void **out, int64_t *total,
-                       struct lc_err *err)
-{
-    int mine = (int)size, *count = NULL, *at = NULL;
-
-    *out = NULL;
-    *total = size;
-    MPI_Allreduce(MPI_IN_PLACE, total, 1, MPI_INT64_T, MPI_SUM, par->comm);
-    if (*total > INT_MAX)
-        LC_FAIL(err, LC_E_MEMORY, "%" PRId64 " bytes for rank 0; allowed: below 2^31", *total);
-    else if (par->rank == 0 && LC_ALLOC(&count, par->size, "gather", err) == LC_OK &&
-             LC_ALLOC(&at, par->size, "gather", err) == LC_OK)
-        lc_alloc(out, *total, 1, "gather", err);
-    if (lc_comm_agree(par, err) == LC_OK) {
-        MPI_Gather(&mine, 1, MPI_INT, count, 1, MPI_INT, 0, par->comm);
-        for (int r = 1; par->rank == 0 && r < par->size; r++)
-            at[r] = at[r - 1] + count[r - 1];
-        MPI_Gatherv(data, mine, MPI_BYTE, *out, count, at, MPI_BYTE, 0, par->comm);
-    } else {
-        free(*out);
-        *out = NULL;
-    }
-    free(count);
-    free(at);
-    return err->code;
-}

@@ -17,7 +17,7 @@ int lc_active_init(struct lc_active *a, int64_t row_room, int64_t width, struct 
     *a = (struct lc_active){.row_room = row_room};
     LC_TRY(rc, LC_ALLOC(&a->indptr, row_room + 1, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->shifted, row_room * width, "active features", err));
-    LC_TRY(rc, LC_ALLOC(&a->z, row_room * PANEL, "active features", err));
+    LC_TRY(rc, LC_ALLOC(&a->z, width > 0 ? row_room * PANEL : 0, "active features", err));
     LC_TRY(rc, LC_ALLOC(&a->length, row_room, "active features", err));
 done:
     if (rc != LC_OK)
@@ -150,10 +150,9 @@ static int strip_hit(const float *z, const struct panel *p, int64_t at, float le
     return any;
 }
 
-static int scan_row(struct lc_active *a, const struct lc_sae *sae, const struct panel *p, const float *y, int64_t row,
-                    const struct thresholds *at, struct lc_err *err)
+static int scan_row(struct lc_active *a, const struct lc_sae *sae, const struct panel *p, const float *y, const float *z,
+                    int64_t row, const struct thresholds *at, struct lc_err *err)
 {
-    const float *z = a->z + row * PANEL;
     float length = a->length[row];
 
     for (int64_t strip = 0; strip < p->count; strip += STRIP) {
@@ -205,26 +204,53 @@ static int sort_by_row(struct lc_active *a, int64_t features, struct lc_err *err
     return LC_OK;
 }
 
+/* The hits of one panel at one pair of thresholds, from the products z[rows, PANEL]. */
+static int scan_panel(struct lc_active *a, const struct lc_sae *sae, const float *y, const float *z, int64_t first,
+                      const struct thresholds *at, struct lc_err *err)
+{
+    struct panel p;
+
+    panel_prepare(&p, sae, first, at->theta);
+    for (int64_t r = 0; r < a->rows; r++)
+        if (scan_row(a, sae, &p, y, z + r * PANEL, r, at, err) != LC_OK)
+            return err->code;
+    return LC_OK;
+}
+
+int lc_active_find_each(const struct lc_active *scratch, struct lc_active *a, int64_t count, const struct lc_sae *sae,
+                        const float *y, int64_t rows, const double *theta, const double *mark, struct lc_err *err)
+{
+    int64_t d = sae->shape.width;
+    float *z = scratch->z, *shifted = scratch->shifted;
+
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t j = 0; j < d; j++)
+            shifted[r * d + j] = y[r * d + j] - sae->shift[j];
+        a[0].length[r] = (float)(sqrt(lc_square_sum(shifted + r * d, d)) * 1.000001);
+    }
+    for (int64_t k = 0; k < count; k++) {
+        a[k].rows = rows;
+        a[k].hits = 0;
+        if (k > 0)
+            memcpy(a[k].length, a[0].length, (size_t)rows * sizeof *a[k].length);
+    }
+    for (int64_t first = 0; first < sae->shape.features; first += PANEL) {
+        int64_t features = sae->shape.features - first < PANEL ? sae->shape.features - first : PANEL;
+        lc_gemm_nt(rows, features, d, shifted, d, sae->encoder + first * d, d, 0.0f, z, PANEL);
+        for (int64_t k = 0; k < count; k++) {
+            const struct thresholds at = {theta[k], mark[k]};
+            if (scan_panel(&a[k], sae, y, z, first, &at, err) != LC_OK)
+                return err->code;
+        }
+    }
+    for (int64_t k = 0; k < count; k++)
+        if (sort_by_row(&a[k], sae->shape.features, err) != LC_OK)
+            return err->code;
+    return LC_OK;
+}
+
 int lc_active_find(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t rows, double theta,
                    double mark, struct lc_err *err)
 {
-    const struct thresholds at = {theta, mark};
-    int64_t d = sae->shape.width;
-    struct panel p;
-
-    a->rows = rows;
-    a->hits = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t j = 0; j < d; j++)
-            a->shifted[r * d + j] = y[r * d + j] - sae->shift[j];
-        a->length[r] = (float)(sqrt(lc_square_sum(a->shifted + r * d, d)) * 1.000001);
-    }
-    for (int64_t first = 0; first < sae->shape.features; first += PANEL) {
-        panel_prepare(&p, sae, first, theta);
-        lc_gemm_nt(rows, p.count, d, a->shifted, d, sae->encoder + first * d, d, 0.0f, a->z, PANEL);
-        for (int64_t r = 0; r < rows; r++)
-            if (scan_row(a, sae, &p, y, r, &at, err) != LC_OK)
-                return err->code;
-    }
-    return sort_by_row(a, sae->shape.features, err);
+    return lc_active_find_each(a, a, 1, sae, y, rows, &theta, &mark, err);
 }

@@ -2,6 +2,7 @@
  *   FAIL_UNDER=/folder  FAIL_AT=k  the k-th call there, from 1; 0: none
  *   FAIL_HOW=once | from | short   it fails; it and all after it fail; every write is interrupted once and then cut short
  *   FAIL_COUNT=file                how many calls there were, at the end
+ *   FAIL_JUMP=1                    the date jumps by days, to and fro
  * Time goes by faster, so that a short job writes many checkpoints. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -46,7 +47,7 @@ static int is_how(const char *how)
 /* 1: this call is to fail, and errno says why. */
 static int fails(int below)
 {
-    long at = getenv("FAIL_AT") ? atol(getenv("FAIL_AT")) : 0, now;
+    long at = getenv("FAIL_AT") ? strtol(getenv("FAIL_AT"), NULL, 10) : 0, now;
 
     if (!below)
         return 0;
@@ -135,7 +136,19 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 
     if (rc == 0 && clock == CLOCK_MONOTONIC && getenv("FAIL_UNDER"))
         t->tv_sec += ++ticks / 16;
+    if (rc == 0 && clock == CLOCK_REALTIME && getenv("FAIL_JUMP"))
+        t->tv_sec += (++ticks % 3 - 1) * 3 * 86400;
     return rc;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (out)
+        *out = t.tv_sec;
+    return t.tv_sec;
 }
 
 __attribute__((destructor)) static void tell(void)

@@ -72,8 +72,8 @@ begin() {
 members() {
     members=$started
     [ "$ranks" -eq 1 ] || members=$(
-        for p in $(children "$started"); do
-            tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | sed -n "s/^OMPI_COMM_WORLD_RANK=\(.*\)/\1 $p/p"
+        for p in $(descendants "$started"); do
+            { tr '\0' '\n' <"/proc/$p/environ"; } 2>/dev/null | sed -n "s/^\(OMPI_COMM_WORLD_RANK\|PMI_RANK\)=\(.*\)/\2 $p/p"
         done | sort -n | cut -d ' ' -f 2
     )
 }

@@ -25,6 +25,14 @@ children() {
     sed -n "s/^\([0-9]*\) (.*) [A-Z] $1 .*/\1/p" /proc/[0-9]*/stat 2>/dev/null
 }
 
+# descendants PID - those and what they started: MPICH's mpirun has a proxy between itself and the ranks
+descendants() {
+    for child in $(children "$1"); do
+        echo "$child"
+        children "$child"
+    done
+}
+
 # conclude - the script's exit status
 conclude() {
     echo "$checks checks, $failures failed"

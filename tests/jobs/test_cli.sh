@@ -123,6 +123,11 @@ for command in 'report out/r.h5 -o' 'export out/r.h5 -o' 'import a.pt -o' 'impor
 done
 status 'run, 3 ranks, wrong option' 2 "$MPIRUN" -n 3 "$LIGHTCONE" run c.yaml --top 3
 says stderr "'run' takes no option --top"
+status 'run, a launcher that MPI does not know' 2 env PMI_SIZE=3 PMI_RANK=0 "$LIGHTCONE" run c.yaml
+says stderr 'the launcher started 3 processes (PMI_SIZE), but each finds itself alone'
+one_message
+status '  its other processes' 2 env SLURM_STEP_NUM_TASKS=3 SLURM_PROCID=1 "$LIGHTCONE" run c.yaml
+[ ! -s stderr ] || fail 'run, a launcher that MPI does not know: more than one message'
 
 # --- run without a launcher: several overrides, progress on stderr, the record beside the result -----------------------
 status run 0 "$LIGHTCONE" run c.yaml --set windows.count=3 --set 'windows.length=8' --set keep.profiles=true --set output=made/deep/q.h5

@@ -14,6 +14,6 @@ sh -ex commands.sh >log 2>&1 || { cat log; exit 1; }
 # shellcheck disable=SC2016 # backquotes of Markdown
 sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >read.c
 # shellcheck disable=SC2046 # flags are a list
-mpicc read.c -o read $(pkg-config --cflags --libs hdf5-openmpi)
+"${MPICC:-mpicc}" read.c -o read $(pkg-config --cflags --libs "${HDF5_MODULE:-hdf5-openmpi}")
 ./read
 ./read | grep -Eq '^mean entropy over features at layer 3: [0-9]\.[0-9]{3} bits$'

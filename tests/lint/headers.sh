@@ -2,7 +2,7 @@
 # headers.sh - every header compiles alone and twice, with gcc and with clang; no file includes a header twice.
 set -u
 bad=0
-packages="openblas hdf5-openmpi yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib"
+packages="openblas ${HDF5_MODULE:-hdf5-openmpi} yaml-0.1 libpcre2-8 jansson libutf8proc libzip libcrypto libcurl zlib"
 # shellcheck disable=SC2086 # a list
 flags="-std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wundef -Werror
     -fsyntax-only -I. -Iinclude $(pkg-config --cflags $packages)"
@@ -16,7 +16,7 @@ for header in include/lightcone/*.h src/*.h src/*/*.h jobs/*.h; do
         # mpicc passes its libraries even when nothing is linked
         [ $compiler = clang ] && quiet=-Wno-unused-command-line-argument || quiet=
         # shellcheck disable=SC2086 # a list
-        OMPI_CC=$compiler "${LC_CC:-mpicc}" $flags $quiet "$folder/alone.c" || { echo "$header: not with $compiler"; bad=1; }
+        OMPI_CC=$compiler MPICH_CC=$compiler "${MPICC:-mpicc}" $flags $quiet "$folder/alone.c" || { echo "$header: not with $compiler"; bad=1; }
     done
 done
 set --

@@ -297,6 +297,35 @@ static void grows_and_consolidates(void **state)
     }
 }
 
+/* One file a node, and no more bytes than checkpoint.h says. */
+static void files_and_bytes(void **state)
+{
+    struct lc_checkpoint_state s;
+    struct lc_err err = LC_ERR_INIT;
+    struct driver d;
+    int64_t nodes = (par.size + 1) / 2, payload = 0, segments = 0, least;
+
+    (void)state;
+    start_over();
+    begin(&d, par.size, 2, INT64_MAX / 2, 100);
+    settle(&d);
+    for (int64_t u = par.rank; u < UNITS; u += par.size) {
+        d.held[u]++;
+        d.fresh[d.count++] = u;
+        REQUIRE(append(&d) == LC_OK);
+        payload += 8 + u % 8 * 100; /* put_unit() */
+        segments++;
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &payload, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+    MPI_Allreduce(MPI_IN_PLACE, &segments, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+    REQUIRE(lc_checkpoint_inspect(folder, &s, &err) == LC_OK);
+    least = nodes * d.c->writer.header.size + payload + segments * (LC_CKPT_HEAD + 16);
+    REQUIRE(s.files == nodes && s.done == UNITS);
+    REQUIRE(s.bytes <= least + segments * (LC_CKPT_BLOCK - 1) && s.bytes > least - LC_CKPT_BLOCK);
+    killed(&d);
+    remove_folder();
+}
+
 /* Files stay few however long a run is. */
 static void two_generations_at_most(void **state)
 {
@@ -654,6 +683,7 @@ static void a_folder_that_cannot_be(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(continued_elsewhere),
     cmocka_unit_test(grows_and_consolidates),
+    cmocka_unit_test(files_and_bytes),
     cmocka_unit_test(two_generations_at_most),
     cmocka_unit_test(consolidation_is_interrupted),
     cmocka_unit_test(consolidation_without_room),

@@ -1,4 +1,4 @@
-/* NP: 1 2 3 5 9 - every unit once, on whatever rank; a failure ends all ranks with one error. From 9 ranks
+/* NP: 1 2 3 5 9 16 - every unit once, on whatever rank; a failure ends all ranks with one error. From 9 ranks
  * on, rank 0 only hands out. */
 #include "mpi_fixture.h"
 
@@ -14,13 +14,14 @@ struct log {
     int done[MOST], breaths;
     int fail_unit, fail_rank; /* unit that fails wherever it is done; rank whose first unit fails */
     int signal_unit;          /* unit during which the rank gets SIGUSR1 */
+    int stop_rank, stop_after; /* rank that shall stop after so many units */
     int began;
     int64_t told, calls; /* progress on rank 0 */
 };
 
 static struct log fresh(void)
 {
-    return (struct log){.fail_unit = NEVER, .fail_rank = NEVER, .signal_unit = NEVER};
+    return (struct log){.fail_unit = NEVER, .fail_rank = NEVER, .signal_unit = NEVER, .stop_rank = NEVER};
 }
 
 static int do_unit(void *arg, int64_t unit, void (*breathe)(void *), void *breathe_arg, struct lc_err *err)
@@ -61,10 +62,20 @@ static void progress(void *arg, const struct lc_handout_state *s)
     log->calls++;
 }
 
+static int stop(void *arg, struct lc_err *err)
+{
+    const struct log *log = arg;
+
+    if (par.rank == log->stop_rank && log->began >= log->stop_after)
+        return LC_FAIL(err, LC_E_STOPPED, "rank %d has done enough", par.rank);
+    return LC_OK;
+}
+
 static int run(struct log *log, int64_t units, struct lc_err *err)
 {
-    struct lc_handout h = {
-        .units = units, .work = do_unit, .arg = log, .progress = progress, .progress_arg = log};
+    /* with a watch: no rank here is silent */
+    struct lc_handout h = {.units = units, .work = do_unit, .arg = log, .progress = progress, .progress_arg = log,
+                           .stop = stop, .patience = 60.0};
     int rc;
 
     *err = (struct lc_err)LC_ERR_INIT;
@@ -156,6 +167,48 @@ static void all_ranks_fail(void **state)
     REQUIRE(log.began <= 1);
 }
 
+/* Whoever stops, the others begin no other unit of the batches they hold; what was begun is done. */
+static void a_rank_stops_within_its_batch(void **state)
+{
+    (void)state;
+    for (int rank = 0; rank < par.size; rank++) {
+        struct log log = fresh();
+        struct lc_err err;
+        int done = 0, all;
+        log.stop_rank = rank;
+        log.stop_after = 2;
+        REQUIRE(run(&log, MOST, &err) == (rank == 0 && par.size > 8 ? LC_OK : LC_E_STOPPED));
+        for (int u = 0; u < MOST; u++) {
+            REQUIRE(sum_over_ranks(log.done[u]) <= 1);
+            done += log.done[u];
+        }
+        REQUIRE(done == log.began);
+        REQUIRE(par.rank != rank || done <= 2 || err.code == LC_OK);
+        all = sum_over_ranks(done);
+        REQUIRE(err.code == LC_OK ? all == MOST : all < MOST);
+        REQUIRE(same_everywhere(&err, sizeof err));
+    }
+}
+
+static void batches_shrink_to_one(void **state)
+{
+    const int64_t workers[] = {1, 2, 15, 4095};
+
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        int64_t left = 1000000, last = INT64_MAX, asks = 0;
+        REQUIRE(lc_handout_batch(0, workers[k]) == 0);
+        for (; left > 0; asks++) {
+            int64_t batch = lc_handout_batch(left, workers[k]);
+            REQUIRE(batch >= 1 && batch <= left && batch <= last);
+            REQUIRE(batch == 1 || batch * workers[k] * 4 <= left);
+            left -= last = batch;
+        }
+        REQUIRE(last == 1);
+        REQUIRE(asks < 100000); /* ten times fewer than units */
+    }
+}
+
 /* A run after a failed one starts afresh: no message of the old one is left over. */
 static void a_run_after_a_failure(void **state)
 {
@@ -190,7 +243,8 @@ static void a_signal_stops_all(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_unit_once),       cmocka_unit_test(a_unit_fails),
     cmocka_unit_test(a_rank_fails),          cmocka_unit_test(all_ranks_fail),
-    cmocka_unit_test(a_run_after_a_failure), cmocka_unit_test(a_signal_stops_all),
+    cmocka_unit_test(a_run_after_a_failure), cmocka_unit_test(a_rank_stops_within_its_batch),
+    cmocka_unit_test(batches_shrink_to_one), cmocka_unit_test(a_signal_stops_all),
 };
 
 MPI_TEST_MAIN(tests)

@@ -46,7 +46,7 @@ static void take_span(struct seen *s, const json_t *event)
     if (json_object_get(args, "unit")) {
         REQUIRE(strcmp(text(event, "cat"), "busy") == 0 && strcmp(text(args, "windows"), "") != 0);
         s->units[rank]++;
-        s->unit_seconds[rank] += length * 1e-6;
+        s->unit_seconds[rank] += length * 1e-6 - number(args, "checkpoint_s");
         s->windows++;
     } else if (json_object_get(args, "units")) {
         s->units[rank] += (int64_t)strtoll(text(event, "name"), NULL, 10);

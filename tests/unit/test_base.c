@@ -1,8 +1,11 @@
 /* Errors, memory, files, hashes and random numbers against published test vectors. */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +136,40 @@ static void files_appear_whole(void **state)
     rmdir(folder);
 }
 
+/* rename() in this program, so that an NFS server's answer can be lost: done, but reported as ENOENT when asked again. */
+static int answer_is_lost;
+
+int rename(const char *from, const char *to)
+{
+    int rc = renameat(AT_FDCWD, from, AT_FDCWD, to);
+
+    if (rc != 0 || !answer_is_lost)
+        return rc;
+    errno = ENOENT;
+    return -1;
+}
+
+static void files_appear_on_nfs(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char folder[] = "/tmp/lc-base-XXXXXX", path[LC_PATH_MAX], draft[2][LC_PATH_MAX];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    lc_path_join(path, folder, "r.h5", &err);
+    answer_is_lost = 1;
+    assert_int_equal(lc_file_write(path, "x", 1, &err), LC_OK);
+    answer_is_lost = 0;
+    assert_true(lc_path_is_file(path));
+    assert_int_equal(lc_file_publish("/nowhere/a", path, &err), LC_E_IO);
+    /* two processes of one number, on two nodes, write two drafts */
+    lc_draft_path(draft[0], path, &err);
+    lc_draft_path(draft[1], path, &err);
+    assert_string_not_equal(draft[0], draft[1]);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void drafts_of_the_dead_go(void **state)
 {
     static const char *const gone[] = {"r.h5.17.partial", "r.h5.4194304.partial"};
@@ -163,7 +200,8 @@ int main(void)
         cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
         cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(indices_are_found),
         cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
-        cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole), cmocka_unit_test(drafts_of_the_dead_go),
+        cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
+        cmocka_unit_test(files_appear_on_nfs), cmocka_unit_test(drafts_of_the_dead_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
