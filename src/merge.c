@@ -159,7 +159,6 @@ struct walk {
     struct lc_result *r;
     on_set *visit;
     void *arg;
-    int of_sites; /* 0: what belongs to no site, 1: the rest */
     int64_t at;
 };
 
@@ -169,39 +168,43 @@ static int is_of_file(const char *name)
     return strcmp(name, "config") == 0 || strncmp(name, "provenance/", 11) == 0 || strncmp(name, "points/", 7) == 0;
 }
 
+/* Does the file say for all its points what this point says too? */
+static int is_in_file(struct lc_result *r, const char *name, int64_t at)
+{
+    int found;
+
+    lc_result_at(r, -1);
+    found = lc_result_has(r, name, NULL);
+    lc_result_at(r, at);
+    return found;
+}
+
 static int walk_item(void *arg, const struct lc_result_item *item, struct lc_err *err)
 {
     const struct walk *w = arg;
-    int in_file, rc;
+    int rc;
 
-    if (!item->dataset || (item->site != NULL) != w->of_sites || is_of_file(item->name))
+    if (!item->dataset || is_of_file(item->name))
         return LC_OK;
-    if (item->point < 0 && w->at >= 0 && item->site)
-        return LC_OK; /* a table over the points */
-    if (item->point >= 0 && !item->site) { /* in both: was visited in the file */
-        lc_result_at(w->r, -1);
-        in_file = lc_result_has(w->r, item->name, NULL);
-        lc_result_at(w->r, w->at);
-        if (in_file)
-            return LC_OK;
-    }
+    if (item->point >= 0 && !item->site && is_in_file(w->r, item->name, item->point))
+        return LC_OK; /* was visited there */
     lc_result_at(w->r, w->at);
     rc = w->visit(w->arg, w->r, item->name, item->site, err);
     lc_result_at(w->r, item->point);
     return rc;
 }
 
-/* Every dataset of a point: of no site, or of the sites; also what its file says for all its points. */
-static int each_set(struct lc_result *r, int64_t at, int of_sites, on_set *visit, void *arg, struct lc_err *err)
+/* Every dataset of a point, what its file says for all its points among them; `sites` 0: those of no site. Tables over the
+ * points of a file are of none of them. */
+static int each_set(struct lc_result *r, int64_t at, int sites, on_set *visit, void *arg, struct lc_err *err)
 {
-    struct walk w = {r, visit, arg, of_sites, at};
-    int rc = LC_OK;
+    struct walk w = {r, visit, arg, at};
+    int rc;
 
     lc_result_at(r, -1);
-    if (at < 0 || !of_sites)
-        rc = lc_result_each_here(r, walk_item, &w, err);
+    rc = lc_result_each_here(r, sites && at < 0, walk_item, &w, err);
     lc_result_at(r, at);
-    return rc == LC_OK && at >= 0 ? lc_result_each_here(r, walk_item, &w, err) : rc;
+    return rc == LC_OK && at >= 0 ? lc_result_each_here(r, sites, walk_item, &w, err) : rc;
 }
 
 /* Rows of a dataset that go over at a time. */
@@ -528,7 +531,7 @@ static int copy_group(void *arg, const struct lc_result_item *item, struct lc_er
 static int copy_groups(const struct copy *c, struct lc_result *r, int64_t at, struct lc_err *err)
 {
     lc_result_at(r, at);
-    return lc_result_each_here(r, copy_group, &(struct group_copy){.c = c, .from = r}, err);
+    return lc_result_each_here(r, 1, copy_group, &(struct group_copy){.c = c, .from = r}, err);
 }
 
 /* The attributes of a point and of its groups, and its datasets by name. */
@@ -543,7 +546,6 @@ static int lay_out_point(struct copy *c, struct lc_result *r, int64_t at, struct
     attributes_release(&own);
     LC_TRY(rc, rc);
     LC_TRY(rc, copy_groups(c, r, at, err));
-    LC_TRY(rc, each_set(r, at, 0, select_set, c, err));
     rc = each_set(r, at, 1, select_set, c, err);
 done:
     return rc;
@@ -551,9 +553,7 @@ done:
 
 static int fill_point(struct copy *c, struct lc_result *r, int64_t at, struct lc_err *err)
 {
-    int rc = each_set(r, at, 0, select_set, c, err);
-
-    return rc == LC_OK ? each_set(r, at, 1, select_set, c, err) : rc;
+    return each_set(r, at, 1, select_set, c, err);
 }
 
 /* What all points share, then point by point; every input is opened when its turn comes. */

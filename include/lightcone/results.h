@@ -131,8 +131,8 @@ typedef int lc_result_visit(void *arg, const struct lc_result_item *item, struct
  * stands at the item's point; afterwards where it stood before. Ends at the first error. */
 int lc_result_each(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err);
 
-/* The same for where r stands alone. */
-int lc_result_each_here(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err);
+/* The same for where r stands alone; `sites` 0: what belongs to no site. */
+int lc_result_each_here(struct lc_result *r, int sites, lc_result_visit *visit, void *arg, struct lc_err *err);
 
 /* One attribute of a group or dataset; `key` and `text` live as long as the call. */
 struct lc_attribute {

@@ -8,6 +8,8 @@
 
 #include "canonical.h"
 
+enum { NUMBER_ROOM = 40 };
+
 /* Row `index` among those of the canonical form. */
 static const struct lc_key *key_at(int index)
 {
@@ -81,7 +83,7 @@ done:
 }
 
 static const char *text_of(const struct lc_config *config, const struct lc_key *key, enum lc_value_form form,
-                           const char *yaml)
+                           const char *yaml, char number[NUMBER_ROOM])
 {
     const char *at = (const char *)config + key->at;
 
@@ -89,6 +91,10 @@ static const char *text_of(const struct lc_config *config, const struct lc_key *
         return "";
     if (form == LC_VALUE_ABSENT)
         return key->unset ? key->unset : "none";
+    if (key->kind == LC_KEY_REAL) {
+        snprintf(number, NUMBER_ROOM, "%.12g", *(const double *)(const void *)at);
+        return number;
+    }
     return key->kind == LC_KEY_PATH ? lc_key_path_tail(at) : key->kind == LC_KEY_TEXT ? at : yaml;
 }
 
@@ -107,6 +113,7 @@ static void numbers_get(const struct lc_config *config, const struct lc_key *key
 int lc_value_get(const struct lc_config *config, int index, struct lc_value *out, struct lc_err *err)
 {
     const struct lc_key *key = key_at(index);
+    char number[NUMBER_ROOM];
     struct lc_bytes yaml = {0};
     int rc;
 
@@ -126,7 +133,7 @@ int lc_value_get(const struct lc_config *config, int index, struct lc_value *out
     LC_TRY(rc, rc);
     LC_TRY(rc, lc_bytes_add(&yaml, "", 1, err));
     LC_TRY(rc, lc_strdup(&out->yaml, (const char *)yaml.data + 1, err));
-    rc = lc_strdup(&out->text, text_of(config, key, out->form, out->yaml), err);
+    rc = lc_strdup(&out->text, text_of(config, key, out->form, out->yaml, number), err);
 done:
     lc_bytes_release(&yaml);
     if (rc != LC_OK)

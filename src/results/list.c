@@ -9,6 +9,9 @@ struct walk {
     struct lc_result *r;
     lc_result_visit *visit;
     void *arg;
+    int sites; /* 0: only what belongs to none */
+    char group[LC_RESULT_NAME_MAX]; /* looked for last: rows of one group stand together */
+    int there;
 };
 
 static int visit_group(const struct walk *w, const char *name, const char *site, struct lc_err *err)
@@ -23,7 +26,22 @@ static int visit_group(const struct walk *w, const char *name, const char *site,
     return w->visit(w->arg, &item, err);
 }
 
-static int visit_dataset(const struct walk *w, const struct lc_schema_row *row, const char *site, struct lc_err *err)
+/* Is there the group that a dataset would stand in? */
+static int group_is_there(struct walk *w, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+
+    if (length == 0)
+        return 1;
+    if (strncmp(w->group, path, length) != 0 || w->group[length] != '\0') {
+        snprintf(w->group, sizeof w->group, "%.*s", (int)length, path);
+        w->there = lc_hdf5_has(w->r, w->group, H5O_TYPE_GROUP);
+    }
+    return w->there;
+}
+
+static int visit_dataset(struct walk *w, const struct lc_schema_row *row, const char *site, struct lc_err *err)
 {
     struct lc_result_item item = {.name = row->name, .site = site, .point = w->r->point, .dataset = 1};
     char path[LC_RESULT_NAME_MAX];
@@ -32,7 +50,7 @@ static int visit_dataset(const struct walk *w, const struct lc_schema_row *row, 
     item.text = row->type == LC_RESULT_U8 && strcmp(row->units, "UTF-8 text") == 0;
     item.path = path;
     rc = lc_schema_path(path, item.point, row->name, site, err);
-    if (rc != LC_OK || !lc_hdf5_has(w->r, path, H5O_TYPE_DATASET))
+    if (rc != LC_OK || !group_is_there(w, path) || !lc_hdf5_has(w->r, path, H5O_TYPE_DATASET))
         return rc;
     return w->visit(w->arg, &item, err);
 }
@@ -66,7 +84,7 @@ static int visit_groups(const struct walk *w, int index, const char *site, struc
 }
 
 /* All rows of one site, or, with NULL, those that belong to none. */
-static int visit_rows(const struct walk *w, const char *site, struct lc_err *err)
+static int visit_rows(struct walk *w, const char *site, struct lc_err *err)
 {
     const struct lc_schema_row *row;
     int rc = LC_OK;
@@ -80,7 +98,7 @@ done:
     return rc;
 }
 
-static int visit_point(const struct walk *w, struct lc_err *err)
+static int visit_point(struct walk *w, struct lc_err *err)
 {
     const struct lc_result *r = w->r;
     char path[LC_RESULT_NAME_MAX];
@@ -88,7 +106,7 @@ static int visit_point(const struct walk *w, struct lc_err *err)
 
     LC_TRY(rc, visit_group(w, NULL, NULL, err));
     LC_TRY(rc, visit_rows(w, NULL, err));
-    for (int64_t i = 0; i < r->n_sites; i++) {
+    for (int64_t i = 0; i < r->n_sites && w->sites; i++) {
         LC_TRY(rc, lc_schema_path(path, r->point, "sites/SITE", r->sites[i], err));
         if (lc_hdf5_has(r, path, H5O_TYPE_GROUP))
             LC_TRY(rc, visit_rows(w, r->sites[i], err));
@@ -97,14 +115,14 @@ done:
     return rc;
 }
 
-int lc_result_each_here(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err)
+int lc_result_each_here(struct lc_result *r, int sites, lc_result_visit *visit, void *arg, struct lc_err *err)
 {
-    return visit_point(&(struct walk){r, visit, arg}, err);
+    return visit_point(&(struct walk){.r = r, .visit = visit, .arg = arg, .sites = sites}, err);
 }
 
 int lc_result_each(struct lc_result *r, lc_result_visit *visit, void *arg, struct lc_err *err)
 {
-    const struct walk w = {r, visit, arg};
+    struct walk w = {.r = r, .visit = visit, .arg = arg, .sites = 1};
     int64_t before = r->point;
     int rc = LC_OK;
 

@@ -45,7 +45,7 @@ checks=$((checks + 1))
 LC_SWEEP=$WORK "${LIGHTCONE%/*}/tests/test_sweep_points" || fail 'points differ from ordinary runs'
 
 "$LIGHTCONE" info "$WORK/influence.h5" >"$WORK/out" 2>&1 || fail 'info of a sweep'
-says 'job influence' 'resid_out_layer1 resid_out_layer4' 'points           3: windows of 4 to 64 tokens that end on the same token'
+says 'job influence' 'resid_out_layer1 resid_out_layer4' 'points           3: windows.length 4 16 64; windows end on the same token'
 "$LIGHTCONE" show "$WORK/influence.h5" >"$WORK/out" 2>&1 || fail 'show a sweep'
 says '^site  *T  *n  *feature_mean_bits  *low  *high' '^resid_out_layer1  *4 ' '^resid_out_layer4  *64 ' 'site_saturation' \
     'resid_out_layer4: features at the longest windows, and their saturation'

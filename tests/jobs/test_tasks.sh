@@ -1,6 +1,8 @@
 #!/bin/sh
 # test_tasks.sh - a sweep over keys: every point is, byte for byte, what a run of its configuration alone gives, on any number
 # of ranks; what is finished is not done again; a sweep that is stopped or killed goes on; foreign files are refused.
+# check() calls the functions below by name
+# shellcheck disable=SC2317
 set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
@@ -147,7 +149,7 @@ for signal in USR1 KILL; do
     pid=$!
     while kill -0 $pid 2>/dev/null && [ ! -e "$out/$signal.points/task-0001.checkpoint" ]; do sleep 0.02; done
     kill -$signal $pid 2>/dev/null
-    wait $pid
+    wait $pid 2>/dev/null
     ended=$?
     [ $signal = KILL ] || check "stopped with 75, not $ended" test $ended -eq 75 -o $ended -eq 0
     cp "$out/$signal.points/0000.h5" "$WORK/first.h5"

@@ -544,7 +544,8 @@ static int report_of(const char *const *figure, int64_t figures, const char *con
                      const char *size, const char *name, struct lc_err *err)
 {
     const char *results[] = {at(0, "i.h5"), at(1, "s.h5"), at(3, "corr.h5")};
-    const struct lc_report_options options = {figure, figures, format, formats, size};
+    const struct lc_report_options options = {
+        .figure = figure, .figures = figures, .format = format, .formats = formats, .size = size};
 
     *err = (struct lc_err)LC_ERR_INIT;
     return lc_report_write(results, 3, at(2, name), &options, err);
