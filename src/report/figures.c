@@ -93,27 +93,31 @@ const struct lc_figure lc_figures[] = {
      .caption = "The points of a merged result against the axis of most values; other axes are panels, or lines where there "
                 "is one site. Mean entropy H by the definition that leads there, with its bootstrap 95 % interval over "
                 "windows; mean H of the token vectors over readouts.",
-     .draw = lc_figure_points_influence},
+     .draw = lc_figure_points_influence,
+     .across = 1},
     {.name = "across_sparsity",
      .number = "",
      .title = "Sparsity across the sweep",
      .caption = "The points of a merged result against the axis of most values; other axes are panels, or lines where there "
                 "is one site. Live: active at least once; mean L0: activations per token; median frequency: of the "
                 "activation probabilities p_i of live features.",
-     .draw = lc_figure_points_sparsity},
+     .draw = lc_figure_points_sparsity,
+     .across = 1},
     {.name = "across_correlation",
      .number = "",
      .title = "Correlation across the sweep",
      .caption = "The points of a merged result against the axis of most values; other axes are panels, or lines where there "
                 "is one site. Participation ratio of the eigenvalues of Pearson's r: M^2 / ||r||_F^2 over M features, M "
                 "where all are independent.",
-     .draw = lc_figure_points_correlation},
+     .draw = lc_figure_points_correlation,
+     .across = 1},
     {.name = "across_contexts",
      .number = "",
      .title = "Contexts across the sweep",
      .caption = "The points of a merged result against the axis of most values; other axes are panels, or lines where there "
                 "is one site. Median over features of their strongest activation.",
-     .draw = lc_figure_points_contexts},
+     .draw = lc_figure_points_contexts,
+     .across = 1},
     {.name = "entropy_activation",
      .number = "",
      .title = "Entropy by strength of activation",

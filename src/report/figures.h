@@ -25,6 +25,7 @@ struct lc_figure {
     const char *second;  /* name of its second table; NULL: none */
     int (*draw)(const struct lc_view *v, struct lc_figure_out *out, struct lc_err *err);
     enum lc_view_choice choice; /* which influence it looks at where there are two */
+    int across;                 /* of merged results alone: nobody misses it on the page of others */
 };
 
 extern const struct lc_figure lc_figures[];

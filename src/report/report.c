@@ -109,6 +109,8 @@ static int leave_out(const struct lc_figure *f, const struct lc_figure_out *out,
     if (!job->choice.all)
         return LC_FAIL(err, LC_E_USAGE, "--figure %s cannot be drawn: %s", f->name, out->left_out);
     forget_figure(f, job->folder);
+    if (f->across)
+        return LC_OK;
     lc_bytes_printf(&job->left_out, err, "<li>%s: ", f->title);
     lc_escape_text(&job->left_out, LC_ESCAPE_HTML, out->left_out, err);
     return lc_bytes_printf(&job->left_out, err, ".</li>\n");
