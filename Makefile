@@ -146,8 +146,7 @@ demo: deps ## install what is missing, build, run the demo on a few ranks, draw 
 
 test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
-	@$(MAKE) --no-print-directory check
-	@echo 'not run: make test-slurm, which installs and starts Slurm daemons'
+	@$(MAKE) --no-print-directory check LIGHTCONE_SLURM_TESTS=$$(tests/slurm/allowed.sh && echo yes)
 
 tests: $(TESTS) $(SERVER)
 
@@ -156,9 +155,9 @@ mpi-tests: $(patsubst tests/mpi/%.c,$(B)/tests/%,$(wildcard tests/mpi/test_*.c))
 check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
-test-slurm: deps slurm-deps ## run the batch script under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
+test-slurm: deps slurm-deps ## the batch scripts under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
 	@$(MAKE) --no-print-directory -j2 all
-	$(Q)LIGHTCONE='$(abspath $(B))/lightcone' tests/slurm/test_slurm.sh
+	$(Q)LIGHTCONE_SLURM_TESTS=yes MPIRUN='$(MPIRUN)' tests/run.sh $(B) test_slurm
 
 # munged and Slurm's daemons live where only root's PATH looks
 slurm-deps:
@@ -173,8 +172,10 @@ soak: all ## stop, kill and damage random jobs for MINUTES=10, and compare every
 deps: ## install what the build, the tests and the figures need (Debian, Ubuntu), or name it
 	@tests/deps.sh '$(DEPENDENCIES)' '$(PROGRAMS)'
 
-# The fuzz targets want clang with its sanitizers. A second MPI library is for CI; elsewhere its test skips.
+# The fuzz targets want clang with its sanitizers, the tests under Slurm, where they may run, its daemons. A second MPI library
+# is for CI; elsewhere its test skips.
 test-deps:
+	@if tests/slurm/allowed.sh; then $(MAKE) --no-print-directory slurm-deps || echo 'the tests under Slurm will skip'; fi
 	@[ -z "$(CI)" ] || [ '$(MPI)' = mpich ] || $(MAKE) --no-print-directory MPI=mpich deps
 	@echo 'int main(void) { return 0; }' | $(FUZZ_CC) -fsanitize=address -x c - -o /dev/null 2>/dev/null || \
 	  tests/deps.sh --try clang libclang-rt-dev

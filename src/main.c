@@ -20,6 +20,7 @@
 #include "lightcone/results.h"
 #include "plan.h"
 #include "status.h"
+#include "submit.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 
@@ -32,14 +33,15 @@ struct words {
 
 /* What a command was given, options taken apart by the table below. */
 struct arguments {
-    struct words positional, set, figure, format, assume;
-    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh, *trace, *task, *tasks, *simulate, *like_run;
+    struct words positional, set, figure, format, assume, sbatch;
+    const char *output, *site, *feature, *top, *by, *size, *tokenizer, *point, *ranks, *gflops, *like, *json, *fresh,
+        *trace, *task, *tasks, *simulate, *like_run, *nodes, *dry;
 };
 
 struct option {
     const char *flag;
     size_t offset; /* of a `const char *` in struct arguments, or of a struct words */
-    enum { ONCE, REPEATS, BARE } form; /* with a value, each time one more, without a value */
+    enum { ONCE, REPEATS, BARE, REST } form; /* with a value, each time one more, without a value, all that follows */
 };
 
 static const struct option options[] = {
@@ -65,6 +67,9 @@ static const struct option options[] = {
     {"--trace", offsetof(struct arguments, trace), BARE},
     {"--task", offsetof(struct arguments, task), ONCE},
     {"--tasks", offsetof(struct arguments, tasks), BARE},
+    {"-N", offsetof(struct arguments, nodes), ONCE},
+    {"--dry-run", offsetof(struct arguments, dry), BARE},
+    {"--", offsetof(struct arguments, sbatch), REST},
 };
 
 struct command {
@@ -147,6 +152,22 @@ static int act_plan(const struct lc_comm *par, const struct arguments *a, struct
     if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
         return err->code;
     return lc_plan(par, a->positional.word[0], a->set.word, a->set.count, &how, stdout, err);
+}
+
+static int act_submit(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
+{
+    struct lc_submit_options how = {.set = a->set.word,
+                                    .sets = a->set.count,
+                                    .like = a->like,
+                                    .dry = a->dry != NULL,
+                                    .sbatch = a->sbatch.word,
+                                    .sbatches = a->sbatch.count};
+
+    if (a->nodes && whole_number("-N", a->nodes, 1, 1000000, &how.nodes, err) != LC_OK)
+        return err->code;
+    if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
+        return err->code;
+    return lc_submit(par, a->positional.word[0], &how, stdout, err);
 }
 
 static int act_show(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
@@ -244,6 +265,9 @@ static const struct command commands[] = {
      "what would run: checks every file, counts units, memory and time; --tasks: a line for each task of a sweep; "
      "--simulate: on 1, 2, 4, ... ranks of a cluster",
      "--set -n --json --gflops --like --tasks --simulate --like-run --assume", 1, 1, 0, act_plan},
+    {"submit", "submit CONFIG [-N NODES] [--dry-run] [--set key=value]... [--gflops X] [--like SPARSITY.h5] [-- SBATCH OPTION...]",
+     "plan a job, or a sweep as an array, and give it to Slurm", "-N --dry-run --set --gflops --like --", 1, 1, 0,
+     act_submit},
     {"merge", "merge RESULT.h5... -o OUT.h5", "the points of a sweep, each with its own result, into one result", "-o", 1,
      MAX_ARGUMENTS, 0, act_merge},
     {"report", "report RESULT.h5... -o FOLDER [--figure N|NAME]... [--format svg|pdf|png]... [--size WxH] [--point K]",
@@ -331,6 +355,11 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
         const struct option *o = argv[i][0] == '-' && argv[i][1] ? find_option(c, argv[i]) : NULL;
         if (!o && argv[i][0] == '-' && argv[i][1])
             return LC_FAIL(err, LC_E_USAGE, "'%s' takes no option %s; usage: lightcone %s", c->name, argv[i], c->usage);
+        if (o && o->form == REST) {
+            for (i++; i < argc && a->sbatch.count < MAX_ARGUMENTS; i++)
+                a->sbatch.word[a->sbatch.count++] = argv[i];
+            break;
+        }
         if (o && o->form != BARE && i + 1 >= argc)
             return LC_FAIL(err, LC_E_USAGE, "%s needs a value; usage: lightcone %s", argv[i], c->usage);
         if (!o || o->form == REPEATS) {

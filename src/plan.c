@@ -128,7 +128,7 @@ static double merge_bytes(double one, double all, int64_t ranks)
 }
 
 /* Units are handed out one by one, so that ranks end within one of the last units of each other. */
-static void time_points(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
+void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t)
 {
     double workers = (double)lc_handout_workers(ranks), seconds = 0.0, last = 0.0, units = 0.0;
     double merged = 0.0, first = 0.0, end;
@@ -258,13 +258,13 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     plan->reached = seconds > 0.0 ? flop * 1e-9 / seconds / plan->gflops : 0.0;
     plan->file_bytes = input_bytes(&plan->study.provenance);
     add_memory(plan, needs);
-    time_points(plan, 1, &plan->one);
-    time_points(plan, plan->ranks, &plan->asked);
+    lc_plan_time_on(plan, 1, &plan->one);
+    lc_plan_time_on(plan, plan->ranks, &plan->asked);
 done:
     return rc;
 }
 
-static void release(struct lc_plan *plan)
+void lc_plan_close(struct lc_plan *plan)
 {
     for (int64_t m = 0; plan->member && m < plan->study.members; m++)
         free(plan->member[m].site);
@@ -274,9 +274,8 @@ static void release(struct lc_plan *plan)
     lc_study_close(&plan->study);
 }
 
-/* A plan of one task. On success release(). */
-static int plan_task(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
-                     struct lc_err *err)
+int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
+                 struct lc_err *err)
 {
     struct lc_task_inputs in;
     struct lc_inputs inputs;
@@ -285,16 +284,15 @@ static int plan_task(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t
 
     if (lc_tasks_inputs(tasks, task, &in, err) != LC_OK)
         return err->code;
-    plan->job = in.job;
+    *plan = (struct lc_plan){
+        .job = in.job, .ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
     needs = plan->job->needs(&in.all);
     inputs = (struct lc_inputs){
         .config = &in.all, .member = in.member, .members = in.members, .needs = &needs, .warn = lc_run_warn};
     LC_TRY(rc, lc_study_outline(&plan->study, &inputs, NULL, err));
     rc = make(plan, options, &needs, err);
-    if (rc == LC_OK)
-        warn_memory(plan);
-    else
-        release(plan);
+    if (rc != LC_OK)
+        lc_plan_close(plan);
 done:
     lc_task_inputs_release(&in);
     return rc == LC_OK ? rc : lc_tasks_name(tasks, task, err);
@@ -302,11 +300,12 @@ done:
 
 static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
-    struct lc_plan plan = {.ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
     struct lc_scale scale = {0};
+    struct lc_plan plan;
 
-    if (plan_task(&plan, tasks, 0, options, err) != LC_OK)
+    if (lc_plan_open(&plan, tasks, 0, options, err) != LC_OK)
         return err->code;
+    warn_memory(&plan);
     if (options->simulate)
         lc_scale_make(&scale, &plan, options, err);
     if (err->code == LC_OK && options->json)
@@ -316,7 +315,7 @@ static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *
     if (err->code == LC_OK && options->simulate && !options->json)
         lc_scale_print(&scale, &plan, out);
     lc_scale_release(&scale);
-    release(&plan);
+    lc_plan_close(&plan);
     return err->code;
 }
 
@@ -324,7 +323,7 @@ static int plan_one(const struct lc_tasks *tasks, const struct lc_plan_options *
 static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options *options, FILE *out, struct lc_err *err)
 {
     struct lc_plan_sum sum = {.ranks = options->ranks, .tasks = tasks->count, .points = tasks->grid.points};
-    double gflops = options->gflops; /* measured once */
+    struct lc_plan_options how = *options;
     struct lc_bytes values = {0};
 
     if (options->simulate)
@@ -332,14 +331,16 @@ static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options
                        "keys one value each with --set sweep={}", tasks->output, tasks->grid.points);
     lc_plan_print_begin(&sum, tasks->output, options->json, out);
     for (int64_t k = 0; k < tasks->count && err->code == LC_OK; k++) {
-        struct lc_plan plan = {.ranks = options->ranks, .gflops = gflops, .measured = options->gflops == 0.0};
-        if (plan_task(&plan, tasks, k, options, err) != LC_OK)
+        struct lc_plan plan;
+        if (lc_plan_open(&plan, tasks, k, &how, err) != LC_OK)
             break;
-        gflops = plan.gflops;
+        warn_memory(&plan);
+        plan.measured = options->gflops == 0.0;
+        how.gflops = plan.gflops; /* measured once */
         values.size = 0;
         lc_tasks_describe(tasks, k, &values, err);
         lc_plan_print_task(&sum, &plan, k, (const char *)values.data, options->json, out, err);
-        release(&plan);
+        lc_plan_close(&plan);
     }
     if (err->code == LC_OK)
         lc_plan_print_end(&sum, options->json, out);

@@ -7,6 +7,7 @@
 #include "assume.h"
 #include "lightcone/comm.h"
 #include "lightcone/job.h"
+#include "tasks.h"
 #include "units.h"
 
 struct lc_plan_options {
@@ -76,6 +77,14 @@ struct lc_plan_at {
     double tree_bytes;                  /* what rank 0 receives when accumulators are merged */
 };
 void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at);
+
+/* Plan one task of a configuration. Not collective, needs no MPI. On success release with lc_plan_close(). */
+int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t task, const struct lc_plan_options *options,
+                 struct lc_err *err);
+void lc_plan_close(struct lc_plan *plan);
+
+/* Its time on so many ranks. */
+void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_time *t);
 
 /* Plan a configuration and print it to `out`: the whole of `lightcone plan`. Not collective, needs no MPI. */
 int lc_plan(const struct lc_comm *par, const char *config_path, const char *const *overrides, int64_t override_count,
