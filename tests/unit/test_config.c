@@ -93,7 +93,7 @@ static const struct bad_case bad_cases[] = {
     {.more = "sweep: {windows: [1], windows.count: [2]}\n", .want = {"key 'windows' of 'sweep' and one below it"}},
     {.set = "sweep.threshold=[0.1, x]", .want = {"--set sweep.threshold=[0.1, x]: key 'threshold' is 'x'", "point 1"}},
     {.more = "sites: {layers: [1]}\nsweep: {sites.names: [[resid_out_layer1]]}\n", .want = {"both given", "point 0"}},
-    {.more = "precision: double\n", .want = {"'precision' is unknown"}},
+    {.more = "precision: double\n", .want = {"'precision' is 'double'", "bf16x6"}},
     {.more = "windows.length: 3\n", .want = {"'windows.length' is unknown", "at the top"}},
     {.more = "'': 3\n", .want = {"'' is unknown"}},
     {.more = "features: {to: 3, from: a}\n",
@@ -396,6 +396,7 @@ static const char full[] =
     "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
     "correlation: {definition: coactivation, top_pairs: 0, spectrum: vectors}\n"
+    "precision: bf16x3\n"
     "unit: {windows: 4, features: 256}\n"
     "memory_per_rank: 3GiB\n"
     "cache: /tmp/c\n"
@@ -440,6 +441,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.covariance, LC_COVARIANCE_COACTIVATION);
     assert_int_equal(c.top_pairs, 0);
     assert_int_equal(c.spectrum, LC_SPECTRUM_VECTORS);
+    assert_int_equal(c.precision, LC_PRECISION_BF16X3);
     assert_int_equal(c.unit_windows, 4);
     assert_int_equal(c.unit_features, 256);
     assert_int_equal(c.memory_per_rank, (int64_t)3 << 30);
@@ -613,7 +615,7 @@ static void canonical_of_every_key(void **state)
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
         "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
-        "summary: pooled\ncontexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
+        "summary: pooled\ncontexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nprecision: bf16x3\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);
     lc_config_release(&config);
