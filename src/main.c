@@ -439,8 +439,9 @@ static void act_together(int argc, char **argv, struct lc_err *err)
 {
     struct lc_comm par;
     int foreign = 0; /* this process's rank in a launcher that MPI does not know */
+    int level;
 
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level); /* a thread of rank 0 writes signs of life, and calls no MPI */
     if (lc_comm_init(&par, MPI_COMM_WORLD, err) == LC_OK) {
         if (check_launcher(&par, &foreign, err) == LC_OK)
             act(&par, argc, argv, err);

@@ -31,7 +31,7 @@ holds() {
 
 # near A B WHAT - within one part in a hundred
 near() {
-    holds "$3: $1 against $2" awk -v a="$1" -v b="$2" 'BEGIN { d = a > b ? a - b : b - a; exit !(b > 0 && d <= 0.01 * b) }'
+    holds "$3: $1 against $2" awk -v a="$1" -v b="$2" 'BEGIN { d = a > b ? a - b : b - a; exit !(b > 0 && d <= 0.01 * b + 0.005) }'
 }
 
 # number KEY - the first such number of the record; phase NAME - the mean over ranks
