@@ -8,7 +8,7 @@ own_foreign="" own_headers="" above=""
 rooms() {
     cat <<'END'
 base     | clock err file hash log memory order random | openssl/evp.h
-linalg   | linalg factor screen                   | cblas.h
+linalg   | linalg factor screen                   | cblas.h immintrin.h sys/syscall.h
 config   | config grid layout values             | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
