@@ -19,6 +19,7 @@
 #include "run.h"
 #include "tasks.h"
 #include "trace.h"
+#include "usage.h"
 
 struct run {
     const struct lc_comm *par;
@@ -231,7 +232,9 @@ static int do_units(struct run *run, struct lc_err *err)
     run->computing = 1;
     run->wrote = run->keeper.spent; /* what a resume wrote counts there */
     enter(run, LC_WAIT);
+    run->record.mine.compute_cpu = lc_usage_cpu();
     lc_handout_run(run->par, &handout, err);
+    run->record.mine.compute_cpu = lc_usage_cpu() - run->record.mine.compute_cpu;
     enter(run, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)
