@@ -18,6 +18,7 @@ struct lc_rank_record {
     int64_t own_bytes;    /* when computing ended: a page that n ranks share counts as a n-th; 0: not known */
     int64_t storage_bytes; /* read from disks or the network, as the kernel counts; 0: not known */
     double flop;          /* useful ones */
+    double compute_cpu;   /* processor time of computing, seconds: on rank 0 where ranks are many, that of handing out */
     double seconds[LC_PHASES];
     struct lc_checkpoint_cost checkpoint;
 };

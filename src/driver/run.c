@@ -18,6 +18,7 @@
 #include "lightcone/record.h"
 #include "lightcone/tasks.h"
 #include "lightcone/trace.h"
+#include "lightcone/usage.h"
 #include "point_files.h"
 
 struct run {
@@ -231,7 +232,9 @@ static int do_units(struct run *run, struct lc_err *err)
     run->computing = 1;
     run->wrote = run->keeper.spent; /* what a resume wrote counts there */
     enter(run, LC_WAIT);
+    run->record.mine.compute_cpu = lc_usage_cpu();
     lc_handout_run(run->par, &handout, err);
+    run->record.mine.compute_cpu = lc_usage_cpu() - run->record.mine.compute_cpu;
     enter(run, LC_CHECKPOINT);
     run->record.mine.flop = run->job->flop(run->work);
     if (err->code != LC_OK || lc_seconds() - started > run->keeper.every)

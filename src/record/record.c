@@ -109,9 +109,10 @@ static json_t *rank_json(int rank, const struct lc_rank_record *r)
 
     for (int k = 0; k < LC_PHASES; k++)
         json_object_set_new(seconds, lc_phase_name[k], json_real(r->seconds[k]));
-    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:o}", "rank", rank, "host", r->host, "units",
+    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "rank", rank, "host", r->host, "units",
                      (json_int_t)r->units, "peak_bytes", (json_int_t)r->peak_bytes, "own_bytes", (json_int_t)r->own_bytes,
-                     "storage_bytes", (json_int_t)r->storage_bytes, "flop", r->flop, "checkpoint_bytes",
+                     "storage_bytes", (json_int_t)r->storage_bytes, "flop", r->flop, "compute_cpu_seconds",
+                     r->compute_cpu, "checkpoint_bytes",
                      (json_int_t)r->checkpoint.bytes, "checkpoint_segments", (json_int_t)r->checkpoint.segments, "seconds",
                      seconds);
 }

@@ -33,6 +33,16 @@ int64_t lc_usage_peak(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * 1024 : 0;
 }
 
+double lc_usage_cpu(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0.0;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 int64_t lc_usage_share(void)
 {
     return 1024 * find_number("/proc/self/smaps_rollup", "Pss:");

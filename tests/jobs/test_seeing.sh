@@ -86,7 +86,7 @@ near "$(awk '/"unit_seconds": {/ { on = 1 } on && /"mean"/ { sub(/.*: /, ""); m 
     on && /"count"/ { sub(/.*: /, ""); print m * $0; exit }' "$record")" "$(sum "$(phase busy)" "$(phase busy)")" \
     'units times their mean, and busy ranks'
 holds 'units of the ranks' test "$(sed -n 's/^ *"units": \([0-9]*\),$/\1/p' "$record" | awk '{ s += $1 } END { print s }')" -eq 30
-says "$record" '"idle_share": 0\.' '"inputs": [0-9]+\.0,' '"restarts": 0' '"ranks": 2,$' '"own_bytes": [1-9]'
+says "$record" '"idle_share": 0\.' '"inputs": [0-9]+\.0,' '"restarts": 0' '"ranks": 2,$' '"own_bytes": [1-9]' '"compute_cpu_seconds": [0-9.]*[1-9]'
 
 # --- a live job: status from elsewhere; SIGUSR2; all of it killed; continued --------------------------------------------
 name='a live job'
