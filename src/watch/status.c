@@ -145,8 +145,11 @@ static int print_points(const char *folder, FILE *out, struct lc_err *err)
     count = scandir(folder, &entry, NULL, alphasort);
     if (count < 0)
         return LC_FAIL(err, LC_E_IO, "%s: %s", folder, strerror(errno));
-    fprintf(out, "  points           %" PRId64 " of %" PRId64 ", and %" PRId64 " of %" PRId64 " tasks, finished in %s\n", state.written,
-            state.points, state.finished, state.tasks, folder);
+    if (state.tasks > 0)
+        fprintf(out, "  points           %" PRId64 " of %" PRId64 ", and %" PRId64 " of %" PRId64 " tasks, finished in %s\n", state.written,
+                state.points, state.finished, state.tasks, folder);
+    else
+        fprintf(out, "  points           not known: there is no list of tasks in %s\n", folder);
     for (int i = 0; i < count; i++) {
         if (!ends_with(entry[i]->d_name, ".status.json", &stem) && !ends_with(entry[i]->d_name, ".checkpoint", &stem))
             continue;

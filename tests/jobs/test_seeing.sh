@@ -140,10 +140,12 @@ name='a sweep'
 mkdir -p sweep.points/task-0003.checkpoint
 : >sweep.points/0000.h5
 : >sweep.points/0001.h5
+printf '%s\t%s\tkey=value\n' 0 sweep.points/0000.h5 1 sweep.points/0001.h5 2 sweep.points/0002.h5,sweep.points/0003.h5 \
+    3 sweep.points/0004.h5 >sweep.points/tasks.txt
 sed 's/"host": ".*"/"host": "elsewhere"/' kept >sweep.points/task-0002.status.json
 mkdir sweep.points/task-0002.checkpoint
 "$LIGHTCONE" status sweep.h5 >told
-says told 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 finished, in sweep.points' \
+says told 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 of 5, and 2 of 4 tasks, finished in sweep.points' \
     'task-0002  *running on elsewhere .*computing, [0-9]+ of 6000 units' 'task-0003  *unfinished, and not running'
 holds 'tasks shown twice' test "$(grep -c task- told)" -eq 2
 
