@@ -81,7 +81,7 @@ static int is_there(const struct lc_job *job, const struct lc_study *study)
     struct lc_err ignored = LC_ERR_INIT;
     char beside[LC_PATH_MAX];
 
-    if (lc_product_beside(job, study, beside, &ignored) == LC_OK && beside[0] && !lc_path_is_file(beside))
+    if (lc_point_files_beside(job, study, beside, &ignored) == LC_OK && beside[0] && !lc_path_is_file(beside))
         return 0;
     return lc_path_is_file(study->config.output);
 }

@@ -89,7 +89,7 @@ static int write_file(const struct lc_parts *p, const struct lc_comm *par, const
     return lc_result_publish(r, par, path, fill, &filler, err);
 }
 
-int lc_product_beside(const struct lc_job *job, const struct lc_study *study, char out[LC_PATH_MAX], struct lc_err *err)
+int lc_point_files_beside(const struct lc_job *job, const struct lc_study *study, char out[LC_PATH_MAX], struct lc_err *err)
 {
     out[0] = '\0';
     return job->beside && job->beside->wanted(study)
@@ -97,12 +97,12 @@ int lc_product_beside(const struct lc_job *job, const struct lc_study *study, ch
                : LC_OK;
 }
 
-int lc_product_write(const struct lc_parts *p, const struct lc_comm *par, struct lc_err *err)
+int lc_point_files_write(const struct lc_parts *p, const struct lc_comm *par, struct lc_err *err)
 {
     char second[LC_PATH_MAX] = "";
     int rc;
 
-    LC_TRY(rc, lc_product_beside(p->job, p->study, second, err));
+    LC_TRY(rc, lc_point_files_beside(p->job, p->study, second, err));
     if (second[0])
         LC_TRY(rc, write_file(p, par, p->job->beside, second, err));
     rc = write_file(p, par, NULL, p->study->config.output, err);
@@ -112,7 +112,7 @@ done:
     return rc;
 }
 
-void lc_product_remove(const struct lc_parts *p, const struct lc_comm *par)
+void lc_point_files_remove(const struct lc_parts *p, const struct lc_comm *par)
 {
     struct lc_err ignored = LC_ERR_INIT;
     char second[LC_PATH_MAX];
@@ -120,11 +120,11 @@ void lc_product_remove(const struct lc_parts *p, const struct lc_comm *par)
     if (par->rank != 0)
         return;
     unlink(p->study->config.output);
-    if (lc_product_beside(p->job, p->study, second, &ignored) == LC_OK && second[0])
+    if (lc_point_files_beside(p->job, p->study, second, &ignored) == LC_OK && second[0])
         unlink(second);
 }
 
-void lc_product_sweep(const struct lc_job *job, const char *output)
+void lc_point_files_sweep(const struct lc_job *job, const char *output)
 {
     struct lc_err ignored = LC_ERR_INIT;
     char other[LC_PATH_MAX];

@@ -142,7 +142,7 @@ static int write_record(struct run *run, struct lc_err *err)
     for (int64_t i = 0; rc != LC_OK && i < all->points; i++) {
         const struct lc_parts point = lc_parts_of(all, i);
         if (!run->over[i])
-            lc_product_remove(&point, run->par);
+            lc_point_files_remove(&point, run->par);
     }
     return rc;
 }
@@ -161,7 +161,7 @@ static int write_files(struct run *run, struct lc_err *err)
         LC_TRY(rc, merge_point(run, &point, err));
         lc_monitor_phase(&run->monitor, "writing");
         enter(run, LC_WRITE);
-        LC_TRY(rc, lc_product_write(&point, run->par, err));
+        LC_TRY(rc, lc_point_files_write(&point, run->par, err));
         if (all->points > 1)
             lc_parts_clear(&point);
     }
@@ -253,7 +253,7 @@ static void sweep_drafts(const struct run *run)
     char record[LC_PATH_MAX];
 
     for (int64_t i = 0; i < run->keeper.fresh.points; i++)
-        lc_product_sweep(run->job, lc_parts_study(&run->keeper.fresh, i)->config.output);
+        lc_point_files_sweep(run->job, lc_parts_study(&run->keeper.fresh, i)->config.output);
     if (lc_record_path(record, run->study.config.output, "run", "json", &ignored) == LC_OK)
         lc_draft_sweep(record);
 }
@@ -283,7 +283,7 @@ static int check_beside(const struct run *run, struct lc_err *err)
     char path[LC_PATH_MAX];
 
     for (int64_t i = 0; i < (members > 0 ? members : 1); i++)
-        if (lc_product_beside(run->job, members > 0 ? &run->study.member[i] : &run->study, path, err) == LC_OK && path[0])
+        if (lc_point_files_beside(run->job, members > 0 ? &run->study.member[i] : &run->study, path, err) == LC_OK && path[0])
             lc_result_check(path, err);
     return err->code;
 }

@@ -157,21 +157,6 @@ void lc_plan_time_on(const struct lc_plan *plan, int64_t ranks, struct lc_plan_t
     t->total = t->load + t->compute + t->write;
 }
 
-/* Sizes of the input files, from the lines "hash  size  role  name". */
-static double input_bytes(const struct lc_bytes *provenance)
-{
-    const char *line = (const char *)provenance->data, *end = line + provenance->size;
-    double sum = 0.0;
-
-    while (line && line < end) {
-        const char *size = memchr(line, ' ', (size_t)(end - line));
-        sum += size ? strtod(size, NULL) : 0.0;
-        line = memchr(line, '\n', (size_t)(end - line));
-        line = line ? line + 1 : NULL;
-    }
-    return sum;
-}
-
 void lc_plan_on(const struct lc_plan *plan, int64_t ranks, int64_t node_ranks, struct lc_plan_at *at)
 {
     double shared = plan->weight_bytes + plan->token_bytes, here = (double)(node_ranks < ranks ? node_ranks : ranks);
@@ -256,7 +241,7 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
         seconds += plan->point[k].seconds;
     }
     plan->reached = seconds > 0.0 ? flop * 1e-9 / seconds / plan->gflops : 0.0;
-    plan->file_bytes = input_bytes(&plan->study.provenance);
+    plan->file_bytes = lc_study_input_bytes(&plan->study);
     add_memory(plan, needs);
     lc_plan_time_on(plan, 1, &plan->one);
     lc_plan_time_on(plan, plan->ranks, &plan->asked);

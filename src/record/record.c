@@ -184,21 +184,6 @@ static void add_slurm(json_t *record)
     json_decref(slurm);
 }
 
-/* Sizes of the input files, from the lines "hash  size  role  name". */
-static double input_bytes(const struct lc_bytes *provenance)
-{
-    const char *line = (const char *)provenance->data, *end = line + provenance->size;
-    double sum = 0.0;
-
-    while (line && line < end) {
-        const char *size = memchr(line, ' ', (size_t)(end - line));
-        sum += size ? strtod(size, NULL) : 0.0;
-        line = memchr(line, '\n', (size_t)(end - line));
-        line = line ? line + 1 : NULL;
-    }
-    return sum;
-}
-
 static void show_date(char out[32], time_t moment)
 {
     struct tm utc;
@@ -249,7 +234,7 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
     add(record, "checkpoint", json_pack("{s:f, s:f, s:f, s:f}", "bytes", s.bytes, "segments", s.segments, "seconds", s.wrote,
                                         "share", s.compute.sum > 0.0 ? s.wrote / s.compute.sum : 0.0));
     add(record, "bytes_read",
-        json_pack("{s:f, s:f}", "inputs", input_bytes(&study->provenance), "storage", s.storage));
+        json_pack("{s:f, s:f}", "inputs", lc_study_input_bytes(study), "storage", s.storage));
     add(record, "nodes", nodes_json(all, par->size));
     add(record, "rank", ranks_json(all, par->size));
     return record;

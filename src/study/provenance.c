@@ -242,3 +242,17 @@ done:
     lc_array_release(&files);
     return rc;
 }
+
+double lc_study_input_bytes(const struct lc_study *study)
+{
+    const char *line = (const char *)study->provenance.data, *end = line + study->provenance.size;
+    double sum = 0.0;
+
+    while (line && line < end) {
+        const char *size = memchr(line, ' ', (size_t)(end - line));
+        sum += size ? strtod(size, NULL) : 0.0;
+        line = memchr(line, '\n', (size_t)(end - line));
+        line = line ? line + 1 : NULL;
+    }
+    return sum;
+}
