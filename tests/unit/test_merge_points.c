@@ -17,7 +17,7 @@ struct source {
 
 static int order(struct lc_merge_points *p, const struct source *s, int64_t n, struct lc_err *err)
 {
-    char name[16], config[2048];
+    char name[32], config[2048];
     int rc;
 
     *err = (struct lc_err)LC_ERR_INIT;
