@@ -11,6 +11,7 @@
 #include "lightcone/config.h"
 #include "lightcone/export.h"
 #include "lightcone/fetch.h"
+#include "lightcone/handout.h"
 #include "lightcone/job.h"
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
@@ -492,6 +493,8 @@ int main(int argc, char **argv)
         return 0;
     }
     repair_blas(argv);
+    if (!c || c->collective)
+        lc_handout_catch_signals(); /* MPI's start may take long */
     lc_blas_single_thread();
     signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write(), with a message */
     if (c && !c->collective)

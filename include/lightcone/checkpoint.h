@@ -99,7 +99,8 @@ struct lc_checkpoint_cost {
 };
 void lc_checkpoint_cost(const struct lc_checkpoint *c, struct lc_checkpoint_cost *out);
 
-/* Close; with `remove` (the result is in place) delete its files, and the folder if nothing else is in it. Collective. */
+/* Close; with `remove` (the result is in place) delete its files, else those of this run in which nothing is; and the folder if
+ * nothing else is in it. Collective. */
 void lc_checkpoint_close(struct lc_checkpoint *c, int remove);
 
 /* What a folder holds, for `lightcone status`, without a job, or beside a live one: units in all and done, runs, bytes,

@@ -65,6 +65,9 @@ int64_t lc_handout_batch(int64_t remaining, int64_t workers);
 /* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
  * been counted in by then. SIGUSR2 makes rank 0 call progress; on other ranks it does nothing. */
 void lc_handout_catch_signals(void);
-int lc_handout_signalled(void); /* 1 when one of the first three has come to this rank */
+/* The same as if one of the first three came to this rank, from any thread. `why`: constant. */
+void lc_handout_interrupt(const char *why);
+int lc_handout_signalled(void);          /* 1 when one of these came to this rank */
+int lc_signal_check(struct lc_err *err); /* LC_E_STOPPED then, saying what */
 
 #endif

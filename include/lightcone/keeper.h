@@ -14,7 +14,6 @@ struct lc_keeper {
     int64_t *todo, todos;        /* steps with units that are to be done, ascending; the same on all ranks */
     unsigned char *done;         /* [units] 1: a segment holds it, or its point is finished */
     int64_t units, steps;        /* see parts.h */
-    int64_t taken;               /* units that earlier runs left */
     double every, last, took;    /* seconds between segments; when the last one was written, and how long that took */
     double spent, longest;       /* seconds that writing segments took, in all and at most */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
@@ -49,7 +48,8 @@ void lc_keeper_flush(struct lc_keeper *k);
 /* Everything that this rank has goes into `fresh`, for merging. */
 int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err);
 
-/* Close; with `remove`, the result is in place and the folder goes. Collective. */
+/* Close; with `remove`, the result is in place and the folder goes; else what earlier runs left stays, whatever went wrong.
+ * Collective. */
 void lc_keeper_close(struct lc_keeper *k, int remove);
 
 #endif

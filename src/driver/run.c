@@ -384,6 +384,8 @@ static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const st
         struct lc_task_inputs in;
         if (lc_task_is_over(&tasks->task[k]))
             continue;
+        lc_signal_check(err); /* before hours of loading */
+        LC_TRY(rc, lc_comm_agree(par, err));
         lc_tasks_inputs(tasks, k, &in, err);
         LC_TRY(rc, lc_comm_agree(par, err));
         rc = run_task(par, &in, tasks->task[k].over, &kept, options, begun, err);
@@ -405,7 +407,6 @@ int lc_run(const struct lc_comm *par, const char *config_path, const struct lc_r
     struct lc_tasks tasks;
     int rc;
 
-    lc_handout_catch_signals();
     LC_TRY(rc, lc_record_check_class(par, err));
     LC_TRY(rc, lc_tasks_open(&tasks, par, config_path, options->set, options->sets, err));
     rc = run_tasks(par, &tasks, options, begun, err);

@@ -215,12 +215,13 @@ void lc_checkpoint_close(struct lc_checkpoint *c, int remove)
 {
     lc_ckpt_writer_close(&c->writer); /* on NFS a removed file that is open stays under another name, and the folder with it */
     MPI_Barrier(c->par->comm);
-    if (c->par->rank == 0 && remove) {
+    if (c->par->rank == 0 && remove)
         lc_ckpt_remove_before(c->writer.folder, INT64_MAX);
-        rmdir(c->writer.folder); /* stays when something else is in it */
-    }
     if (c->par->node_rank == 0 && !remove)
         remove_empty(c);
+    MPI_Barrier(c->par->comm);
+    if (c->par->rank == 0)
+        rmdir(c->writer.folder); /* stays when anything is in it */
     MPI_Barrier(c->par->comm);
     release(c);
 }

@@ -9,6 +9,7 @@
 
 enum { FORMAT = 1 };
 enum { HEX = LC_HASH_HEX - 1 };
+enum { RUN_MOST = 999999998 }; /* names have nine digits, and the next run has a name, too */
 enum { AT_DIGEST = 8, AT_REST = AT_DIGEST + HEX };                                       /* of headers and heads */
 enum { AT_FORMAT = AT_REST, AT_SIZE = 80, AT_RUN = 88, AT_NODE = 96, AT_GENERATION = 104, AT_IDENTITY = 112 };
 enum { AT_FILE = AT_REST, AT_PLACE = 136, AT_SEQUENCE = 144, AT_RANK = 152, AT_KIND = 160, AT_RANGES = 168 };
@@ -113,7 +114,7 @@ int lc_ckpt_name_parse(struct lc_ckpt_name *name, const char *text)
     const char *rest = text;
     size_t length;
 
-    if (!take_number(&rest, "run-", &name->run) || !take_number(&rest, ".node-", &name->node) ||
+    if (!take_number(&rest, "run-", &name->run) || name->run > RUN_MOST || !take_number(&rest, ".node-", &name->node) ||
         !take_number(&rest, ".gen-", &name->generation))
         return 0;
     lc_ckpt_name_print(again, name);

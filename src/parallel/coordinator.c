@@ -12,6 +12,7 @@ struct worker {
     char owed;    /* an ask is not answered yet */
     char left;    /* it has said that it does nothing more */
     char late, lost; /* silent for half of the patience; for all of it */
+    char writes;     /* it was not lost when all were told to write, and has not said that it has written */
 };
 
 struct lc_coordinator {
@@ -110,7 +111,10 @@ static void hear(struct lc_coordinator *c, int worker)
     }
     if (bits & LC_WORD_FAILS)
         halt(c);
-    c->unwritten -= (bits & LC_WORD_WRITTEN) != 0;
+    if (bits & LC_WORD_WRITTEN) {
+        c->unwritten -= w->writes;
+        w->writes = 0;
+    }
     if (bits & LC_WORD_ASKS)
         w->owed = 1;
     left = c->h->units - c->next;
@@ -241,8 +245,10 @@ static void give_up(struct lc_coordinator *c)
     double begun = lc_seconds();
     long nap = 0;
 
-    for (int r = 1; r < c->par->size; r++)
-        c->unwritten += !c->worker[r].lost;
+    for (int r = 1; r < c->par->size; r++) {
+        c->worker[r].writes = !c->worker[r].lost;
+        c->unwritten += c->worker[r].writes;
+    }
     order_all(c, LC_ORDER_SAVE);
     if (c->h->rescue)
         c->h->rescue(c->h->arg, &ignored);

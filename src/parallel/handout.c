@@ -12,6 +12,7 @@ enum { SHARE = 4 };      /* an answer is this part of a worker's share of what i
 enum { MOST_UNITS = 64 };
 
 static volatile sig_atomic_t caught, asked;
+static const char *_Atomic reason; /* of lc_handout_interrupt() */
 
 static void on_signal(int number)
 {
@@ -36,9 +37,14 @@ void lc_handout_catch_signals(void)
     sigaction(SIGUSR2, &action, NULL);
 }
 
+void lc_handout_interrupt(const char *why)
+{
+    reason = why;
+}
+
 int lc_handout_signalled(void)
 {
-    return caught != 0;
+    return caught != 0 || reason;
 }
 
 static const char *signal_name(int number)
@@ -48,8 +54,10 @@ static const char *signal_name(int number)
 
 int lc_signal_check(struct lc_err *err)
 {
-    if (!caught)
+    if (!lc_handout_signalled())
         return LC_OK;
+    if (!caught)
+        return LC_FAIL(err, LC_E_STOPPED, "stopped before the last unit: %s", reason);
     return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, signal_name(caught));
 }
 

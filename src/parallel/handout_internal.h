@@ -58,9 +58,7 @@ void lc_watch_tell(const struct lc_watch *w, const struct lc_handout *h, enum lc
  * first. */
 void lc_doze(long *ns, long longest);
 
-/* LC_E_STOPPED when a signal came. */
-int lc_signal_check(struct lc_err *err);
-/* The same, or what h->stop says. */
+/* lc_signal_check(), or what h->stop says. */
 int lc_handout_check(const struct lc_handout *h, struct lc_err *err);
 /* 1 when SIGUSR2 came; with `take`, it has been seen to. */
 int lc_signal_asked(int take);

@@ -7,12 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "lightcone/handout.h"
 #include "lightcone/memory.h"
 
 struct lc_heart {
     char output[LC_PATH_MAX];
     struct lc_alive alive; /* guarded by `lock`, as is `stop` */
-    int stop, at_once, warned; /* at_once: the next sign of life is due */
+    int stop, at_once, warned, taken; /* at_once: the next sign of life is due; taken: another run gives signs there */
     pthread_mutex_t lock;
     pthread_cond_t woken;
     pthread_t thread;
@@ -30,6 +31,23 @@ static void take(struct lc_alive *a, const struct lc_alive *told)
     a->started = own.started;
 }
 
+/* Another run's sign stands where this one's was: that run began at the same moment, or took this one for dead while its
+ * node hung. Of the two the one that sees it first yields. */
+static int is_taken(struct lc_heart *h)
+{
+    struct lc_err damaged = LC_ERR_INIT;
+    struct lc_alive there;
+    char text[LC_PATH_MAX + 256];
+
+    if (h->taken || lc_alive_read(h->output, &there, &damaged) != LC_OK || !there.id || there.id == h->alive.id)
+        return h->taken;
+    snprintf(text, sizeof text, "%s: another run is at work on it, too: job %s, process %lld on %s: this one stops", h->output,
+             there.job, (long long)there.pid, there.host);
+    h->warn(text);
+    lc_handout_interrupt("another run is at work on the output, too");
+    return h->taken = 1;
+}
+
 /* A disk that takes nothing is said once until it does again. */
 static void beat(struct lc_heart *h)
 {
@@ -37,7 +55,7 @@ static void beat(struct lc_heart *h)
     struct lc_alive copy = h->alive;
 
     pthread_mutex_unlock(&h->lock); /* a slow disk keeps nobody who has something to tell */
-    if (lc_alive_write(h->output, &copy, &err) != LC_OK && !h->warned) {
+    if ((copy.beat == 0 || !is_taken(h)) && lc_alive_write(h->output, &copy, &err) != LC_OK && !h->warned) {
         lc_err_prefix(&err, "no sign of life can be written, `lightcone status` will call this job dead");
         h->warn(err.msg);
     }

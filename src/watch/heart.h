@@ -7,8 +7,8 @@
 
 struct lc_heart; /* opaque */
 
-/* The first sign of life, and then one every LC_ALIVE_EVERY seconds, A disk that takes none is said to
- * `warn`, and no error. LC_E_MEMORY, LC_E_LIBRARY: then there is nothing to stop. Not collective. */
+/* The first sign of life, and then one every LC_ALIVE_EVERY seconds. A disk that takes none is said to
+ * `warn`, and no error; so is another run's sign in the place of this one's, which interrupts the hand-out. LC_E_MEMORY, LC_E_LIBRARY: then there is nothing to stop. Not collective. */
 int lc_heart_start(struct lc_heart **heart, const char *output, const struct lc_alive *first,
                    void (*warn)(const char *text), struct lc_err *err);
 

@@ -221,10 +221,8 @@ static int list_todo(struct lc_keeper *k, const unsigned char *over, struct lc_e
 
     if (LC_ALLOC(&k->todo, k->steps, "units", err) != LC_OK)
         return err->code;
-    for (int64_t u = 0; u < k->units; u++) {
-        k->taken += k->done[u];
+    for (int64_t u = 0; u < k->units; u++)
         k->done[u] |= over[u % points];
-    }
     for (int64_t step = 0; step < k->steps; step++)
         if (memchr(k->done + step * points, 0, (size_t)points))
             k->todo[k->todos++] = step;
@@ -287,22 +285,10 @@ done:
     return rc;
 }
 
-/* 1 when no rank has anything on disk: then a failed run leaves no folder. Collective. */
-static int is_empty(const struct lc_keeper *k)
-{
-    struct lc_err written = LC_ERR_INIT;
-    struct lc_checkpoint_cost cost;
-
-    lc_checkpoint_cost(k->store, &cost);
-    if (cost.segments > 0 || k->taken > 0)
-        LC_FAIL(&written, LC_E_STOPPED, "segments are on disk");
-    return lc_comm_agree(k->par, &written) == LC_OK;
-}
-
 void lc_keeper_close(struct lc_keeper *k, int remove)
 {
     if (k->store)
-        lc_checkpoint_close(k->store, remove || is_empty(k));
+        lc_checkpoint_close(k->store, remove);
     if (k->apart)
         k->fresh.job->end(k->apart);
     lc_parts_end(&k->fresh);

@@ -1,6 +1,7 @@
 /* fail_io.c - to be preloaded: makes one call that changes the disk fail, or all from it on, below one folder.
  *   FAIL_UNDER=/folder  FAIL_AT=k  the k-th call there, from 1; 0: none
  *   FAIL_HOW=once | from | short   it fails; it and all after it fail; every write is interrupted once and then cut short
+ *   FAIL_HOW=memory                there is no memory for what a segment of a checkpoint holds
  *   FAIL_COUNT=file                how many calls there were, at the end
  *   FAIL_JUMP=1                    the date jumps by days, to and fro
  * Time goes by faster, so that a short job writes many checkpoints. */
@@ -128,6 +129,16 @@ int open(const char *path, int flags, ...)
         mode = va_arg(rest, unsigned);
     va_end(rest);
     return fails(is_below(path) && (flags & (O_WRONLY | O_RDWR))) ? -1 : REAL(open)(path, flags, mode);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    enum { LARGE = 100000, FILES = 64 }; /* larger than heads */
+
+    for (int fd = 3; fd < FILES && size > LARGE && is_how("memory"); fd++)
+        if (is_open_below(fd) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+            return NULL;
+    return REAL(aligned_alloc)(alignment, size);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t)

@@ -2,6 +2,7 @@
 # test_disk.sh - one write, fsync, rename, ... fails, or the disk is full from it on: the run warns or ends with a message, nothing
 # half written looks like a result, and the same command continues to the same bytes. Some calls are tried, all with ALL=1;
 # SEED=n chooses others.
+# Where memory fails in place of the disk, a checkpoint stays.
 set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
@@ -54,7 +55,7 @@ check() {
     whole "$1 $2, continued"
 }
 
-for job in contexts correlation; do
+for job in correlation contexts; do
     choose "$job"
     words="$configuration $settings --set corpus.tokens=700 --set windows.length=32"
     attempt none 0
@@ -85,4 +86,19 @@ for job in contexts correlation; do
     check from $((drawn + 1))
     rm -rf "$out"
 done
+
+# --- no memory to read a checkpoint: it stays -----------------------------------------------------------------------------
+name='no memory for a segment'
+checks=$((checks + 1))
+words="$words --set deadline=20"
+attempt none 0
+[ "$got" -eq 75 ] || fail "$name: stopped with status $got"
+before=$(cksum "$out/r.checkpoint/"*)
+attempt memory 0
+[ "$got" -eq 1 ] || fail "$name: status $got"
+grep -q 'out of memory' "$WORK/log" || fail "$name: not said"
+[ "$(cksum "$out/r.checkpoint/"*)" = "$before" ] || fail "$name: the checkpoint is another"
+words="$words --set deadline=1000000"
+attempt none 0
+whole "$name, continued"
 conclude

@@ -409,6 +409,8 @@ static void names(void **state)
                 {"run-0001.node-0000", 0},
                 {"run--001.node-0000.gen-0002", 0},
                 {"run-1234567890.node-0000.gen-0002", 0},
+                {"run-999999998.node-0000.gen-0002", 1},
+                {"run-999999999.node-0000.gen-0002", 0},
                 {" run-0001.node-0000.gen-0002", 0},
                 {"", 0},
                 {"notes.txt", 0}};

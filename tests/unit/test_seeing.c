@@ -292,6 +292,12 @@ static void count_warning(const char *text)
     warnings++;
 }
 
+static void note_other(const char *text)
+{
+    assert_non_null(strstr(text, "another run is at work on it, too: job sparsity, process 77 on far"));
+    warnings++;
+}
+
 /* Told of another phase, the next sign of life comes at once; at the end there is none. */
 static void heart_beats(void **state)
 {
@@ -327,12 +333,46 @@ static void heart_beats(void **state)
     assert_int_equal(warnings, 1);
 }
 
+/* Of two runs that give signs of life in one place, the one that sees the other's stops, and leaves it. */
+static void heart_yields(void **state)
+{
+    struct lc_err err = LC_ERR_INIT;
+    char output[LC_PATH_MAX], path[LC_PATH_MAX];
+    struct lc_alive mine, other, seen;
+    struct lc_heart *heart = NULL;
+
+    (void)state;
+    warnings = 0;
+    make_output(output, path, "two");
+    lc_alive_init(&mine, "contexts", "0.1.0");
+    lc_alive_init(&other, "sparsity", "0.1.0");
+    other.pid = 77;
+    snprintf(other.host, sizeof other.host, "far");
+    other.id = mine.id + 1;
+    check(lc_alive_write(output, &other, &err), &err); /* of a dead one: it is no news */
+    check(lc_heart_start(&heart, output, &mine, note_other, &err), &err);
+    assert_int_equal(lc_signal_check(&err), LC_OK);
+    check(lc_alive_write(output, &other, &err), &err);
+    snprintf(mine.phase, sizeof mine.phase, "computing");
+    lc_heart_tell(heart, &mine);
+    for (int try = 0; try < 1000 && !lc_handout_signalled(); try++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_int_equal(lc_signal_check(&err), LC_E_STOPPED);
+    assert_non_null(strstr(err.msg, "another run is at work"));
+    lc_heart_stop(heart);
+    assert_int_equal(warnings, 1);
+    err = (struct lc_err)LC_ERR_INIT;
+    check(lc_alive_read(output, &seen, &err), &err);
+    assert_true(seen.id == other.id);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_for_readers),   cmocka_unit_test(pace_of_late), cmocka_unit_test(eta_of_unequal_units),
         cmocka_unit_test(how_long_units_took), cmocka_unit_test(where_time_goes), cmocka_unit_test(sign_of_life),
-        cmocka_unit_test(heart_beats),
+        cmocka_unit_test(heart_beats), cmocka_unit_test(heart_yields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
