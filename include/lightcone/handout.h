@@ -62,7 +62,7 @@ int64_t lc_handout_workers(int64_t ranks);
  * batches that shrink towards the end; 0 when nothing remains. */
 int64_t lc_handout_batch(int64_t remaining, int64_t workers);
 
-/* From now on SIGINT, SIGTERM, SIGUSR1 end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
+/* From now on SIGINT, SIGTERM, SIGUSR1 and, but for nohup, SIGHUP end the hand-out after the units under way, with LC_E_STOPPED; what is finished has
  * been counted in by then. SIGUSR2 makes rank 0 call progress; on other ranks it does nothing. */
 void lc_handout_catch_signals(void);
 /* The same as if one of the first three came to this rank, from any thread. `why`: constant. */

@@ -27,12 +27,16 @@ static void on_question(int number)
 void lc_handout_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
-    const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
+    const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+    struct sigaction before;
 
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
-    for (int i = 0; i < 3; i++)
-        sigaction(numbers[i], &action, NULL);
+    for (int i = 0; i < 4; i++) {
+        sigaction(numbers[i], &action, &before);
+        if (numbers[i] == SIGHUP && before.sa_handler == SIG_IGN) /* nohup: the job outlives its terminal */
+            sigaction(SIGHUP, &before, NULL);
+    }
     action.sa_handler = on_question;
     sigaction(SIGUSR2, &action, NULL);
 }
@@ -49,7 +53,7 @@ int lc_handout_signalled(void)
 
 static const char *signal_name(int number)
 {
-    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGUSR1";
+    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : "SIGUSR1";
 }
 
 int lc_signal_check(struct lc_err *err)
@@ -58,7 +62,7 @@ int lc_signal_check(struct lc_err *err)
         return LC_OK;
     if (!caught)
         return LC_FAIL(err, LC_E_STOPPED, "stopped before the last unit: %s", reason);
-    return LC_FAIL(err, LC_E_STOPPED, "stopped by signal %d (%s) before the last unit", (int)caught, signal_name(caught));
+    return LC_FAIL(err, LC_E_STOPPED, "by signal %d (%s) before the last unit", (int)caught, signal_name(caught));
 }
 
 int lc_signal_asked(int take)
