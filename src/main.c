@@ -15,12 +15,12 @@
 #include "lightcone/layout.h"
 #include "lightcone/linalg.h"
 #include "lightcone/merge.h"
+#include "lightcone/plan.h"
 #include "lightcone/published.h"
 #include "lightcone/report.h"
 #include "lightcone/results.h"
-#include "plan.h"
-#include "status.h"
-#include "submit.h"
+#include "lightcone/status.h"
+#include "lightcone/submit.h"
 
 #define LIGHTCONE_VERSION "0.1.0"
 

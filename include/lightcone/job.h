@@ -1,4 +1,4 @@
-/* job.h - what a job is: callbacks around one driver (src/run.c) that owns units, hand-out, merging and the result
+/* job.h - what a job is: callbacks around one driver (src/driver/run.c) that owns units, hand-out, merging and the result
  * file. A job is one file in jobs/ and one row of jobs/jobs.def; it holds no loop over units and no MPI. */
 #ifndef LC_JOB_H
 #define LC_JOB_H

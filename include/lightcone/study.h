@@ -98,6 +98,9 @@ int lc_study_outline(struct lc_study *study, const struct lc_inputs *in, struct 
 /* Floats that the weights of model and SAEs take, in all their forms, once on every node. */
 int64_t lc_study_weights(const struct lc_study *study, const struct lc_needs *needs);
 
+/* Bytes of all input files, from the provenance; rank 0. */
+double lc_study_input_bytes(const struct lc_study *study);
+
 /* Positions of a window as the model runs it: its tokens, and a BOS before them when there is one. */
 int64_t lc_study_run_length(const struct lc_study *study, int64_t window);
 /* The same of a whole window: T, and one more with a BOS. */

@@ -29,14 +29,17 @@ int lc_amx_is_there(void);
 void lc_amx_begin(void);
 void lc_amx_end(void);
 
+/* The first n of 16 numbers; none where n is not positive. */
+static inline __mmask16 lc_amx_mask(int64_t n)
+{
+    return (__mmask16)(n >= 16 ? 0xffffu : n > 0 ? (1u << n) - 1u : 0u);
+}
+
 /* The first n of 32 numbers, zeros behind them. */
 LC_AMX static inline void lc_amx_load32(const float *x, int64_t n, __m512 out[2])
 {
-    __mmask16 low = n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
-    __mmask16 high = n >= 32 ? 0xffff : n > 16 ? (__mmask16)((1u << (n - 16)) - 1) : 0;
-
-    out[0] = _mm512_maskz_loadu_ps(low, x);
-    out[1] = _mm512_maskz_loadu_ps(high, x + 16);
+    out[0] = _mm512_maskz_loadu_ps(lc_amx_mask(n), x);
+    out[1] = _mm512_maskz_loadu_ps(lc_amx_mask(n - 16), x + 16);
 }
 
 /* Rounded to bfloat16, which is returned; x becomes what is lost, rounded[] what is kept. */

@@ -179,10 +179,7 @@ LC_AMX static void add_strip(const struct lc_factor_call *p, const struct worksp
                           float beta)
 {
     int64_t width = p->columns - n < LC_SIDE ? p->columns - n : LC_SIDE;
-    __mmask16 mask[2] = {width >= 16 ? 0xffff : (__mmask16)((1u << width) - 1),
-                         width >= 32  ? 0xffff
-                         : width > 16 ? (__mmask16)((1u << (width - 16)) - 1)
-                                      : 0};
+    __mmask16 mask[2] = {lc_amx_mask(width), lc_amx_mask(width - 16)};
 
     for (int64_t r = 0; r < rows; r++) {
         float *c = p->c + (row + r) * p->ldc + n;

@@ -86,7 +86,7 @@ near "$(awk '/"unit_seconds": {/ { on = 1 } on && /"mean"/ { sub(/.*: /, ""); m 
     on && /"count"/ { sub(/.*: /, ""); print m * $0; exit }' "$record")" "$(sum "$(phase busy)" "$(phase busy)")" \
     'units times their mean, and busy ranks'
 holds 'units of the ranks' test "$(sed -n 's/^ *"units": \([0-9]*\),$/\1/p' "$record" | awk '{ s += $1 } END { print s }')" -eq 30
-says "$record" '"idle_share": 0\.' '"inputs": [0-9]+\.0,' '"restarts": 0' '"ranks": 2,$' '"own_bytes": [1-9]'
+says "$record" '"idle_share": 0\.' '"inputs": [0-9]+\.0,' '"restarts": 0' '"ranks": 2,$' '"own_bytes": [1-9]' '"compute_cpu_seconds": [0-9.]*[1-9]'
 
 # --- a live job: status from elsewhere; SIGUSR2; all of it killed; continued --------------------------------------------
 name='a live job'
@@ -140,10 +140,12 @@ name='a sweep'
 mkdir -p sweep.points/task-0003.checkpoint
 : >sweep.points/0000.h5
 : >sweep.points/0001.h5
+printf '%s\t%s\tkey=value\n' 0 sweep.points/0000.h5 1 sweep.points/0001.h5 2 sweep.points/0002.h5,sweep.points/0003.h5 \
+    3 sweep.points/0004.h5 >sweep.points/tasks.txt
 sed 's/"host": ".*"/"host": "elsewhere"/' kept >sweep.points/task-0002.status.json
 mkdir sweep.points/task-0002.checkpoint
 "$LIGHTCONE" status sweep.h5 >told
-says told 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 finished, in sweep.points' \
+says told 'sweep.h5: a sweep whose points are not joined yet' 'points  *2 of 5, and 2 of 4 tasks, finished in sweep.points' \
     'task-0002  *running on elsewhere .*computing, [0-9]+ of 6000 units' 'task-0003  *unfinished, and not running'
 holds 'tasks shown twice' test "$(grep -c task- told)" -eq 2
 

@@ -7,8 +7,8 @@ own_foreign="" own_headers="" above=""
 # room | public headers in include/lightcone | foreign headers; top to bottom
 rooms() {
     cat <<'END'
-base     | clock err file hash memory order random     | openssl/evp.h
-linalg   | linalg factor screen                   | cblas.h
+base     | clock err file hash log memory order random | openssl/evp.h
+linalg   | linalg factor screen                   | cblas.h immintrin.h sys/syscall.h
 config   | config grid layout values             | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
@@ -20,7 +20,14 @@ results  | influence_tables results sparsity_tables | hdf5.h
 published | published export                     | jansson.h utf8proc.h
 report   | report                                |
 fetch    | fetch                                 | curl/curl.h zip.h zlib.h
-top      | cost job merge study                       | jansson.h
+study    | study                                      |
+merge    | merge                                      |
+record   | record tally timeline trace usage          | jansson.h
+work     | assume cost job keeper parts prepare tasks units |
+watch    | alive alone monitor outcome pace status    | jansson.h
+driver   |                                            |
+plan     | plan                                       | jansson.h
+batch    | submit                                     |
 END
 }
 libc=" assert complex ctype dirent errno fcntl fenv float fnmatch inttypes limits locale math poll pthread setjmp signal \
@@ -66,11 +73,9 @@ while IFS='|' read -r room own_headers own_foreign; do
     done
     check_folder "src/$room"
     above="$above $own_headers"
-    top_foreign=$own_foreign # of the last row
 done <"$table"
-own_headers="" own_foreign=$top_foreign
+own_headers="" own_foreign=""
 check_folder src
-own_foreign=""
 check_folder jobs
 
 for h in include/lightcone/*.h; do

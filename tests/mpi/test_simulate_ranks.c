@@ -4,7 +4,7 @@
 #include <math.h>
 #include <time.h>
 
-#include "../../src/simulate.h"
+#include "../../src/plan/simulate.h"
 #include "lightcone/clock.h"
 #include "lightcone/handout.h"
 #include "mpi_fixture.h"

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "../../src/top_readouts.h"
+#include "../../src/study/top_readouts.h"
 #include "lightcone/random.h"
 #include "lightcone/results.h"
 

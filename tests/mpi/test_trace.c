@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../src/timeline.h"
-#include "../../src/trace.h"
+#include "lightcone/timeline.h"
+#include "lightcone/trace.h"
 
 enum { RANKS_MOST = 3, UNITS = 9000 }; /* more stays than are kept */
 

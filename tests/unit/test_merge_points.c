@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/merge_points.h"
+#include "../../src/merge/merge_points.h"
 #include "check.h"
 
 #define BASE                                                                                                               \

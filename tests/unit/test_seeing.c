@@ -11,14 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../src/alive.h"
-#include "../../src/heart.h"
-#include "../../src/log.h"
-#include "../../src/monitor.h"
-#include "../../src/pace.h"
-#include "../../src/tally.h"
-#include "../../src/timeline.h"
+#include "../../src/watch/heart.h"
+#include "lightcone/alive.h"
 #include "lightcone/clock.h"
+#include "lightcone/log.h"
+#include "lightcone/monitor.h"
+#include "lightcone/pace.h"
+#include "lightcone/tally.h"
+#include "lightcone/timeline.h"
 
 #define NEAR(a, b, relative) assert_true(fabs((a) - (b)) <= (relative)*fabs(b))
 

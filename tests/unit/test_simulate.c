@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../../src/simulate.h"
+#include "../../src/plan/simulate.h"
 #include "check.h"
 #include "lightcone/handout.h"
 #include "lightcone/memory.h"

@@ -1,8 +1,8 @@
 /* Windows cut into units: every window once, in order, and short units at the end, so that ranks end together. */
 #include <stdio.h>
 
-#include "../../src/units.h"
 #include "check.h"
+#include "lightcone/units.h"
 
 enum { WINDOWS = 10000, T = 64, EACH = 8 };
 
