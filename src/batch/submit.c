@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "cluster.h"
+#include "lightcone/handout.h"
 #include "lightcone/plan.h"
 #include "lightcone/prepare.h"
 #include "lightcone/tasks.h"
@@ -124,13 +125,21 @@ static int64_t units_of(const struct submission *s)
     return most;
 }
 
+/* So many ranks that a worker can have each unit. */
+static int64_t useful_ranks(int64_t units)
+{
+    return units + (lc_handout_workers(units) < units);
+}
+
 /* As many ranks as a node has cores, units and memory for. */
 static int choose_ranks(struct submission *s, struct lc_err *err)
 {
     struct size *z = &s->size;
+    int64_t nodes = s->options->nodes > 0 ? s->options->nodes : 1, useful;
 
     z->units = units_of(s);
-    z->each = z->units < s->nodes.cores ? z->units : s->nodes.cores;
+    useful = (useful_ranks(z->units) + nodes - 1) / nodes;
+    z->each = useful < s->nodes.cores ? useful : s->nodes.cores;
     if (s->nodes.memory > 0.0)
         while (z->each > 1 && LC_SUBMIT_MEMORY_FACTOR * memory_on(s, 1, z->each) > s->nodes.memory)
             z->each--;
@@ -373,8 +382,8 @@ static void print_size(const struct submission *s, FILE *out)
         fprintf(out, "%" PRId64 " tasks, each of up to ", s->tasks.count);
     fprintf(out, "%" PRId64 " units on %" PRId64 " x %" PRId64 " ranks (%" PRId64 " cores a node: %s)\n", z->units, z->nodes,
             z->each, s->nodes.cores, s->nodes.from);
-    fprintf(out, "# planned %.1f min and %.2f GB a node, asked for %" PRId64 " min and %" PRId64 " MB\n", z->planned / 60.0,
-            z->memory * 1e-9, z->minutes, z->megabytes);
+    fprintf(out, "# planned %s and %.2f GB a node, asked for %" PRId64 " min and %" PRId64 " MB\n",
+            lc_duration(z->planned).text, z->memory * 1e-9, z->minutes, z->megabytes);
     if (times > 1.0)
         fprintf(out, "# the partition's time limit is shorter: with checkpoints it takes about %.0f allocations\n", times);
 }

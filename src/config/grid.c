@@ -69,6 +69,24 @@ static int refuse(const struct finder *f, const char *name, int at)
                         node->kind == LC_NODE_LIST ? "an empty list" : "a map", name);
 }
 
+/* A value of the file is one that the axis replaces; --set that would say nothing is a mistake. */
+static int check_hidden(const struct finder *f, const char *key)
+{
+    int at = f->tree->root;
+    const char *part = key;
+    char name[NAME_ROOM];
+
+    for (size_t size; *part && at >= 0; part += size + (part[size] == '.')) {
+        size = strcspn(part, ".");
+        snprintf(name, sizeof name, "%.*s", (int)size, part);
+        at = lc_tree_child(f->tree, at, name);
+    }
+    if (at < 0 || f->tree->node[at].line >= 0)
+        return LC_OK;
+    return lc_tree_fail(f->tree, f->tree->node[at].line, f->err,
+                        "key '%s' is an axis of the sweep; allowed: --set 'sweep.%s=[VALUE, ...]'", key, key);
+}
+
 static int axis_find(const struct finder *f, const struct lc_key *key, int at)
 {
     const struct lc_node *list = &f->tree->node[at];
@@ -82,7 +100,7 @@ static int axis_find(const struct finder *f, const struct lc_key *key, int at)
     if (strcmp(key->name, "job") == 0)
         return lc_tree_fail(f->tree, list->key_line, f->err, "key 'sweep.job': a sweep's points join in one result of one job");
     f->node[key - lc_keys] = at;
-    return LC_OK;
+    return check_hidden(f, key->name);
 }
 
 /* All lists below a map of the sweep, whose keys stand below `group`. */
@@ -99,8 +117,11 @@ static int axes_find(const struct finder *f, int map, const char *group)
             return lc_config_unknown(f->tree, node, group, f->err);
         if (is_group && node->kind == LC_NODE_MAP)
             rc = axes_find(f, i, name);
+        else if (key)
+            rc = axis_find(f, key, i);
         else
-            rc = key ? axis_find(f, key, i) : refuse(f, name, i);
+            rc = lc_tree_fail(f->tree, node->line, f->err,
+                              "key 'sweep.%s' is no map; allowed: lists of values of the keys below '%s'", name, name);
         if (rc != LC_OK)
             return rc;
     }

@@ -66,7 +66,8 @@ static int check_point(const struct lc_study *study, struct lc_err *err)
     struct lc_bytes config = {0};
     int rc;
 
-    LC_TRY(rc, lc_result_open(&r, path, err));
+    if (lc_result_open(&r, path, err) != LC_OK)
+        return lc_err_suffix(err, "; it is in the place of a finished point: remove it, and it is made again");
     LC_TRY(rc, lc_config_canonical(&study->config, &config, err));
     LC_TRY(rc, check_text(r, path, "config", "another configuration", &config, err));
     rc = check_text(r, path, "provenance/files", "other inputs", &study->provenance, err);

@@ -327,7 +327,7 @@ static int conclude_tasks(const struct lc_comm *par, const struct lc_tasks *task
     if (!tasks->folder[0])
         return LC_OK;
     if (par->rank == 0 && options->task >= 0)
-        lc_log("task %" PRId64 " of 0 to %" PRId64 " is done, in %.1000s; when all are, the same command without --task joins "
+        lc_log("task %" PRId64 " (of 0 to %" PRId64 ") is done, in %.1000s; when all are, the same command without --task joins "
                "them", options->task, tasks->count - 1, tasks->folder);
     if (par->rank == 0 && options->task < 0 && lc_tasks_join(tasks, err) == LC_OK)
         lc_log("%" PRId64 " points are joined in %.1000s", tasks->grid.points, tasks->output);
@@ -366,6 +366,16 @@ done:
     return rc;
 }
 
+/* Which of a sweep's tasks the lines that follow are of. */
+static void announce_task(const struct lc_comm *par, const struct lc_tasks *tasks, int64_t index, struct lc_err *err)
+{
+    struct lc_bytes values = {0};
+
+    if (par->rank == 0 && tasks->folder[0] && lc_tasks_describe(tasks, index, &values, err) == LC_OK)
+        lc_log("task %" PRId64 " (of 0 to %" PRId64 "): %.1000s", index, tasks->count - 1, (const char *)values.data);
+    lc_bytes_release(&values);
+}
+
 static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const struct lc_run_options *options,
                      double begun, struct lc_err *err)
 {
@@ -386,7 +396,9 @@ static int run_tasks(const struct lc_comm *par, struct lc_tasks *tasks, const st
             continue;
         lc_signal_check(err); /* before hours of loading */
         LC_TRY(rc, lc_comm_agree(par, err));
-        lc_tasks_inputs(tasks, k, &in, err);
+        announce_task(par, tasks, k, err);
+        if (err->code == LC_OK)
+            lc_tasks_inputs(tasks, k, &in, err);
         LC_TRY(rc, lc_comm_agree(par, err));
         rc = run_task(par, &in, tasks->task[k].over, &kept, options, begun, err);
         lc_task_inputs_release(&in);

@@ -367,6 +367,21 @@ done:
     return rc;
 }
 
+/* What a point says of windows.align, or its file for all its points; *out NULL: its windows have one length. */
+static int align_get(struct lc_result *r, int64_t at, char **out, struct lc_err *err)
+{
+    int rc;
+
+    lc_result_at(r, at);
+    rc = lc_result_get_text(r, NULL, NULL, "window_align", out, err);
+    if (rc == LC_OK && !*out) {
+        lc_result_at(r, -1);
+        rc = lc_result_get_text(r, NULL, NULL, "window_align", out, err);
+        lc_result_at(r, at);
+    }
+    return rc;
+}
+
 static int add_one(struct merge *m, struct lc_result *r, const struct lc_axes *axes, int64_t at, struct lc_err *err)
 {
     char **set = NULL, *align = NULL;
@@ -374,7 +389,7 @@ static int add_one(struct merge *m, struct lc_result *r, const struct lc_axes *a
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&set, axes->count + 1, "settings of a point", err));
-    LC_TRY(rc, lc_result_get_text(r, NULL, NULL, "window_align", &align, err));
+    LC_TRY(rc, align_get(r, at, &align, err));
     for (int64_t i = 0; i < axes->count && at >= 0; i++) {
         int listed = align && strcmp(axes->axis[i].key, "windows.length") == 0;
         LC_TRY(rc, setting(&axes->axis[i], at, listed, &set[sets], err));

@@ -7,7 +7,7 @@
 #include "figures.h"
 #include "points.h"
 
-enum { LINES_MOST = 10, TICS_MOST = 8, MARKS = 12, TEXT_ROOM = 160 };
+enum { LINES_MOST = 10, TICS_MOST = 8, MARKS = 12, TEXT_ROOM = 160, TITLE_WIDTH = 40 };
 
 /* What is drawn of the points. */
 struct drawing {
@@ -258,6 +258,18 @@ static void put_height(const struct drawing *d, int j, struct lc_bytes *script, 
         lc_bytes_printf(script, err, "set yrange [0:1]\nset ytics 1\n");
 }
 
+/* Lines of a panel's width, in gnuplot's double quotes: each begins with a value of its own. */
+static void break_lines(char *name)
+{
+    char *begin = name;
+
+    for (char *comma = strstr(name, ", "); comma; comma = strstr(comma + 2, ", "))
+        if (comma + 2 + strcspn(comma + 2, ",") - begin > TITLE_WIDTH) {
+            memcpy(comma, "\\n", 2);
+            begin = comma + 2;
+        }
+}
+
 /* One panel: number j, and where lines are sites, combination c. */
 static void panel(const struct drawing *d, int j, int c, int key, struct lc_bytes *script, struct lc_err *err)
 {
@@ -274,6 +286,7 @@ static void panel(const struct drawing *d, int j, int c, int key, struct lc_byte
         snprintf(name, sizeof name, "%s", d->p.site[d->site[0]]);
     else
         combination_name(name, sizeof name, d, c);
+    break_lines(name);
     lc_bytes_printf(script, err, "set title \"%s%s%s\"\nset ylabel '%s'\n", value->title, name[0] ? "\\n" : "", name,
                     value->units);
     put_height(d, j, script, err);

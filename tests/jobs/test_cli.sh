@@ -245,7 +245,7 @@ stop_run() {
     wait "$started"
     got=$?
     [ "$got" -eq 75 ] || fail "$name: status $got, expected 75"
-    says stderr 'lightcone: stopped: stopped by signal'
+    says stderr 'lightcone: stopped: by signal'
     [ "$(grep -c '^lightcone: ' stderr)" -eq 1 ] || fail "$name: $(grep -c '^lightcone: ' stderr) messages"
     [ -z "$(find long -name 'r.*h5' -o -name '*.partial')" ] || fail "$name: left $(find long -name 'r.*h5' -o -name '*.partial')"
 }

@@ -94,6 +94,7 @@ run i2 influence.yaml --set 'sites.layers=[2]' --set windows.count=2 --set thres
 set -- --set 'sites.layers=[1]' --set windows.count=2 --set threshold=3 --set 'windows.length=[8, 32]' --set token_vector='[]'
 run w3 influence.yaml "$@"
 run w5 influence.yaml "$@" --set threshold=5
+run wend influence.yaml "$@" --set windows.align=end
 run c0.2 correlation.yaml --set 'sites.layers=[1]' --set correlation.spectrum=none
 run c0.5 correlation.yaml --set 'sites.layers=[1]' --set correlation.spectrum=none --set threshold=0.5
 run x0.2 contexts.yaml --set 'sites.layers=[1]'
@@ -133,6 +134,14 @@ merge w_again w3 w5
 same w.h5 w_again.h5
 merge w_copy w
 same w.h5 w_copy.h5
+merge e wend w3
+says 'points 4: windows.length 8 32; windows.align end start'
+holds e 0000 wend 0000
+holds e 0001 w3 0000
+holds e 0002 wend 0001
+holds e 0003 w3 0001
+merge e_copy e
+same e.h5 e_copy.h5
 
 # sites, and points of which some are missing
 merge i i2 i1

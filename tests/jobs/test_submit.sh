@@ -44,8 +44,8 @@ nodes '2|24|2|192000|10|infinite|main*' '1|8|1|4000|2|5:00|other'
 
 name='a small job'
 submit 0 "$@"
-# of 48 cores no more than there are units; a time that few minutes hold
-says out '--job-name=influence --nodes=1 --ntasks-per-node=40 --time=11 --mem=' '(48 cores a node: sinfo)' 'submitted job 17'
+# of 48 cores no more than can have a unit, beside rank 0, which serves; a time that few minutes hold
+says out '--job-name=influence --nodes=1 --ntasks-per-node=41 --time=11 --mem=' '(48 cores a node: sinfo)' 'submitted job 17'
 says words "$demo/influence.yaml" "output=$WORK/r.h5" --parsable
 checks=$((checks + 1))
 grep -qx 'kernels ' "$WORK/words" || fail "$name: $(grep kernels "$WORK/words")"
@@ -53,7 +53,7 @@ name='the slowest core'
 checks=$((checks + 1))
 "$LIGHTCONE" submit "$@" --dry-run --gflops 0.001 >"$WORK/out" 2>"$WORK/err" || fail "$name: $(cat "$WORK/err")"
 # 40 units on 48 cores fill one node, however long they take
-says out '--nodes=1 --ntasks-per-node=40 '
+says out '--nodes=1 --ntasks-per-node=41 '
 name='small nodes with a limit'
 answer sinfo "grep other '$WORK/nodes'"
 checks=$((checks + 1))

@@ -128,6 +128,7 @@ check 'which is refused by name' says "0002.h5: is in the place of a point of th
 truncate -s 5000 "$out/tasks.points/0002.h5"
 check 'a torn result' status 1 1 run "$@"
 check 'is refused by name' says '0002.h5: '
+check 'with what to do' says 'remove it, and it is made again; task 1 of the sweep'
 check 'begun anew' lightcone 1 run "$@" --fresh
 check 'all is as before' cmp -s "$WORK/three.h5" "$out/tasks.points/0003.h5"
 mkdir "$WORK/sae" && cp -r sae/resid_out_layer1 "$WORK/sae/"
