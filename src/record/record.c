@@ -17,13 +17,15 @@ int lc_record_check_class(const struct lc_comm *par, struct lc_err *err)
 {
     char mine[64] = {0}, first[64];
 
+    if (lc_isa_choose(-1, err) != LC_OK) /* as every rank does */
+        return err->code;
     lc_kernel_class(mine);
     memcpy(first, mine, sizeof first);
     lc_comm_broadcast(par, first, sizeof first);
     if (strcmp(mine, first) != 0)
         LC_FAIL(err, LC_E_LIBRARY,
                 "this rank computes with kernels '%s', rank 0 with '%s': their last digits differ; run on nodes of one "
-                "kind, or set OPENBLAS_CORETYPE for all",
+                "kind, or set OPENBLAS_CORETYPE and LIGHTCONE_ISA for all",
                 mine, first);
     return lc_comm_agree(par, err);
 }

@@ -226,6 +226,9 @@ if [ -c /dev/full ]; then
     says stderr 'standard output: No space left'
 fi
 
+status 'kernels that are not there' 2 env LIGHTCONE_ISA=nonsense "$LIGHTCONE" run c.yaml
+says stderr "LIGHTCONE_ISA is 'nonsense'; this machine has kernels up to"
+
 # --- a run that is told to stop: status 75, one message, no result ------------------------------------------------------
 # stop_run NAME SIGNAL COMMAND... - start it, wait until the corpus is in tokens (the weights come next), and signal
 stop_run() {
