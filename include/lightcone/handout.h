@@ -39,7 +39,7 @@ struct lc_handout {
     double patience;
     const int64_t *number;         /* [units] what units are called in messages; NULL: as they are numbered */
     void (*warn)(const char *text);
-    int (*rescue)(void *arg, struct lc_err *err); /* before the end: write what this rank has done; NULL: nothing to write */
+    void (*rescue)(void *arg); /* before the end: write what this rank has done; NULL: nothing to write */
 };
 
 /* Run all units, each once, on some rank. The first failure stops the hand-out after the units under way; all ranks return

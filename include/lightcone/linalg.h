@@ -23,6 +23,11 @@ void lc_gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, co
 /* sum a_i b_i in float32 (a fixed order, vectorised) and with float64 products and sums. */
 float lc_dot(const float *a, const float *b, int64_t n);
 double lc_dot_f64(const float *a, const float *b, int64_t n);
+/* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |a||b|. */
+static inline double lc_sum_gamma(int64_t width)
+{
+    return ((double)width + 4.0) * 0x1p-24;
+}
 /* sum a_i^2, float64 sum. */
 double lc_square_sum(const float *a, int64_t n);
 

@@ -43,7 +43,5 @@ void lc_parts_clear(struct lc_parts *p);
 /* Of all parts, as struct lc_mergeable wants it: `parts` is a struct lc_parts. */
 int lc_parts_save(void *parts, struct lc_bytes *out, struct lc_err *err);
 int lc_parts_merge(void *parts, struct lc_reader *in, struct lc_err *err);
-/* Add another set to this one. */
-int lc_parts_add(struct lc_parts *p, struct lc_parts *other, struct lc_err *err);
 
 #endif

@@ -202,14 +202,12 @@ static int conclude(struct run *run, struct lc_err *err)
 }
 
 /* On a rank that is alive when another is silent. */
-static int rescue(void *arg, struct lc_err *err)
+static void rescue(void *arg)
 {
     struct run *run = arg;
 
-    (void)err;
     lc_monitor_abandon(&run->monitor);
     lc_keeper_flush(&run->keeper);
-    return LC_OK;
 }
 
 /* All units, or as many as there is time for. What is finished is on disk when this returns an error, if the disk lets it,

@@ -64,6 +64,24 @@ LC_AMX static inline void lc_amx_put_column(uint8_t *step, int64_t i, __m512i pa
         __builtin_memcpy(step + i / 16 * LC_TILE + k * 64 + i % 16 * 4, &pair[k], 4);
 }
 
+/* The sums of a 32 x 32 block in tiles 0 to 3: from zero, and into sums[32, 32]. */
+LC_AMX static inline void lc_amx_sum_begin(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+LC_AMX static inline void lc_amx_sum_end(float *sums)
+{
+    _tile_stored(0, sums, 4 * LC_SIDE);
+    _tile_stored(1, sums + 16, 4 * LC_SIDE);
+    _tile_stored(2, sums + 16 * LC_SIDE, 4 * LC_SIDE);
+    _tile_stored(3, sums + 16 * LC_SIDE + 16, 4 * LC_SIDE);
+    __asm__ volatile("" ::: "memory"); /* the intrinsics do not say what they write */
+}
+
 int64_t lc_amx_screen_packed_bytes(int64_t features, int64_t width);
 void lc_amx_screen_pack(void *packed, const float *w, int64_t features, int64_t width);
 int64_t lc_amx_screen_scratch_bytes(int64_t rows, int64_t width);

@@ -105,28 +105,11 @@ LC_AMX static void pack_left(const struct lc_factor_call *p, struct workspace *w
     _tile_dpbf16ps(2, 5, 6); \
     _tile_dpbf16ps(3, 5, 7)
 
-LC_AMX static void sum_begin(void)
-{
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-}
-
-LC_AMX static void sum_end(float *sums)
-{
-    _tile_stored(0, sums, 4 * LC_SIDE);
-    _tile_stored(1, sums + 16, 4 * LC_SIDE);
-    _tile_stored(2, sums + 16 * LC_SIDE, 4 * LC_SIDE);
-    _tile_stored(3, sums + 16 * LC_SIDE + 16, 4 * LC_SIDE);
-    __asm__ volatile("" ::: "memory"); /* the intrinsics do not say what they write */
-}
-
 /* sums[32, 32] = 32 rows times a panel: the parts in an order in which every load but one serves two products, and the
  * largest product comes last where it can. */
 LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
 {
-    sum_begin();
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += 3 * LC_PAIR, right += 3 * LC_PAIR) {
         LOAD_LEFT(2);
         LOAD_RIGHT(0);
@@ -142,12 +125,12 @@ LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t 
         LOAD_RIGHT(0);
         MULTIPLY;
     }
-    sum_end(sums);
+    lc_amx_sum_end(sums);
 }
 
 LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
 {
-    sum_begin();
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += 2 * LC_PAIR, right += 2 * LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(1);
@@ -157,18 +140,18 @@ LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t 
         LOAD_LEFT(1);
         MULTIPLY;
     }
-    sum_end(sums);
+    lc_amx_sum_end(sums);
 }
 
 LC_AMX static void multiply1(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
 {
-    sum_begin();
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += LC_PAIR, right += LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(0);
         MULTIPLY;
     }
-    sum_end(sums);
+    lc_amx_sum_end(sums);
 }
 
 static void (*const multiply[MOST_PARTS + 1])(const uint8_t *, const uint8_t *, int64_t, float *) = {

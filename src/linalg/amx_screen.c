@@ -7,6 +7,7 @@
  * where z' is what the tiles sum up, in any order, and ratio the largest |dw| / |w| of any feature. Products and sums
  * below 2^-126 are flushed to zero, which the 2^-100 that the caller leaves in its floors covers. */
 #include "amx.h"
+#include "lightcone/linalg.h"
 
 #if defined(__x86_64__)
 #include <math.h>
@@ -113,10 +114,7 @@ LC_AMX static inline void multiply(const uint8_t *rows, const uint8_t *panel, in
 
     rows += backwards ? (steps - 1) * LC_PAIR : 0;
     panel += backwards ? (steps - 1) * LC_PAIR : 0;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    lc_amx_sum_begin();
     for (int64_t k = 0; k < steps; k++, rows += step, panel += step) {
         _tile_stream_loadd(4, rows, 64);
         _tile_loadd(6, panel, 64);
@@ -127,11 +125,7 @@ LC_AMX static inline void multiply(const uint8_t *rows, const uint8_t *panel, in
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
-    _tile_stored(0, sums, 128);
-    _tile_stored(1, sums + 16, 128);
-    _tile_stored(2, sums + 16 * LC_SIDE, 128);
-    _tile_stored(3, sums + 16 * LC_SIDE + 16, 128);
-    __asm__ volatile("" ::: "memory"); /* the intrinsics do not say what they write */
+    lc_amx_sum_end(sums);
 }
 
 struct sweep {

@@ -5,12 +5,6 @@
 #include "lightcone/factor.h"
 #include "lightcone/screen.h"
 
-/* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |w||x|. */
-static inline double lc_sum_gamma(int64_t width)
-{
-    return ((double)width + 4.0) * 0x1p-24;
-}
-
 /* Room for `more` candidates. */
 int lc_candidates_reserve(struct lc_candidates *c, int64_t more, struct lc_err *err);
 

@@ -241,7 +241,6 @@ static void serve_all(struct lc_coordinator *c, struct lc_err *err)
 /* Ranks are lost and the others have left: they write what they have, and the job ends. */
 static void give_up(struct lc_coordinator *c)
 {
-    struct lc_err ignored = LC_ERR_INIT;
     double begun = lc_seconds();
     long nap = 0;
 
@@ -251,7 +250,7 @@ static void give_up(struct lc_coordinator *c)
     }
     order_all(c, LC_ORDER_SAVE);
     if (c->h->rescue)
-        c->h->rescue(c->h->arg, &ignored);
+        c->h->rescue(c->h->arg);
     while (c->unwritten > 0 && lc_seconds() - begun < c->watch->patience) {
         hear_all(c);
         lc_doze(&nap, LONGEST_NAP);

@@ -148,10 +148,8 @@ static int take(struct worker *w)
 /* What is done goes to disk; never while a unit is under way. */
 static void rescue(struct worker *w)
 {
-    struct lc_err ignored = LC_ERR_INIT;
-
     if (w->h->rescue)
-        w->h->rescue(w->h->arg, &ignored);
+        w->h->rescue(w->h->arg);
 }
 
 /* Rank 0 is silent: all others write what they have and meet, or wait as long again, and the job ends. */

@@ -82,12 +82,6 @@ static double exact_z(const struct lc_sae *sae, const float *y, int64_t i)
     return z;
 }
 
-/* Bounds |z32 - z| / (|w||x|) in any order of the sum: D rounded products and sums, and the rounding of y - s. */
-static double gamma_of(int64_t width)
-{
-    return ((double)width + 4.0) * 0x1p-24;
-}
-
 /* z of one candidate, in float32 by one product in one order, whichever kernel named it, and in float64 once it is needed. */
 struct measured {
     double z, bound, exact; /* bound: how far z may be off */
@@ -99,7 +93,7 @@ static struct measured measure(const struct lc_active *scratch, const struct lc_
     int64_t d = sae->shape.width;
     struct measured m = {.z = (double)lc_dot(sae->encoder + i * d, scratch->shifted + row * d, d) + (double)sae->encoder_bias[i]};
 
-    m.bound = (double)sae->norm[i] * (double)scratch->length[row] * gamma_of(d) + fabs(m.z) * 0x1p-23;
+    m.bound = (double)sae->norm[i] * (double)scratch->length[row] * lc_sum_gamma(d) + fabs(m.z) * 0x1p-23;
     return m;
 }
 

@@ -108,17 +108,3 @@ int lc_parts_merge(void *arg, struct lc_reader *in, struct lc_err *err)
         rc = p->job->merge(p->part[k].sums, in, err);
     return rc;
 }
-
-int lc_parts_add(struct lc_parts *p, struct lc_parts *other, struct lc_err *err)
-{
-    struct lc_bytes bytes = {0};
-    struct lc_reader reader;
-    int rc;
-
-    LC_TRY(rc, lc_parts_save(other, &bytes, err));
-    reader = (struct lc_reader){.data = bytes.data, .size = bytes.size};
-    rc = lc_parts_merge(p, &reader, err);
-done:
-    lc_bytes_release(&bytes);
-    return rc;
-}

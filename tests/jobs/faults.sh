@@ -92,6 +92,14 @@ stopped() {
     done
 }
 
+# status WHAT EXPECTED... - of what was stopped
+status() {
+    name=$1
+    shift
+    checks=$((checks + 1))
+    case " $* " in *" $got "*) ;; *) fail "$name: status $got, expected $*" && sed 's/^/     | /' "$WORK/log" ;; esac
+}
+
 # until_saved - wait until a segment of the chosen job is on disk, or its end
 until_saved() {
     waited=0

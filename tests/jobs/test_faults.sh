@@ -7,14 +7,6 @@ set -u
 # shellcheck source=tests/jobs/faults.sh
 . tests/jobs/faults.sh
 
-# status WHAT EXPECTED... - of what was stopped
-status() {
-    name=$1
-    shift
-    checks=$((checks + 1))
-    case " $* " in *" $got "*) ;; *) fail "$name: status $got, expected $*" && sed 's/^/     | /' "$WORK/log" ;; esac
-}
-
 # says FILE TEXT - the text stands in it
 says() {
     checks=$((checks + 1))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "kernels.h"
 #include "lightcone/activity.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
@@ -340,8 +340,7 @@ static void worst_cases(void **state)
         worst_case(&worst[i]);
 }
 
-/* Every kernel that this machine has. */
-int main(void)
+static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_near_the_threshold),
@@ -350,14 +349,11 @@ int main(void)
         cmocka_unit_test(a_workspace_is_used_again),
         cmocka_unit_test(worst_cases),
     };
-    struct lc_err err = LC_ERR_INIT;
-    int failed = 0;
 
-    for (int isa = 0; lc_isa_name(isa); isa++) {
-        lc_isa_choose(isa, &err);
-        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
-        if (lc_isa() == isa)
-            failed += cmocka_run_group_tests(tests, NULL, NULL);
-    }
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run_with_every_kernel(run);
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "kernels.h"
 #include "lightcone/memory.h"
 #include "lightcone/factor.h"
 #include "lightcone/random.h"
@@ -142,20 +142,17 @@ static void rows_stand_alone(void **state)
         }
 }
 
-int main(void)
+static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_bounded),
         cmocka_unit_test(rows_stand_alone),
     };
-    struct lc_err err = LC_ERR_INIT;
-    int failed = 0;
 
-    for (int isa = 0; lc_isa_name(isa); isa++) {
-        lc_isa_choose(isa, &err);
-        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
-        if (lc_isa() == isa)
-            failed += cmocka_run_group_tests(tests, NULL, NULL);
-    }
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run_with_every_kernel(run);
 }

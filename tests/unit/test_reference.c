@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "kernels.h"
 #include "lightcone/activity.h"
 #include "lightcone/json.h"
 #include "lightcone/memory.h"
@@ -484,19 +484,15 @@ static void every_case_matches_float64(void **state)
     assert_true(samples > 500);
 }
 
-/* With every kernel that this machine has, the plain ones first. */
-int main(void)
+static int run(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_case_matches_float64)};
-    struct lc_err err = LC_ERR_INIT;
-    int failed = 0;
 
-    for (int isa = 0; lc_isa_name(isa); isa++) {
-        lc_isa_choose(isa, &err);
-        row = 0;
-        print_message("kernels '%s': %s\n", lc_isa_name(isa), lc_isa() == isa ? "tested" : "not on this CPU, not tested");
-        if (lc_isa() == isa)
-            failed += cmocka_run_group_tests(tests, NULL, NULL);
-    }
-    return failed;
+    row = 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run_with_every_kernel(run);
 }
