@@ -22,14 +22,6 @@ openmpi_program=$LIGHTCONE openmpi_launcher=$MPIRUN
 as_mpich() { LIGHTCONE=$PWD/$built/lightcone MPIRUN=mpirun.mpich; }
 as_openmpi() { LIGHTCONE=$openmpi_program MPIRUN=$openmpi_launcher; }
 
-# ended WHAT EXPECTED... - the status of what was stopped
-ended() {
-    what=$1
-    shift
-    checks=$((checks + 1))
-    case " $* " in *" $got "*) ;; *) fail "$what: status $got, expected $*" && sed 's/^/     | /' "$WORK/log" ;; esac
-}
-
 # MPICH's waiting ranks hold on to their cores: no more ranks than a small machine has
 for test in comm handout checkpoint_ranks top_readouts matrix; do
     checks=$((checks + 1))
@@ -43,7 +35,12 @@ begin 2
 until_saved
 strike USR1 launcher
 stopped
-ended "SIGUSR1 to MPICH's mpirun" 75
+# Hydra loses the ranks' status now and then when it has passed a signal on, of any program: what rank 0 says counts too
+status "SIGUSR1 to MPICH's mpirun" 75 0
+checks=$((checks + 1))
+grep -q 'lightcone: stopped: by signal' "$WORK/log" && [ ! -e "$out/r.h5" ] || {
+    fail "SIGUSR1 to MPICH's mpirun: not stopped" && sed 's/^/     | /' "$WORK/log"
+}
 begin 2
 sleep 1
 strike KILL worker
