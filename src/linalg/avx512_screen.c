@@ -24,7 +24,7 @@ enum {
     VECTORS = WIDE / 16,
     HIGH = 6,           /* rows of a block: its sums fill 24 of the 32 registers */
     STEP = 4 * WIDE,    /* bytes of a panel for four dimensions */
-    APART = 16,         /* dimensions that are left out of the integers, at most: of weights, and of x */
+    APART = 32,         /* dimensions that are left out of the integers, at most */
     L2_BYTES = 1 << 20, /* of x that is kept near */
     WIDTH_MAX = 1 << 17, /* 127 * 127 times it fits in 32 bits */
 };
@@ -52,7 +52,7 @@ static int64_t panel_bytes(int64_t width)
 struct header {
     float most; /* the largest |w|, rounded up */
     int32_t apart, dimension[APART];
-    char pad[128 - 4 * (2 + APART)];
+    char pad[192 - 4 * (2 + APART)];
 };
 
 struct packed {
@@ -84,7 +84,7 @@ struct row {
     float per_norm;     /* |dx| and rounding: what one unit of |w| may add */
     float per_lost;     /* |x'| and rounding: what one unit of |dw| may add */
     int32_t start;      /* -128 times the sum of p */
-    float apart[2 * APART]; /* x in the dimensions that are left out */
+    float apart[APART]; /* x in the dimensions that are left out */
 };
 
 struct rows {
@@ -117,7 +117,7 @@ static float round_up(double x)
 
 struct dimensions {
     uint16_t keep[WIDTH_MAX / 16]; /* a bit for each of 16 dimensions: 0 where it is left out, and behind the last */
-    int32_t count, list[2 * APART];
+    int32_t count, list[APART];
 };
 
 static void dimensions_init(struct dimensions *d, int64_t width)
@@ -146,7 +146,7 @@ static void add_scores(const float *x, int64_t width, float *score)
         score[j] += x[j] * inverse * (x[j] * inverse);
 }
 
-/* Leaves out those in which rows x are large, and no more than APART. Which they are decides about speed alone. */
+/* Leaves out those in which rows x are large, as many as there is room for. Which they are decides about speed alone. */
 static void leave_out_large(struct dimensions *d, const float *x, int64_t rows, int64_t width, float *score)
 {
     memset(score, 0, (size_t)width * sizeof *score);
@@ -154,7 +154,7 @@ static void leave_out_large(struct dimensions *d, const float *x, int64_t rows, 
         add_scores(x + r * width, width, score);
     for (int32_t k = 0; k < d->count; k++)
         score[d->list[k]] = 0.0f;
-    for (int k = 0; k < APART; k++) {
+    while (d->count < APART) {
         int64_t best = 0;
         for (int64_t j = 1; j < width; j++)
             best = score[j] > score[best] ? j : best;
@@ -317,7 +317,7 @@ struct sweep {
     struct dimensions left_out;
     /* of the panel at hand */
     int64_t feature; /* its first */
-    _Alignas(64) float norm[WIDE], floor[WIDE], apart[2 * APART][WIDE];
+    _Alignas(64) float norm[WIDE], floor[WIDE], apart[APART][WIDE];
 };
 
 /* The panel's features; those behind the last have no weight and no chance. */
@@ -366,21 +366,34 @@ VNNI static inline int compare(const struct sweep *w, const int32_t *sums, int64
     return LC_OK;
 }
 
+/* A share of what the next panel will want of far memory, its block `b` of `blocks`: integers, and weights that were left out. */
+static void prefetch_panel(const struct sweep *w, int64_t panel, int64_t b, int64_t blocks)
+{
+    int64_t bytes = panel_bytes(w->s->width), each = blocks_of(bytes, blocks), first = panel * WIDE;
+    const char *at = (const char *)w->packed.panels + panel * bytes + b * each;
+
+    if (first >= w->s->features)
+        return;
+    for (int64_t k = 0; k < each; k += 64)
+        _mm_prefetch(at + k, _MM_HINT_T1);
+    for (int64_t i = first + b * WIDE / blocks; i < first + (b + 1) * WIDE / blocks && i < w->s->features; i++)
+        for (int32_t k = 0; k < w->left_out.count; k++)
+            _mm_prefetch((const char *)(w->s->w + i * w->s->width + w->left_out.list[k]), _MM_HINT_T1);
+}
+
 /* Blocks [begin, end) of rows against all panels. */
 VNNI static int sweep_blocks(struct sweep *w, int64_t begin, int64_t end, struct lc_err *err)
 {
     int64_t bytes = panel_bytes(w->s->width), steps = bytes / STEP, count = blocks_of(w->s->features, WIDE);
-    int64_t ahead = bytes / (end - begin), apart = row_bytes(w->s->width);
+    int64_t apart = row_bytes(w->s->width);
     _Alignas(64) int32_t sums[HIGH * WIDE];
 
     for (int64_t p = 0; p < count; p++) {
-        const uint8_t *panel = w->packed.panels + p * bytes, *next = panel + (p + 1 < count ? bytes : 0);
         take_panel(w, p);
         for (int64_t b = begin; b < end; b++) {
             int64_t row = b * HIGH, left = w->s->rows - row;
-            for (int64_t at = 0; at <= ahead; at += 64)
-                _mm_prefetch((const char *)next + (b - begin) * ahead + at, _MM_HINT_T1);
-            multiply(w->rows.integers + row * apart, apart, w->rows.row + row, panel, steps, sums);
+            prefetch_panel(w, p + 1, b - begin, end - begin);
+            multiply(w->rows.integers + row * apart, apart, w->rows.row + row, w->packed.panels + p * bytes, steps, sums);
             if (compare(w, sums, row, left < HIGH ? left : HIGH, err) != LC_OK)
                 return err->code;
         }
