@@ -27,6 +27,8 @@ enum {
     APART = 32,         /* dimensions that are left out of the integers, at most */
     L2_BYTES = 1 << 20, /* of x that is kept near */
     WIDTH_MAX = 1 << 17, /* 127 * 127 times it fits in 32 bits */
+    TRIAL = 16,         /* panels after which ... */
+    SHARE = 16,         /* ... one candidate in so many pairs is too many */
 };
 
 /* A dimension is left out where the mean square of x / mean |x of its row| is above this: 1.6 is that of normal numbers. */
@@ -103,7 +105,10 @@ static struct rows rows_at(void *scratch, int64_t rows, int64_t width)
 
 static int64_t scratch_bytes(int64_t rows, int64_t width)
 {
-    return blocks_of(rows, HIGH) * HIGH * (row_bytes(width) + (int64_t)sizeof(struct row));
+    int64_t own = blocks_of(rows, HIGH) * HIGH * (row_bytes(width) + (int64_t)sizeof(struct row));
+    int64_t plain = lc_kernels_plain.scratch_bytes(rows, width);
+
+    return own > plain ? own : plain;
 }
 
 static float round_up(double x)
@@ -335,17 +340,26 @@ static void take_panel(struct sweep *w, int64_t panel)
     }
 }
 
-/* Which of 16 features may be above their floors. Not "<=", so that what is no number is looked at as well. */
-VNNI static inline uint64_t above_floor(const struct sweep *w, const struct row *row, const int32_t *sums, int64_t i)
+/* Which features of the panel may be above their floors. Not "<=", so that what is no number is looked at as well. */
+VNNI static inline uint64_t above_floor(const struct sweep *w, const struct row *row, const int32_t *sums)
 {
-    __m512 norm = _mm512_load_ps(w->norm + i), lost = _mm512_load_ps(w->packed.lost + w->feature + i);
-    __m512 z = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + i)), _mm512_load_ps(w->packed.scale + w->feature + i));
-    __m512 slack = _mm512_fmadd_ps(norm, _mm512_set1_ps(row->per_norm), _mm512_mul_ps(lost, _mm512_set1_ps(row->per_lost)));
+    const float *scale = w->packed.scale + w->feature, *lost = w->packed.lost + w->feature;
+    __m512 per_norm = _mm512_set1_ps(row->per_norm), per_lost = _mm512_set1_ps(row->per_lost), t = _mm512_set1_ps(row->scale);
+    __m512 z[VECTORS];
+    uint64_t above = 0;
 
-    z = _mm512_fmadd_ps(z, _mm512_set1_ps(row->scale), slack);
+    for (int v = 0; v < VECTORS; v++) {
+        __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * v));
+        z[v] = _mm512_mul_ps(_mm512_load_ps(lost + 16 * v), per_lost);
+        z[v] = _mm512_fmadd_ps(_mm512_load_ps(w->norm + 16 * v), per_norm, z[v]);
+        z[v] = _mm512_fmadd_ps(_mm512_mul_ps(sum, _mm512_load_ps(scale + 16 * v)), t, z[v]);
+    }
     for (int32_t k = 0; k < w->left_out.count; k++)
-        z = _mm512_fmadd_ps(_mm512_load_ps(w->apart[k] + i), _mm512_set1_ps(row->apart[k]), z);
-    return _mm512_cmp_ps_mask(z, _mm512_load_ps(w->floor + i), _CMP_NLE_UQ);
+        for (int v = 0; v < VECTORS; v++)
+            z[v] = _mm512_fmadd_ps(_mm512_load_ps(w->apart[k] + 16 * v), _mm512_set1_ps(row->apart[k]), z[v]);
+    for (int v = 0; v < VECTORS; v++)
+        above |= (uint64_t)_mm512_cmp_ps_mask(z[v], _mm512_load_ps(w->floor + 16 * v), _CMP_NLE_UQ) << 16 * v;
+    return above;
 }
 
 VNNI static inline int compare(const struct sweep *w, const int32_t *sums, int64_t row, int64_t rows, struct lc_err *err)
@@ -357,10 +371,8 @@ VNNI static inline int compare(const struct sweep *w, const int32_t *sums, int64
     if (lc_candidates_reserve(out, HIGH * WIDE, err) != LC_OK)
         return err->code;
     for (int64_t r = row; r < row + rows; r++, sums += WIDE) {
-        uint64_t above = 0;
-        for (int64_t i = 0; i < WIDE; i += 16)
-            above |= above_floor(w, &w->rows.row[r], sums, i) << i;
-        for (above &= there; above; above &= above - 1)
+        uint64_t above = above_floor(w, &w->rows.row[r], sums) & there;
+        for (; above; above &= above - 1)
             out->place[out->count++] = r * w->s->features + w->feature + __builtin_ctzll(above);
     }
     return LC_OK;
@@ -381,15 +393,17 @@ static void prefetch_panel(const struct sweep *w, int64_t panel, int64_t b, int6
             _mm_prefetch((const char *)(w->s->w + i * w->s->width + w->left_out.list[k]), _MM_HINT_T1);
 }
 
-/* Blocks [begin, end) of rows against all panels. */
-VNNI static int sweep_blocks(struct sweep *w, int64_t begin, int64_t end, struct lc_err *err)
+/* Blocks [begin, end) of rows against all panels, unless the first panels show that the bound is too loose to be of use: 1. */
+VNNI static int sweep_blocks(struct sweep *w, int64_t begin, int64_t end, int *loose, struct lc_err *err)
 {
     int64_t bytes = panel_bytes(w->s->width), steps = bytes / STEP, count = blocks_of(w->s->features, WIDE);
     int64_t apart = row_bytes(w->s->width);
+    int64_t before = w->out->count, many = TRIAL * WIDE * (end - begin) * HIGH / SHARE;
     _Alignas(64) int32_t sums[HIGH * WIDE];
 
-    for (int64_t p = 0; p < count; p++) {
+    for (int64_t p = 0; p < count && !*loose; p++) {
         take_panel(w, p);
+        *loose = p == TRIAL && w->out->count - before > many;
         for (int64_t b = begin; b < end; b++) {
             int64_t row = b * HIGH, left = w->s->rows - row;
             prefetch_panel(w, p + 1, b - begin, end - begin);
@@ -405,16 +419,19 @@ static int screen(const struct lc_screen *s, struct lc_candidates *out, struct l
 {
     int64_t blocks = blocks_of(s->rows, HIGH), near = L2_BYTES / (HIGH * row_bytes(s->width));
     struct sweep w = {.s = s, .out = out, .packed = packed_at((void *)(uintptr_t)s->packed, s->features)};
-    int rc = LC_OK;
+    int rc = LC_OK, loose = 0;
 
     if (s->rows == 0)
         return LC_OK;
     w.rows = rows_at(s->scratch, s->rows, s->width);
     pack_rows(&w.rows, s, w.packed.header, &w.left_out);
     near = near > 0 ? near : 1;
-    for (int64_t b = 0; b < blocks && rc == LC_OK; b += near)
-        rc = sweep_blocks(&w, b, b + near < blocks ? b + near : blocks, err);
-    return rc;
+    for (int64_t b = 0; b < blocks && rc == LC_OK && !loose; b += near)
+        rc = sweep_blocks(&w, b, b + near < blocks ? b + near : blocks, &loose, err);
+    if (rc != LC_OK || !loose)
+        return rc;
+    out->count = 0;
+    return lc_kernels_plain.screen(s, out, err);
 }
 
 static int is_there(void)
