@@ -38,6 +38,7 @@ struct sums {
 struct work {
     struct lc_forward forward;
     struct lc_backward backward;
+    int64_t seeds_held;             /* it has memory for chunks of so many */
     int64_t fixed;                  /* bytes of all but the backward pass */
     struct lc_active *active;       /* [sites] at the unit's readouts */
     int64_t sites;
@@ -155,13 +156,6 @@ static int64_t buffers(const struct lc_study *study, int64_t windows, int least)
     return fixed + lc_backward_bytes(&study->model, c.room, c.batch, lc_study_longest_run(study));
 }
 
-static int init_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
-{
-    struct chunk c = fit_chunk(study, w->fixed, 1);
-
-    return lc_backward_init(&w->backward, &study->model, c.room, c.batch, lc_study_longest_run(study), err);
-}
-
 static void close(void *arg)
 {
     struct work *w = arg;
@@ -183,16 +177,20 @@ static void close(void *arg)
     free(w);
 }
 
-/* The backward pass for windows of the study's length: what goes down together, and so the last digits, are those of a
- * run of this length alone. */
+/* The backward pass as the study has it when it runs alone: what goes down together, and so the last digits, depends on
+ * its length and sites. */
 static int fit_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
+    struct chunk c = fit_chunk(study, w->fixed, 1);
 
-    if (w->backward.context == length)
-        return LC_OK;
-    lc_backward_release(&w->backward);
-    return init_backward(w, study, err);
+    if (w->backward.context != length || c.room > w->seeds_held) {
+        lc_backward_release(&w->backward);
+        w->seeds_held = c.room;
+        return lc_backward_init(&w->backward, &study->model, c.room, c.batch, length, err);
+    }
+    w->backward.room = c.room;
+    return LC_OK;
 }
 
 /* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
@@ -215,7 +213,7 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
     LC_TRY(rc, LC_ALLOC(&w->layer_seeds, study->model.depth, "influence", err));
-    LC_TRY(rc, init_backward(w, study, err));
+    LC_TRY(rc, fit_backward(w, study, err));
     if (study->config.token_residual) {
         LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
         for (int64_t i = 0; i < d; i++)

@@ -369,6 +369,7 @@ static void compare_window(struct reference *c, const char *rule, int64_t length
     compare_y(c, &f, length);
     find_active(c, &f, length, active);
     make_seeds(&s, c, active);
+    assert_true(lc_backward_gains(&c->shape, s.begin[0]) && !lc_backward_gains(&c->shape, 3)); /* both ways are compared */
     descend(&x, c, &f, &s, length, s.count);
     chunks = fmax(chunk_error(c, &f, &s, length, &x, 1), chunk_error(c, &f, &s, length, &x, 3));
     for (int64_t layer = 0; layer < c->shape.layers; layer++)
