@@ -99,10 +99,11 @@ $(B)/tests/%: %.c $(B)/liblightcone.a $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) \
 	  $(shell pkg-config --libs $(TEST_PKGS)) $(LDLIBS) -o $@
 
-$(B)/bench/%: tests/bench/%.c $(B)/liblightcone.a $(B)/flags
-	$(call say,BENCH,$@)
+# The benchmark, one program: it draws with the report's own plots.
+$(B)/bench/bench: $(call obj,$(wildcard tests/bench/*.c)) $(B)/liblightcone.a
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) -o $@
+	$(Q)$(CC) $(OPT) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # What the test of `lightcone fetch` runs beside it: a server on this machine, and the files it serves.
 SERVER = $(B)/server/serve $(B)/server/make_files
@@ -148,11 +149,11 @@ test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check LIGHTCONE_SLURM_TESTS=$$(tests/slurm/allowed.sh && echo yes)
 
-tests: $(TESTS) $(SERVER)
+tests: $(TESTS) $(SERVER) $(B)/bench/bench
 
 mpi-tests: $(patsubst tests/mpi/%.c,$(B)/tests/%,$(wildcard tests/mpi/test_*.c))
 
-check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
+check: all $(TESTS) $(SERVER) $(B)/bench/bench ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 test-slurm: deps slurm-deps ## the batch scripts under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
@@ -184,8 +185,8 @@ pythia: deps ## fetch Pythia-70m, its six published SAEs and the text (about 1 G
 	@$(MAKE) --no-print-directory all
 	$(B)/lightcone fetch configs/pythia-70m/fetch.yaml
 
-bench: all $(B)/bench/sgemm $(B)/bench/make_model ## GFLOP/s of the jobs on the Pythia-70m shape, beside the sgemm peak
-	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/bench/run.sh $(B)
+bench: all $(B)/bench/bench ## speed and memory of every hot path, beside this machine's peaks, as table, JSON and roofline; FULL=1: long cells too
+	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' FULL='$(FULL)' tests/bench/run.sh $(B)
 
 lint-deps:
 	@tests/deps.sh '' 'shellcheck=shellcheck=shellcheck clang=clang=llvm'
