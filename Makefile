@@ -188,6 +188,16 @@ pythia: deps ## fetch Pythia-70m, its six published SAEs and the text (about 1 G
 bench: all $(B)/bench/bench ## speed and memory of every hot path, beside this machine's peaks, as table, JSON and roofline; FULL=1: long cells too
 	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' FULL='$(FULL)' tests/bench/run.sh $(B)
 
+# Users never need Python; a comparison with PyTorch does.
+PEERS_PYTHON ?= build/venv/bin/python
+build/venv/bin/python:
+	python3 -m venv build/venv
+	build/venv/bin/pip install torch numpy
+
+bench-peers: all $(B)/bench/bench $(filter build/venv/bin/python,$(PEERS_PYTHON)) ## speed beside batched PyTorch; BUDGET=seconds, PEERS_PYTHON=one with torch and numpy (else build/venv)
+	$(PEERS_PYTHON) tests/reference/bench_peers.py --lightcone $(B)/lightcone --bench $(B)/bench/bench --work $(B)/bench/pythia-70m-shape \
+	  --mpirun '$(MPIRUN)' --ranks $(RANKS) --threads $(RANKS) --budget $(or $(BUDGET),300)
+
 lint-deps:
 	@tests/deps.sh '' 'shellcheck=shellcheck=shellcheck clang=clang=llvm'
 
@@ -210,6 +220,6 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo pythia test tests mpi-tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench lint lint-deps install \
+.PHONY: all demo pythia test tests mpi-tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench bench-peers lint lint-deps install \
   uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -48,11 +48,11 @@ static void put_cells(struct lc_bytes *script, const json_t *root, struct lc_err
     }
 }
 
-/* A roof: memory's slope up to a peak, and the peak's name above its right end. */
-static void put_roof(struct lc_bytes *script, const char *name, double peak, double triad, int below, struct lc_err *err)
+/* A roof: the peak from where memory's slope reaches it; its name stands there, above it. */
+static void put_roof(struct lc_bytes *script, const char *name, double peak, double triad, struct lc_err *err)
 {
-    lc_bytes_printf(script, err, "set label \"%s %.0f GFLOP/s\" at %d,%g right offset -0.5,%s\n", name, peak, RIGHT, peak,
-                    below ? "-0.7" : "0.7");
+    lc_bytes_printf(script, err, "set label \"%s %.0f GFLOP/s\" at %g,%g left offset 0.5,0.7\n", name, peak, peak / triad,
+                    peak);
     lc_bytes_printf(script, err, "set arrow from %g,%g to %d,%g nohead lc rgb '%s' lw 1.5\n", peak / triad, peak, RIGHT, peak,
                     LC_GREY);
 }
@@ -72,13 +72,13 @@ static void put_script(struct lc_bytes *script, const json_t *root, struct lc_er
     put_cells(script, root, err);
     lc_bytes_printf(script, err, "set arrow from %d,%g to %g,%g nohead lc rgb '%s' lw 1.5\n", LEFT, triad * LEFT,
                     most / triad, most, LC_GREY);
-    lc_bytes_printf(script, err, "set label 'memory %.0f GB/s' at %g,%g right offset -1,0.3\n", triad, most / triad / 3.0,
+    lc_bytes_printf(script, err, "set label 'memory %.0f GB/s' at %g,%g left offset 1.5,0\n", triad, most / triad / 3.0,
                     most / 3.0);
-    put_roof(script, "sgemm", sgemm, triad, 1, err);
+    put_roof(script, "sgemm", sgemm, triad, err);
     if (product > 1.05 * sgemm)
-        put_roof(script, "split products", product, triad, 0, err);
+        put_roof(script, "split products", product, triad, err);
     if (screen > 1.05 * sgemm)
-        put_roof(script, "screening", screen, triad, 0, err);
+        put_roof(script, "screening", screen, triad, err);
     for (int s = 0; s < SERIES; s++)
         lc_bytes_printf(script, err, "%s$cells%d with points pt %d ps 1.1 lc rgb '%s' title '%s'", s ? ", " : "plot ", s,
                         series[s].point, lc_plot_color(s), series[s].path);
