@@ -93,7 +93,7 @@ int bench_model_make(struct bench_model *m, const struct lc_comm *par, int64_t w
         fill_block(m, par, &m->model.block[l], (uint64_t)(100 * (l + 1)));
     MPI_Barrier(par->comm);
     if (par->node_rank == 0)
-        lc_model_split(&m->model);
+        lc_model_split(&m->model, 0, 1);
     MPI_Barrier(par->comm);
 done:
     return rc;
