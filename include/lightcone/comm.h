@@ -15,6 +15,7 @@ struct lc_comm {
     MPI_Comm node;   /* owned: the ranks that share this node's memory */
     MPI_Comm leader; /* owned: rank 0 of every node; MPI_COMM_NULL on other ranks */
     int rank, size, node_rank, node_size;
+    int with_root; /* 1 where rank 0 is on this node */
 };
 
 /* Duplicate `comm` and find the ranks of each node. Collective on comm. */
@@ -45,6 +46,12 @@ int lc_shared_init(struct lc_shared *s, const struct lc_comm *par, int64_t size,
 /* What rank 0 wrote becomes visible on every node. Collective. */
 void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par);
 void lc_shared_release(struct lc_shared *s); /* collective on the node */
+/* What the node's ranks wrote becomes visible to each other. Collective on the node. */
+void lc_shared_meet(const struct lc_shared *s, const struct lc_comm *par);
+
+/* Every rank of rank 0's node has filled other parts of `size` zeroed bytes, fewer than 2^31: rank 0 gets them all. Collective
+ * on that node. */
+void lc_comm_unite(const struct lc_comm *par, void *data, int64_t size);
 
 /* Merge every rank's contribution into rank 0's along a binomial tree: `save` appends a rank's own, `merge` adds
  * another's to one's own. Collective; agrees on errors. */

@@ -426,7 +426,7 @@ static void open_case(struct reference *c, const char *name)
                    "split weights", &err),
           &err);
     lc_model_split_bind(&c->model, precision, 1, c->split);
-    lc_model_split(&c->model);
+    lc_model_split(&c->model, 0, 1);
 }
 
 static void close_case(struct reference *c)
