@@ -227,7 +227,7 @@ static int backward_once(void *arg, struct bench_cell *cell, struct lc_err *err)
     (void)err;
     for (int64_t k = 0; k < p->seeds; k++)
         cell->flop += lc_backward_flop(p->forward.model, p->seed[k].layer, p->length);
-    lc_backward_run(&p->backward, &p->forward, 0, p->length - 1, p->seed, p->seeds, take, p, NULL, NULL);
+    lc_backward_run(&p->backward, &p->forward, 0, p->length - 1, p->seed, p->seeds, take, p);
     return LC_OK;
 }
 
@@ -257,7 +257,7 @@ static int time_backward(struct bench *b, const struct lc_model *model, int64_t 
                               .bytes = bench_backward_bytes(model, BENCH_ACTIVE, length),
                               .weights = model_bytes(model),
                               .buffers = lc_forward_bytes(model, length, length, 1) +
-                                         lc_backward_bytes(model, chunk, length)};
+                                         lc_backward_bytes(model, chunk, chunk, length)};
     struct passes p = {0};
     int rc = LC_OK;
 
@@ -267,7 +267,7 @@ static int time_backward(struct bench *b, const struct lc_model *model, int64_t 
         return LC_OK;
     LC_TRY(rc, passes_init(&p, b, model, 1, length, 1, err));
     seeds_init(&p, model, err);
-    if (err->code == LC_OK && lc_backward_init(&p.backward, model, chunk, length, err) == LC_OK)
+    if (err->code == LC_OK && lc_backward_init(&p.backward, model, chunk, chunk, length, err) == LC_OK)
         lc_forward_run(&p.forward, p.token, 1, length, err);
     LC_TRY(rc, lc_comm_agree(&b->par, err));
     rc = bench_time(b, &cell, backward_once, &p, err);
