@@ -92,8 +92,7 @@ int bench_model_make(struct bench_model *m, const struct lc_comm *par, int64_t w
     for (int64_t l = 0; l < BENCH_LAYERS; l++)
         fill_block(m, par, &m->model.block[l], (uint64_t)(100 * (l + 1)));
     MPI_Barrier(par->comm);
-    if (par->node_rank == 0)
-        lc_model_split(&m->model, 0, 1);
+    lc_model_split(&m->model, par->node_rank, par->node_size);
     MPI_Barrier(par->comm);
 done:
     return rc;
