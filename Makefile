@@ -99,10 +99,11 @@ $(B)/tests/%: %.c $(B)/liblightcone.a $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) \
 	  $(shell pkg-config --libs $(TEST_PKGS)) $(LDLIBS) -o $@
 
-$(B)/bench/%: tests/bench/%.c $(B)/liblightcone.a $(B)/flags
-	$(call say,BENCH,$@)
+# The benchmark, one program: it draws with the report's own plots.
+$(B)/bench/bench: $(call obj,$(wildcard tests/bench/*.c)) $(B)/liblightcone.a
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) $(LDLIBS) -o $@
+	$(Q)$(CC) $(OPT) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # What the test of `lightcone fetch` runs beside it: a server on this machine, and the files it serves.
 SERVER = $(B)/server/serve $(B)/server/make_files
@@ -148,11 +149,11 @@ test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check LIGHTCONE_SLURM_TESTS=$$(tests/slurm/allowed.sh && echo yes)
 
-tests: $(TESTS) $(SERVER)
+tests: $(TESTS) $(SERVER) $(B)/bench/bench
 
 mpi-tests: $(patsubst tests/mpi/%.c,$(B)/tests/%,$(wildcard tests/mpi/test_*.c))
 
-check: all $(TESTS) $(SERVER) ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
+check: all $(TESTS) $(SERVER) $(B)/bench/bench ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 test-slurm: deps slurm-deps ## the batch scripts under a real Slurm that is installed and started for it (root; Debian, Ubuntu)
@@ -184,8 +185,18 @@ pythia: deps ## fetch Pythia-70m, its six published SAEs and the text (about 1 G
 	@$(MAKE) --no-print-directory all
 	$(B)/lightcone fetch configs/pythia-70m/fetch.yaml
 
-bench: all $(B)/bench/sgemm $(B)/bench/make_model ## GFLOP/s of the jobs on the Pythia-70m shape, beside the sgemm peak
-	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' tests/bench/run.sh $(B)
+bench: all $(B)/bench/bench ## speed and memory of every hot path, beside this machine's peaks, as table, JSON and roofline; FULL=1: long cells too
+	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' FULL='$(FULL)' tests/bench/run.sh $(B)
+
+# Users never need Python; a comparison with PyTorch does.
+PEERS_PYTHON ?= build/venv/bin/python
+build/venv/bin/python:
+	python3 -m venv build/venv
+	build/venv/bin/pip install torch numpy
+
+bench-peers: all $(B)/bench/bench $(filter build/venv/bin/python,$(PEERS_PYTHON)) ## speed beside batched PyTorch; BUDGET=seconds, PEERS_PYTHON=one with torch and numpy (else build/venv)
+	$(PEERS_PYTHON) tests/reference/bench_peers.py --lightcone $(B)/lightcone --bench $(B)/bench/bench --work $(B)/bench/pythia-70m-shape \
+	  --mpirun '$(MPIRUN)' --ranks $(RANKS) --threads $(RANKS) --budget $(or $(BUDGET),300)
 
 lint-deps:
 	@tests/deps.sh '' 'shellcheck=shellcheck=shellcheck clang=clang=llvm'
@@ -209,6 +220,6 @@ clean: ## remove build/ and the demo's results
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 14
 
-.PHONY: all demo pythia test tests mpi-tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench lint lint-deps install \
+.PHONY: all demo pythia test tests mpi-tests test-deps test-slurm slurm-deps check fuzzers fuzz soak deps bench bench-peers lint lint-deps install \
   uninstall clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

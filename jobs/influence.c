@@ -13,7 +13,8 @@
 extern const struct lc_job lc_job_influence;
 
 enum { UNITS_WANTED = 64, UNIT_WINDOWS_MOST = 8 };
-enum { CHUNK_ROWS = 1024 };  /* seeds x positions that descend together: products at full speed, buffers in cache */
+enum { BATCH_ROWS = 1024 };  /* seeds x positions of one product: full speed, buffers in cache */
+enum { CHUNK_BYTES = 1 << 30 }; /* of a chunk's cotangents, where `residual` makes MLP Jacobians worth their making */
 
 /* What a seed is for. */
 struct purpose {
@@ -37,6 +38,7 @@ struct sums {
 struct work {
     struct lc_forward forward;
     struct lc_backward backward;
+    int64_t seeds_held;             /* it has memory for chunks of so many */
     int64_t fixed;                  /* bytes of all but the backward pass */
     struct lc_active *active;       /* [sites] at the unit's readouts */
     int64_t sites;
@@ -47,6 +49,7 @@ struct work {
     struct lc_seed *seed;           /* of one readout: all sites, deepest first */
     struct purpose *purpose;
     int64_t seeds, seed_room;
+    int64_t *layer_seeds;           /* [depth] of `seed` */
     int64_t first;                  /* first seed of the site that is descending */
     float *gradient;                /* [features, n, D] of the site that is descending, for `reconstruction` */
     int64_t gradients, gradient_room;
@@ -108,28 +111,49 @@ static int64_t fixed_bytes(const struct lc_study *study, int64_t windows)
     return bytes + (study->config.token_residual ? d * d * (int64_t)sizeof(float) : 0);
 }
 
-/* Seeds that descend together where memory is no question. */
-static int64_t usual_seeds(const struct lc_study *study)
+/* Seeds of one product where memory is no question. */
+static int64_t usual_batch(const struct lc_study *study)
 {
     int64_t length = lc_study_longest_run(study);
 
-    return study->config.unit_features ? study->config.unit_features : (CHUNK_ROWS + length - 1) / length;
+    return study->config.unit_features ? study->config.unit_features : (BATCH_ROWS + length - 1) / length;
+}
+
+/* Seeds of a chunk where memory is no question: with `residual` about all that a readout has, of two arrays each. */
+static int64_t usual_room(const struct lc_study *study, int64_t batch)
+{
+    int64_t d = study->model.shape.width, all = study->sites * (d + d / 8);
+    int64_t fit = CHUNK_BYTES / (2 * lc_study_longest_run(study) * d * (int64_t)sizeof(float));
+    int64_t room = study->config.token_residual ? (all < fit ? all : fit) : 0;
+
+    return room > batch && lc_backward_gains(&study->model.shape, room) ? room : batch;
+}
+
+/* How many seeds descend together. */
+struct chunk {
+    int64_t room, batch;
+};
+
+/* No more than memory_per_rank has room for beside the `fixed` bytes; as many in a product as `least` at any rate. */
+static struct chunk fit_chunk(const struct lc_study *study, int64_t fixed, int64_t least)
+{
+    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank;
+    struct chunk c = {.batch = usual_batch(study)};
+
+    while (limit > 0 && c.batch > least && fixed + lc_backward_bytes(&study->model, c.batch, c.batch, length) > limit)
+        c.batch--;
+    c.room = usual_room(study, c.batch);
+    while (limit > 0 && c.room > c.batch && fixed + lc_backward_bytes(&study->model, c.room, c.batch, length) > limit)
+        c.room = c.room > 2 * c.batch ? c.room - c.batch : c.batch;
+    return c;
 }
 
 static int64_t buffers(const struct lc_study *study, int64_t windows, int least)
 {
-    return fixed_bytes(study, windows) +
-           lc_backward_bytes(&study->model, least ? 1 : usual_seeds(study), lc_study_longest_run(study));
-}
+    int64_t fixed = fixed_bytes(study, windows);
+    struct chunk c = least ? (struct chunk){1, 1} : fit_chunk(study, fixed, usual_batch(study));
 
-/* No more seeds than memory_per_rank has room for beside the `fixed` bytes. */
-static int64_t chunk_seeds(const struct lc_study *study, int64_t fixed)
-{
-    int64_t length = lc_study_longest_run(study), limit = study->config.memory_per_rank, chunk = usual_seeds(study);
-
-    while (limit > 0 && chunk > 1 && fixed + lc_backward_bytes(&study->model, chunk, length) > limit)
-        chunk--;
-    return chunk;
+    return fixed + lc_backward_bytes(&study->model, c.room, c.batch, lc_study_longest_run(study));
 }
 
 static void close(void *arg)
@@ -144,6 +168,7 @@ static void close(void *arg)
     free(w->rows);
     free(w->seed);
     free(w->purpose);
+    free(w->layer_seeds);
     free(w->gradient);
     free(w->j);
     free(w->residual);
@@ -152,16 +177,20 @@ static void close(void *arg)
     free(w);
 }
 
-/* The backward pass for windows of the study's length: what goes down together, and so the last digits, are those of a
- * run of this length alone. */
+/* The backward pass as the study has it when it runs alone: what goes down together, and so the last digits, depends on
+ * its length and sites. */
 static int fit_backward(struct work *w, const struct lc_study *study, struct lc_err *err)
 {
     int64_t length = lc_study_longest_run(study);
+    struct chunk c = fit_chunk(study, w->fixed, 1);
 
-    if (w->backward.context == length)
-        return LC_OK;
-    lc_backward_release(&w->backward);
-    return lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err);
+    if (w->backward.context != length || c.room > w->seeds_held) {
+        lc_backward_release(&w->backward);
+        w->seeds_held = c.room;
+        return lc_backward_init(&w->backward, &study->model, c.room, c.batch, length, err);
+    }
+    w->backward.room = c.room;
+    return LC_OK;
 }
 
 /* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
@@ -183,7 +212,8 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     LC_TRY(rc, LC_ALLOC(&w->j, length, "influence", err));
     LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
-    LC_TRY(rc, lc_backward_init(&w->backward, &study->model, chunk_seeds(study, w->fixed), length, err));
+    LC_TRY(rc, LC_ALLOC(&w->layer_seeds, study->model.depth, "influence", err));
+    LC_TRY(rc, fit_backward(w, study, err));
     if (study->config.token_residual) {
         LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
         for (int64_t i = 0; i < d; i++)
@@ -416,17 +446,19 @@ static int observe_readout(struct work *w, const struct lc_unit *unit, int64_t r
 
     w->now = (struct readout){.window = unit->first + window, .position = position - (study->bos >= 0), .err = err};
     w->seeds = w->first = 0;
+    memset(w->layer_seeds, 0, (size_t)study->model.depth * sizeof *w->layer_seeds);
     for (int64_t i = study->sites - 1; i >= 0; i--) {
         int64_t before = w->seeds;
         if (push_site(w, i, row, err) != LC_OK)
             return err->code;
-        for (int64_t k = before; k < w->seeds; k++)
-            w->flop += lc_backward_flop(&study->model, study->site[i].layer, n);
+        w->layer_seeds[study->site[i].layer] = w->seeds - before;
         if (w->seeds == before)
             finish_site(w, i, n);
     }
-    lc_backward_run(&w->backward, &w->forward, window, position, w->seed, w->seeds, take_gradient, w, unit->breathe,
-                    unit->breathe_arg);
+    w->flop += lc_backward_run_flop(&study->model, w->backward.room, w->layer_seeds, n);
+    w->backward.breathe = unit->breathe;
+    w->backward.breathe_arg = unit->breathe_arg;
+    lc_backward_run(&w->backward, &w->forward, window, position, w->seed, w->seeds, take_gradient, w);
     return err->code;
 }
 
@@ -539,7 +571,7 @@ static double flop(const void *arg)
     return ((const struct work *)arg)->flop;
 }
 
-/* FLOP of one readout of n positions at a site. */
+/* FLOP of one readout of n positions at a site, but for `residual`. */
 static void cost_readout(const struct lc_study *study, const struct lc_site_assumed *a, int64_t i, int64_t n,
                          struct lc_cost *out)
 {
@@ -550,8 +582,22 @@ static void cost_readout(const struct lc_study *study, const struct lc_site_assu
     out->flop[LC_PART_FEATURES] += a->selected * down;
     if (study->config.token_reconstruction)
         out->flop[LC_PART_RECONSTRUCTION] += (a->positive - a->selected) * down + gram;
-    if (study->config.token_residual)
-        out->flop[LC_PART_RESIDUAL] += d * down;
+}
+
+/* FLOP of `residual` at one readout of all sites: the unit vectors and features of all sites share Jacobians. */
+static double cost_residual(const struct lc_study *study, const struct lc_assumed *assumed, int64_t room, int64_t n,
+                            int64_t *seeds)
+{
+    double plain = 0.0;
+
+    memset(seeds, 0, (size_t)study->model.depth * sizeof *seeds);
+    for (int64_t i = 0; i < study->sites; i++) {
+        const struct lc_site_assumed *a = &assumed->site[i];
+        int64_t layer = study->site[i].layer, features = llround(study->config.token_reconstruction ? a->positive : a->selected);
+        seeds[layer] = features + study->model.shape.width;
+        plain += (double)features * lc_backward_flop(&study->model, layer, n);
+    }
+    return lc_backward_run_flop(&study->model, room, seeds, n) - plain;
 }
 
 /* Accumulators of one site after so many readouts. */
@@ -570,14 +616,19 @@ static void cost(const struct lc_study *study, const struct lc_assumed *assumed,
 {
     double windows = (double)study->windows.count, readouts = windows * (double)readout_count(study);
     int64_t length = lc_study_longest_run(study);
+    int64_t unit = study->config.unit_windows ? study->config.unit_windows : unit_windows(study), *seeds = NULL;
+    int64_t room = fit_chunk(study, fixed_bytes(study, unit), 1).room;
     struct lc_readouts list = {0};
     struct lc_err ignored = LC_ERR_INIT;
 
     out->flop[LC_PART_FORWARD] = windows * lc_forward_flop(&study->model, length, length);
     lc_cost_dataset(out, readouts, 8.0);
     lc_cost_dataset(out, readouts, 8.0);
-    if (list_readouts(&list, study, &ignored) != LC_OK)
-        return;
+    if (list_readouts(&list, study, &ignored) != LC_OK ||
+        LC_ALLOC(&seeds, study->model.depth, "a cost", &ignored) != LC_OK)
+        goto done;
+    for (int64_t k = 0; study->config.token_residual && k < list.count; k++)
+        out->flop[LC_PART_RESIDUAL] += windows * cost_residual(study, assumed, room, list.position[k] + 1, seeds);
     for (int64_t i = 0; i < study->sites; i++) {
         struct lc_cost site = {0};
         for (int64_t k = 0; k < list.count; k++)
@@ -589,7 +640,9 @@ static void cost(const struct lc_study *study, const struct lc_assumed *assumed,
         lc_influence_cost(study, readouts * assumed->site[i].selected, lc_assumed_features(assumed, i, readouts), readouts,
                           out);
     }
+done:
     free(list.position);
+    free(seeds);
 }
 
 const struct lc_job lc_job_influence = {

@@ -15,6 +15,7 @@ struct lc_comm {
     MPI_Comm node;   /* owned: the ranks that share this node's memory */
     MPI_Comm leader; /* owned: rank 0 of every node; MPI_COMM_NULL on other ranks */
     int rank, size, node_rank, node_size;
+    int with_root; /* 1 where rank 0 is on this node */
 };
 
 /* Duplicate `comm` and find the ranks of each node. Collective on comm. */
@@ -28,6 +29,9 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 
 /* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */
 void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size);
+
+/* The least of what the ranks say. Collective. */
+int lc_comm_least(const struct lc_comm *par, int mine);
 
 /* Every rank gets rank 0's `size` bytes, any number. On other ranks *size need not be known and *data is allocated, to
  * be freed by the caller. Collective; agrees on errors. */
@@ -45,6 +49,12 @@ int lc_shared_init(struct lc_shared *s, const struct lc_comm *par, int64_t size,
 /* What rank 0 wrote becomes visible on every node. Collective. */
 void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par);
 void lc_shared_release(struct lc_shared *s); /* collective on the node */
+/* What the node's ranks wrote becomes visible to each other. Collective on the node. */
+void lc_shared_meet(const struct lc_shared *s, const struct lc_comm *par);
+
+/* Every rank of rank 0's node has filled other parts of `size` zeroed bytes, fewer than 2^31: rank 0 gets them all. Collective
+ * on that node. */
+void lc_comm_unite(const struct lc_comm *par, void *data, int64_t size);
 
 /* Merge every rank's contribution into rank 0's along a binomial tree: `save` appends a rank's own, `merge` adds
  * another's to one's own. Collective; agrees on errors. */

@@ -68,7 +68,7 @@ int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char 
 int64_t lc_model_split_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward);
 /* Point a bound model at that many floats (borrowed): from now on it computes at this precision. */
 void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at);
-/* Fill them from the weights. */
-void lc_model_split(const struct lc_model *model);
+/* Fill them from the weights: of `parts` shares (1: all of it) the one numbered `part`, for several to do it together. */
+void lc_model_split(const struct lc_model *model, int part, int parts);
 
 #endif

@@ -54,26 +54,34 @@ typedef void lc_gradient_sink(void *arg, int64_t seed, const float *gradient, in
 
 struct lc_backward {
     const struct lc_model *model;
-    int64_t room, context;                                       /* seeds in a chunk, longest window */
-    float *storage;                                              /* one allocation for all below */
-    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own, *product; /* see backward.c */
+    int64_t room, batch, context; /* seeds in a chunk, of these in one product, longest window */
+    void (*breathe)(void *);      /* set by the caller before a run: called every now and then; may be NULL */
+    void *breathe_arg;
+    float *storage;               /* one allocation for all below */
+    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own, *product, *jacobian; /* see backward.c */
 };
 
-/* Chunks of `room` seeds at a time descend the blocks together, windows at most `context` long. */
-int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
+/* Chunks of `room` seeds at a time descend the blocks, `batch` <= room of them in one product, but all of them in one where
+ * they are so many that the MLP's Jacobian at every position is worth its making (mlp_jacobian.h); windows at most
+ * `context` long. What is done, and so the last digits, depends on these numbers, the model's shape and the seeds alone. */
+int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t batch, int64_t context,
                      struct lc_err *err);
 void lc_backward_release(struct lc_backward *b);
+/* Whether chunks of so many seeds can gain by that. */
+int lc_backward_gains(const struct lc_model_shape *shape, int64_t room);
 /* Bytes that lc_backward_init() would take. */
-int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context);
+int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t batch, int64_t context);
 
 /* Carry `count` seeds, ordered by layer from the deepest to the shallowest, down to the embedding of window `window` of
- * the last lc_forward_run() with keep, read out at `position`. `breathe` (may be NULL) is called between blocks. */
+ * the last lc_forward_run() with keep, read out at `position`. */
 void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t position,
-                     const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg,
-                     void (*breathe)(void *), void *breathe_arg);
+                     const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg);
 
-/* FLOP of these passes as their matrix products need them (2 per multiply-add; causal attention counted as such). */
+/* FLOP of these passes as their matrix products need them (2 per multiply-add; causal attention counted as such). Backward
+ * of one seed alone; and of lc_backward_run() with seeds[depth] of each layer in chunks of `room`: the work that is done,
+ * which is less where the MLP's Jacobian is used. */
 double lc_forward_flop(const struct lc_model *model, int64_t tokens, int64_t length);
 double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n);
+double lc_backward_run_flop(const struct lc_model *model, int64_t room, const int64_t *seeds, int64_t n);
 
 #endif

@@ -84,7 +84,8 @@ struct lc_inputs {
     void (*warn)(const char *text); /* on rank 0 */
 };
 
-/* Load everything that parsed configurations name: rank 0 reads, the others get copies, weights stand once per node, in
+/* Load everything that parsed configurations name: rank 0 reads, with the other
+ * ranks of its node, the others get copies, weights stand once per node, in
  * `kept`, which outlives the study. Collective; agrees on errors. On success release with lc_study_close(). */
 int lc_study_open(struct lc_study *study, const struct lc_comm *par, const struct lc_inputs *in, struct lc_kept *kept,
                   struct lc_err *err);

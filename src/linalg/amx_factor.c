@@ -18,30 +18,56 @@ int64_t lc_amx_factor_bytes(int64_t depth, int64_t columns, int parts)
     return lc_amx_blocks(columns) * lc_amx_steps(depth) * parts * LC_PAIR;
 }
 
-/* 32 numbers b(k ..., n), zeros behind the end. */
-static void gather(float out[LC_STEP], const struct lc_strided *b, int64_t k, int64_t n, int64_t depth)
-{
-    const float *at = b->at + k * b->down + n * b->right;
-
-    for (int64_t i = 0; i < LC_STEP; i++)
-        out[i] = k + i < depth ? at[i * b->down] : 0.0f;
-}
-
-LC_AMX void lc_amx_factor_pack(void *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts)
+/* Columns whose numbers follow each other, `columns` of them, b->right apart: 32 numbers of one at a time. */
+LC_AMX static void pack_columns(uint8_t *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts)
 {
     int64_t steps = lc_amx_steps(depth);
-    float column[LC_STEP];
 
-    memset(packed, 0, (size_t)lc_amx_factor_bytes(depth, columns, parts));
-    for (int64_t s = 0; s < steps; s++)
-        for (int64_t n = 0; n < columns; n++) {
-            uint8_t *step = (uint8_t *)packed + (n / LC_SIDE * steps + s) * parts * LC_PAIR;
+    for (int64_t n = 0; n < columns; n++)
+        for (int64_t s = 0; s < steps; s++) {
+            uint8_t *step = packed + (n / LC_SIDE * steps + s) * parts * LC_PAIR;
             __m512 x[2], kept[2];
-            gather(column, b, s * LC_STEP, n, depth);
-            lc_amx_load32(column, LC_STEP, x);
+            lc_amx_load32(b->at + n * b->right + s * LC_STEP, depth - s * LC_STEP, x);
             for (int p = 0; p < parts; p++)
                 lc_amx_put_column(step + p * LC_PAIR, n % LC_SIDE, lc_amx_split32(x, kept));
         }
+}
+
+/* 16 numbers rounded to bfloat16, in the low halves; x becomes what is lost. */
+LC_AMX static inline __m512i split16(__m512 *x)
+{
+    __m512i kept = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(*x));
+
+    *x = _mm512_sub_ps(*x, _mm512_castsi512_ps(_mm512_slli_epi32(kept, 16)));
+    return kept;
+}
+
+/* Rows whose numbers follow each other, b->down apart: pairs of two rows make one row of a tile, 16 columns at a time. */
+LC_AMX static void pack_rows(uint8_t *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts)
+{
+    int64_t steps = lc_amx_steps(depth);
+
+    for (int64_t k = 0; k < depth; k += 2)
+        for (int64_t n = 0; n < columns; n += 16) {
+            uint8_t *to = packed + (n / LC_SIDE * steps + k / LC_STEP) * parts * LC_PAIR + n % LC_SIDE / 16 * LC_TILE +
+                          k % LC_STEP / 2 * 64;
+            __mmask16 there = lc_amx_mask(columns - n), next = k + 1 < depth ? there : 0;
+            const float *at = b->at + k * b->down + n;
+            __m512 even = _mm512_maskz_loadu_ps(there, at), odd = _mm512_maskz_loadu_ps(next, at + b->down);
+            for (int p = 0; p < parts; p++) {
+                __m512i low = split16(&even), high = split16(&odd);
+                _mm512_store_si512(to + p * LC_PAIR, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+            }
+        }
+}
+
+void lc_amx_factor_pack(void *packed, const struct lc_strided *b, int64_t depth, int64_t columns, int parts)
+{
+    memset(packed, 0, (size_t)lc_amx_factor_bytes(depth, columns, parts));
+    if (b->down == 1)
+        pack_columns(packed, b, depth, columns, parts);
+    else
+        pack_rows(packed, b, depth, columns, parts);
 }
 
 struct workspace {
@@ -93,6 +119,9 @@ LC_AMX static void pack_left(const struct lc_factor_call *p, struct workspace *w
     }
 }
 
+/* A panel is taken in slices that stay in L1 while the rows pass by from L2: 24 or 32 KB. */
+static const int64_t slice_steps[MOST_PARTS + 1] = {0, 16, 8, 4};
+
 #define LOAD_LEFT(part)                          \
     _tile_loadd(4, left + (part) * LC_PAIR, 64); \
     _tile_loadd(5, left + (part) * LC_PAIR + LC_TILE, 64)
@@ -105,11 +134,24 @@ LC_AMX static void pack_left(const struct lc_factor_call *p, struct workspace *w
     _tile_dpbf16ps(2, 5, 6); \
     _tile_dpbf16ps(3, 5, 7)
 
-/* sums[32, 32] = 32 rows times a panel: the parts in an order in which every load but one serves two products, and the
- * largest product comes last where it can. */
-LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
+/* Tiles hold float32, so that a sum that leaves them and comes back is the same. */
+LC_AMX static inline void sum_go_on(int first, const float *sums)
 {
-    lc_amx_sum_begin();
+    if (first) {
+        lc_amx_sum_begin();
+        return;
+    }
+    _tile_loadd(0, sums, 4 * LC_SIDE);
+    _tile_loadd(1, sums + 16, 4 * LC_SIDE);
+    _tile_loadd(2, sums + 16 * LC_SIDE, 4 * LC_SIDE);
+    _tile_loadd(3, sums + 16 * LC_SIDE + 16, 4 * LC_SIDE);
+}
+
+/* sums[32, 32] += 32 rows times a slice of a panel, = at the first: the parts in an order in which every load but one serves two products, and the
+ * largest product comes last where it can. */
+LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
+{
+    sum_go_on(first, sums);
     for (int64_t s = 0; s < steps; s++, left += 3 * LC_PAIR, right += 3 * LC_PAIR) {
         LOAD_LEFT(2);
         LOAD_RIGHT(0);
@@ -128,9 +170,9 @@ LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t 
     lc_amx_sum_end(sums);
 }
 
-LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
+LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
 {
-    lc_amx_sum_begin();
+    sum_go_on(first, sums);
     for (int64_t s = 0; s < steps; s++, left += 2 * LC_PAIR, right += 2 * LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(1);
@@ -143,9 +185,9 @@ LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t 
     lc_amx_sum_end(sums);
 }
 
-LC_AMX static void multiply1(const uint8_t *left, const uint8_t *right, int64_t steps, float *sums)
+LC_AMX static void multiply1(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
 {
-    lc_amx_sum_begin();
+    sum_go_on(first, sums);
     for (int64_t s = 0; s < steps; s++, left += LC_PAIR, right += LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(0);
@@ -154,7 +196,7 @@ LC_AMX static void multiply1(const uint8_t *left, const uint8_t *right, int64_t 
     lc_amx_sum_end(sums);
 }
 
-static void (*const multiply[MOST_PARTS + 1])(const uint8_t *, const uint8_t *, int64_t, float *) = {
+static void (*const multiply[MOST_PARTS + 1])(const uint8_t *, const uint8_t *, int64_t, int, float *) = {
     NULL, multiply1, multiply3, multiply6};
 
 /* C += the strip of columns n ..., with the rows' scales; `beta` as of the whole product. */
@@ -176,6 +218,21 @@ LC_AMX static void add_strip(const struct lc_factor_call *p, const struct worksp
     }
 }
 
+/* Strip += rows times the slice of the panel that begins at step s; the next slice is fetched meanwhile. */
+static void slice(const struct lc_factor_call *p, struct workspace *w, int64_t rows, int64_t s, int64_t steps,
+                  const uint8_t *panel)
+{
+    int64_t bytes = (int64_t)p->parts * LC_PAIR, most = slice_steps[p->parts], n = steps - s < most ? steps - s : most;
+    int64_t share = n * bytes / lc_amx_blocks(rows);
+    const uint8_t *ahead = panel + (s + n) * bytes;
+
+    for (int64_t r = 0; r < rows; r += LC_SIDE, ahead += share) {
+        for (int64_t at = 0; at < share; at += 64)
+            __builtin_prefetch(ahead + at, 0, 2);
+        multiply[p->parts](w->tiles + (r / LC_SIDE * steps + s) * bytes, panel + s * bytes, n, s == 0, w->strip + r * LC_SIDE);
+    }
+}
+
 /* One block of the left factor against all panels. */
 static void block(const struct lc_factor_call *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin)
 {
@@ -185,8 +242,8 @@ static void block(const struct lc_factor_call *p, struct workspace *w, int64_t r
     pack_left(p, w, row, rows, begin, n);
     for (int64_t j = 0; j < lc_amx_blocks(p->columns); j++) {
         const uint8_t *panel = (const uint8_t *)p->b + (j * all + begin / LC_STEP) * bytes;
-        for (int64_t r = 0; r < rows; r += LC_SIDE)
-            multiply[p->parts](w->tiles + r / LC_SIDE * steps * bytes, panel, steps, w->strip + r * LC_SIDE);
+        for (int64_t s = 0; s < steps; s += slice_steps[p->parts])
+            slice(p, w, rows, s, steps, panel);
         add_strip(p, w, row, rows, j * LC_SIDE, begin == 0 ? p->beta : 1.0f);
     }
 }

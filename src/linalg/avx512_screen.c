@@ -248,7 +248,7 @@ static void pack(void *at, const float *w, int64_t features, int64_t width)
 /* The bound of a row; +inf where float32 might overflow, so that all features are named. */
 static void row_set(struct row *row, const struct integers *n, const float *x, double most, const struct dimensions *d)
 {
-    double all = n->left + n->lost, gamma = lc_sum_gamma(d->count + 8), out = 0.0;
+    double all = n->left + n->lost, gamma = lc_sum_gamma(2 * (d->count + 8)), out = 0.0;
 
     for (int32_t k = 0; k < d->count; k++) {
         row->apart[k] = x[d->list[k]];

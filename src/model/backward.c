@@ -1,6 +1,7 @@
 /* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk
  * at a time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site,
- * whose cotangent still lives at the readout position alone. Every step is a product over (seeds x positions) rows. */
+ * whose cotangent still lives at the readout position alone. Every step is a product over (seeds x positions) rows, of a
+ * batch of the chunk's seeds, or of all of them where the MLP's Jacobian is worth its making. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/passes.h"
+#include "mlp_jacobian.h"
 #include "rotary.h"
 
 enum { TILE = 64 };  /* queries of one attention product: no key beyond the tile's last position is touched */
@@ -43,44 +45,59 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .n = n};
 }
 
-enum { PARTS = 10 };
+enum { PARTS = 11 };
 
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context);
 
 /* Floats of every part of the workspace, in the order of the pointers in struct lc_backward. */
-static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t context)
+static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
 {
     const struct lc_model_shape *s = &model->shape;
-    int64_t rows = room * context, d = s->width, scores = (room > TILE ? room : TILE) * context;
-    const int64_t exact[PARTS] = {rows * d, room * d,     rows * s->hidden, rows * d, rows * d,
-                                  rows * d, rows * 3 * d, scores,           own_parts_size(s, room, context),
-                                  lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float)};
+    int64_t rows = batch * context, d = s->width, scores = (batch > TILE ? batch : TILE) * context;
+    int pays = lc_mlp_jacobian_pays(s, room);
+    const int64_t exact[PARTS] = {room * context * d,
+                                  batch * d,
+                                  rows * s->hidden,
+                                  rows * d,
+                                  pays ? room * context * d : rows * d,
+                                  rows * d,
+                                  rows * 3 * d,
+                                  scores,
+                                  own_parts_size(s, batch, context),
+                                  lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float),
+                                  pays ? lc_mlp_jacobian_floats(model) : 0};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
 }
 
-int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t context)
+int lc_backward_gains(const struct lc_model_shape *shape, int64_t room)
+{
+    return lc_mlp_jacobian_pays(shape, room);
+}
+
+int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
 {
     int64_t size[PARTS], total = 0;
 
-    part_sizes(size, model, room, context);
+    part_sizes(size, model, room, batch, context);
     for (int i = 0; i < PARTS; i++)
         total += size[i];
     return total * (int64_t)sizeof(float);
 }
 
-int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t context,
+int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t batch, int64_t context,
                      struct lc_err *err)
 {
-    float **part[PARTS] = {&b->g, &b->at, &b->hidden, &b->u1, &b->u2, &b->mixed, &b->dqkv, &b->dscore, &b->own, &b->product};
+    float **part[PARTS] = {&b->g,    &b->at,     &b->hidden, &b->u1,      &b->u2,      &b->mixed,
+                           &b->dqkv, &b->dscore, &b->own,    &b->product, &b->jacobian};
     int64_t size[PARTS];
     float *next;
 
-    *b = (struct lc_backward){.model = model, .room = room, .context = context};
-    if (lc_alloc((void **)&b->storage, lc_backward_bytes(model, room, context), 1, "backward pass", err) != LC_OK)
+    *b = (struct lc_backward){.model = model, .room = room, .batch = batch, .context = context};
+    if (lc_alloc((void **)&b->storage, lc_backward_bytes(model, room, batch, context), 1, "backward pass", err) != LC_OK)
         return err->code;
-    part_sizes(size, model, room, context);
+    part_sizes(size, model, room, batch, context);
     next = b->storage;
     for (int i = 0; i < PARTS; next += size[i++])
         *part[i] = next;
@@ -91,6 +108,12 @@ void lc_backward_release(struct lc_backward *b)
 {
     free(b->storage);
     *b = (struct lc_backward){0};
+}
+
+static void breathe(const struct lc_backward *b)
+{
+    if (b->breathe)
+        b->breathe(b->breathe_arg);
 }
 
 /* u = u * w (+ u2 * w2): the cotangent of the normalised input. */
@@ -150,18 +173,25 @@ static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
     }
 }
 
-/* The first `seeds` rows of the chunk, with cotangents at all n positions, through one block. */
-static void descend_full(struct lc_backward *b, const struct view *v, int64_t seeds)
+/* u2[seeds n, D] = cotangents g of the MLP's output pulled back to its input. */
+static void pull_plain(struct lc_backward *b, const struct view *v, const float *g, float *u2, int64_t seeds)
 {
-    int64_t d = v->shape->width, hidden = v->shape->hidden, n = v->n, rows = seeds * n;
+    int64_t d = v->shape->width, hidden = v->shape->hidden, rows = seeds * v->n;
 
-    lc_factor_nn(rows, b->g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
+    lc_factor_nn(rows, g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
-        lc_multiply(b->hidden + i * n * hidden, v->slope, n * hidden);
-    lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
+        lc_multiply(b->hidden + i * v->n * hidden, v->slope, v->n * hidden);
+    lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, u2, d, b->product);
+}
+
+/* A batch of seeds with cotangents g at all n positions through one block; u2 is pull_plain()'s. */
+static void descend_batch(struct lc_backward *b, const struct view *v, float *g, float *u2, int64_t seeds)
+{
+    int64_t d = v->shape->width, n = v->n, rows = seeds * n;
+
     if (!v->shape->parallel)
-        pull_mlp(v, b->u2, b->g, seeds);
-    lc_factor_nn(rows, b->g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
+        pull_mlp(v, u2, g, seeds);
+    lc_factor_nn(rows, g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t i = 0; i < seeds; i++)
         for (int64_t h = 0; h < v->shape->heads; h++)
             head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
@@ -170,8 +200,36 @@ static void descend_full(struct lc_backward *b, const struct view *v, int64_t se
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
     lc_factor_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
-        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? b->u2 + r * d : NULL, v->w->norm2_w, d);
-        lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, b->g + r * d);
+        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, v->w->norm2_w, d);
+        lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, g + r * d);
+    }
+}
+
+/* The first `seeds` seeds of the chunk, which have cotangents at all n positions, through one block. */
+static void descend_full(struct lc_backward *b, const struct view *v, int64_t seeds)
+{
+    int64_t each = v->n * v->shape->width;
+    int together = lc_mlp_jacobian_pays(v->shape, seeds);
+    const struct lc_mlp_pull pull = {.block = v->w,
+                                     .slope = v->slope,
+                                     .rows = seeds,
+                                     .n = v->n,
+                                     .g = b->g,
+                                     .u = b->u2,
+                                     .scratch = b->jacobian,
+                                     .product = b->product,
+                                     .breathe = b->breathe,
+                                     .breathe_arg = b->breathe_arg};
+
+    if (together)
+        lc_mlp_jacobian_pull(&pull, b->model);
+    for (int64_t begin = 0; begin < seeds; begin += b->batch) {
+        int64_t some = seeds - begin < b->batch ? seeds - begin : b->batch;
+        float *g = b->g + begin * each, *u2 = together ? b->u2 + begin * each : b->u2;
+        if (!together)
+            pull_plain(b, v, g, u2, some);
+        descend_batch(b, v, g, u2, some);
+        breathe(b);
     }
 }
 
@@ -304,8 +362,18 @@ static void descend_own(struct lc_backward *b, const struct view *v, int64_t fir
     }
 }
 
+/* Seeds [first, first + own) of the chunk enter, a batch at a time. */
+static void enter(struct lc_backward *b, const struct view *v, int64_t first, int64_t own, const struct lc_seed *seed)
+{
+    for (int64_t begin = first; begin < first + own; begin += b->batch) {
+        int64_t left = first + own - begin;
+        descend_own(b, v, begin, left < b->batch ? left : b->batch, seed);
+        breathe(b);
+    }
+}
+
 static void descend_chunk(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t n,
-                          const struct lc_seed *seed, int64_t count, void (*breathe)(void *), void *breathe_arg)
+                          const struct lc_seed *seed, int64_t count)
 {
     int64_t full = 0;
 
@@ -314,36 +382,75 @@ static void descend_chunk(struct lc_backward *b, const struct lc_forward *f, int
         int64_t own = 0;
         while (full + own < count && seed[full + own].layer == layer)
             own++;
-        if (full > 0)
-            descend_full(b, &v, full);
-        if (own > 0)
-            descend_own(b, &v, full, own, seed);
+        descend_full(b, &v, full);
+        enter(b, &v, full, own, seed);
         full += own;
-        if (breathe)
-            breathe(breathe_arg);
     }
 }
 
 void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t window, int64_t position,
-                     const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg,
-                     void (*breathe)(void *), void *breathe_arg)
+                     const struct lc_seed *seed, int64_t count, lc_gradient_sink *sink, void *sink_arg)
 {
     int64_t n = position + 1, d = b->model->shape.width;
 
     for (int64_t begin = 0; begin < count; begin += b->room) {
         int64_t chunk = count - begin < b->room ? count - begin : b->room;
-        descend_chunk(b, f, window, n, seed + begin, chunk, breathe, breathe_arg);
+        descend_chunk(b, f, window, n, seed + begin, chunk);
         for (int64_t i = 0; i < chunk; i++)
             sink(sink_arg, begin + i, b->g + i * n * d, n);
     }
 }
 
+/* Of one seed: in its own block, and in a block below but for the MLP. */
+static double own_flop(const struct lc_model_shape *s, double n)
+{
+    double d = (double)s->width, i = (double)s->hidden, h = (double)s->heads;
+
+    return n * 4.0 * d * h + 6.0 * d * d + 4.0 * d * i + 4.0 * d * n;
+}
+
+static double attention_flop(const struct lc_model_shape *s, double n)
+{
+    double d = (double)s->width;
+
+    return n * (8.0 * d * d + 4.0 * d * (n + 1.0));
+}
+
+static double mlp_flop(const struct lc_model_shape *s, int64_t seeds, double n)
+{
+    return n * (lc_mlp_jacobian_pays(s, seeds) ? lc_mlp_jacobian_flop(s, seeds)
+                                               : 4.0 * (double)s->width * (double)s->hidden * (double)seeds);
+}
+
 double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
 {
-    double d = (double)model->shape.width, i = (double)model->shape.hidden, positions = (double)n;
-    double full = positions * (8.0 * d * d + 4.0 * d * i + 4.0 * d * (positions + 1.0));
-    double h = (double)model->shape.heads;
-    double own = positions * 4.0 * d * h + 6.0 * d * d + 4.0 * d * i + 4.0 * d * positions;
+    const struct lc_model_shape *s = &model->shape;
+    double positions = (double)n;
 
-    return (double)layer * full + own;
+    return (double)layer * (attention_flop(s, positions) + 4.0 * (double)s->width * (double)s->hidden * positions) +
+           own_flop(s, positions);
+}
+
+static int64_t between(int64_t x, int64_t high)
+{
+    return x < 0 ? 0 : x > high ? high : x;
+}
+
+double lc_backward_run_flop(const struct lc_model *model, int64_t room, const int64_t *seeds, int64_t n)
+{
+    const struct lc_model_shape *s = &model->shape;
+    double flop = 0.0, positions = (double)n;
+    int64_t count = 0;
+
+    for (int64_t layer = 0; layer < model->depth; layer++)
+        count += seeds[layer];
+    for (int64_t begin = 0; begin < count; begin += room) {
+        int64_t above = 0; /* seeds of deeper sites */
+        for (int64_t layer = model->depth - 1; layer >= 0; above += seeds[layer--]) {
+            int64_t full = between(above - begin, room), own = between(above + seeds[layer] - begin, room) - full;
+            flop += mlp_flop(s, full, positions) + (double)full * attention_flop(s, positions) +
+                    (double)own * own_flop(s, positions);
+        }
+    }
+    return flop;
 }

@@ -124,11 +124,10 @@ void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, in
         }
 }
 
-void lc_model_split(const struct lc_model *model)
+void lc_model_split(const struct lc_model *model, int part, int parts)
 {
-    for (int64_t b = 0; b < model->depth; b++)
-        for (int i = 0; i < FACTORS; i++)
-            lc_factor_split(factor_of(&model->block[b], i), model->precision);
+    for (int64_t k = part; k < model->depth * FACTORS; k += parts)
+        lc_factor_split(factor_of(&model->block[k / FACTORS], (int)(k % FACTORS)), model->precision);
 }
 
 void lc_model_release(struct lc_model *model)

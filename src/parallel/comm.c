@@ -8,6 +8,8 @@ enum { SAVED_PIECE = 1 << 20 }; /* bytes of one message of saved accumulators: a
 
 int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err)
 {
+    int first;
+
     *par = (struct lc_comm){.comm = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leader = MPI_COMM_NULL};
     if (MPI_Comm_dup(comm, &par->comm) != MPI_SUCCESS)
         return LC_FAIL(err, LC_E_LIBRARY, "MPI_Comm_dup failed");
@@ -18,6 +20,9 @@ int lc_comm_init(struct lc_comm *par, MPI_Comm comm, struct lc_err *err)
         return LC_FAIL(err, LC_E_LIBRARY, "MPI cannot tell which ranks share a node");
     MPI_Comm_rank(par->node, &par->node_rank);
     MPI_Comm_size(par->node, &par->node_size);
+    first = par->rank;
+    MPI_Bcast(&first, 1, MPI_INT, 0, par->node);
+    par->with_root = first == 0;
     if (MPI_Comm_split(par->comm, par->node_rank == 0 ? 0 : MPI_UNDEFINED, par->rank, &par->leader) != MPI_SUCCESS)
         return LC_FAIL(err, LC_E_LIBRARY, "MPI_Comm_split failed");
     return LC_OK;
@@ -73,15 +78,32 @@ int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct 
     return LC_OK;
 }
 
-void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par)
+void lc_shared_meet(const struct lc_shared *s, const struct lc_comm *par)
 {
     if (s->window != MPI_WIN_NULL)
         MPI_Win_sync(s->window);
-    if (par->leader != MPI_COMM_NULL)
-        broadcast(s->data, s->size, par->leader);
     MPI_Barrier(par->node);
     if (s->window != MPI_WIN_NULL)
         MPI_Win_sync(s->window);
+}
+
+void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par)
+{
+    lc_shared_meet(s, par);
+    if (par->leader != MPI_COMM_NULL)
+        broadcast(s->data, s->size, par->leader);
+    lc_shared_meet(s, par);
+}
+
+int lc_comm_least(const struct lc_comm *par, int mine)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &mine, 1, MPI_INT, MPI_MIN, par->comm);
+    return mine;
+}
+
+void lc_comm_unite(const struct lc_comm *par, void *data, int64_t size)
+{
+    MPI_Reduce(par->rank == 0 ? MPI_IN_PLACE : data, data, (int)size, MPI_BYTE, MPI_BOR, 0, par->node);
 }
 
 static int send_saved(const struct lc_comm *par, const struct lc_mergeable *what, int to, struct lc_err *err)

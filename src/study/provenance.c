@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lightcone/file.h"
-#include "lightcone/hash.h"
+#include "hashes.h"
 
 static int add_line(struct lc_bytes *out, const char *hash, int64_t size, const char *role, const char *name,
                     struct lc_err *err)
@@ -18,72 +17,11 @@ static int add_line(struct lc_bytes *out, const char *hash, int64_t size, const 
     return lc_bytes_printf(out, err, "%s  %" PRId64 "  %s  %s\n", hash, size, role, name);
 }
 
-struct lc_hashed {
-    char *path; /* owned */
-    struct stat is;
-    char hash[LC_HASH_HEX];
-};
-
-void lc_hashes_release(struct lc_hashes *h)
-{
-    for (int64_t i = 0; i < h->count; i++)
-        free(h->item[i].path);
-    free(h->item);
-    *h = (struct lc_hashes){0};
-}
-
-static int is_unchanged(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* The entry of a path, made when missing. */
-static int entry_of(struct lc_hashes *h, const char *path, struct lc_hashed **out, struct lc_err *err)
-{
-    for (int64_t i = 0; i < h->count; i++)
-        if (strcmp(h->item[i].path, path) == 0) {
-            *out = &h->item[i];
-            return LC_OK;
-        }
-    if (h->count == h->room) {
-        int64_t room = h->room ? 2 * h->room : 64;
-        struct lc_hashed *more = realloc(h->item, (size_t)room * sizeof *more);
-        if (!more)
-            return LC_FAIL(err, LC_E_MEMORY, "no memory for the hashes of %" PRId64 " files", room);
-        h->item = more;
-        h->room = room;
-    }
-    *out = &h->item[h->count];
-    **out = (struct lc_hashed){0};
-    if (lc_strdup(&(*out)->path, path, err) == LC_OK)
-        h->count++;
-    return err->code;
-}
-
-static int hash_once(struct lc_hashes *h, const char *path, char hash[LC_HASH_HEX], int64_t *size, struct lc_err *err)
-{
-    struct lc_hashed *known = NULL;
-    struct stat now;
-
-    if (stat(path, &now) != 0)
-        return LC_FAIL(err, LC_E_IO, "%s: %s", path, strerror(errno));
-    if (entry_of(h, path, &known, err) != LC_OK)
-        return err->code;
-    if (!known->hash[0] || !is_unchanged(&known->is, &now)) {
-        if (lc_hash_file(known->hash, size, path, err) != LC_OK)
-            return err->code;
-        known->is = now;
-    }
-    memcpy(hash, known->hash, LC_HASH_HEX);
-    *size = (int64_t)known->is.st_size;
-    return LC_OK;
-}
-
 /* Lines that are being written. */
 struct list {
     struct lc_bytes *out;
     struct lc_hashes *hashes; /* NULL: none of files that must be read for it */
+    int names; /* 1: no lines, only the names of such files into hashes */
 };
 
 static int add_file(const struct list *to, const char *path, const char *role, struct lc_err *err)
@@ -92,7 +30,9 @@ static int add_file(const struct list *to, const char *path, const char *role, s
     struct lc_map map;
     int64_t size = 0;
 
-    if (to->hashes && hash_once(to->hashes, path, hash, &size, err) != LC_OK)
+    if (to->names)
+        return lc_hashes_note(to->hashes, path, err);
+    if (to->hashes && lc_hash_once(to->hashes, path, hash, &size, err) != LC_OK)
         return err->code;
     if (!to->hashes) {
         if (lc_map_open(&map, path, err) != LC_OK)
@@ -162,19 +102,28 @@ static int add_saes(const struct list *to, const struct lc_study *study, struct 
     return rc;
 }
 
+static int add_weights(const struct list *to, const struct lc_study *study, struct lc_err *err)
+{
+    int rc = add_model(to, study, err);
+
+    return rc == LC_OK ? add_saes(to, study, err) : rc;
+}
+
 int lc_provenance_write_weights(struct lc_bytes *out, const struct lc_study *study, struct lc_hashes *hashes,
                                 struct lc_err *err)
 {
-    const struct list to = {out, hashes};
-    int rc = add_model(&to, study, err);
+    return add_weights(&(struct list){.out = out, .hashes = hashes}, study, err);
+}
 
-    return rc == LC_OK ? add_saes(&to, study, err) : rc;
+int lc_provenance_note_weights(struct lc_hashes *hashes, const struct lc_study *study, struct lc_err *err)
+{
+    return add_weights(&(struct list){.hashes = hashes, .names = 1}, study, err);
 }
 
 int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
                         struct lc_hashes *hashes, struct lc_err *err)
 {
-    const struct list to = {out, hashes};
+    const struct list to = {.out = out, .hashes = hashes};
     int rc;
 
     LC_TRY(rc, add_model(&to, study, err));
@@ -189,7 +138,7 @@ done:
 int lc_provenance_add_results(struct lc_bytes *out, const struct lc_study *study, const struct lc_needs *needs,
                               struct lc_hashes *hashes, struct lc_err *err)
 {
-    const struct list to = {out, hashes};
+    const struct list to = {.out = out, .hashes = hashes};
     const struct lc_config *c = &study->config;
     int rc = LC_OK;
 

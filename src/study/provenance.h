@@ -8,8 +8,6 @@
 #include "lightcone/results.h"
 #include "lightcone/study.h"
 
-void lc_hashes_release(struct lc_hashes *hashes);
-
 /* Append the lines of a study: "sha256  size  role  name", roles model, tokenizer, sae:SITE, corpus. hashes NULL: model and
  * SAEs are not read, their hashes left empty; such lines still match those of the same sizes and names. */
 int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, const struct lc_corpus *corpus,
@@ -17,6 +15,8 @@ int lc_provenance_write(struct lc_bytes *out, const struct lc_study *study, cons
 /* The lines of model and SAEs alone. */
 int lc_provenance_write_weights(struct lc_bytes *out, const struct lc_study *study, struct lc_hashes *hashes,
                                 struct lc_err *err);
+/* The files of model and SAEs into hashes, unread, for lc_hashes_fill(). */
+int lc_provenance_note_weights(struct lc_hashes *hashes, const struct lc_study *study, struct lc_err *err);
 /* The results of other jobs that a study reads, roles features.from and readout.from; after they have been checked. */
 int lc_provenance_add_results(struct lc_bytes *out, const struct lc_study *study, const struct lc_needs *needs,
                               struct lc_hashes *hashes, struct lc_err *err);

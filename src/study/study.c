@@ -1,4 +1,5 @@
-/* study.c - rank 0 reads and checks every input; shapes go to all ranks, weights and token ids once to every node. */
+/* study.c - rank 0 reads and checks every input, the other ranks of its node help with the numbers; shapes go to all ranks,
+ * weights and token ids once to every node. */
 #include "lightcone/study.h"
 
 #include <inttypes.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 
 #include "lightcone/corpus.h"
+#include "deal.h"
+#include "hashes.h"
 #include "lightcone/file.h"
 #include "provenance.h"
 #include "selection.h"
@@ -247,18 +250,61 @@ done:
     return rc;
 }
 
-/* Rank 0: fill what bind() laid out. */
-static int load_weights(struct lc_study *s, void *weights, struct lc_err *err)
+static int load_sae(struct lc_study *s, struct lc_site *site, struct lc_err *err)
 {
     char path[LC_PATH_MAX];
     int rc;
 
-    LC_TRY(rc, lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, weights, err));
-    lc_model_split(&s->model);
-    for (int64_t i = 0; i < s->sites; i++) {
-        LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, s->site[i].layer, err));
-        LC_TRY(rc, lc_sae_load(&s->site[i].sae, path, s->config.sae_bias, err));
-    }
+    LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, site->layer, err));
+    rc = lc_sae_load(&site->sae, path, s->config.sae_bias, err);
+done:
+    return rc;
+}
+
+/* Fill what bind() laid out: the pieces that are this rank's, or all. */
+static int load_pieces(struct lc_study *s, void *weights, struct lc_deal *deal, struct lc_err *err)
+{
+    int rc = LC_OK;
+
+    if (!deal || lc_deal_next(deal, lc_model_floats(&s->model.shape, s->model.depth)))
+        rc = lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, weights, err);
+    for (int64_t i = 0; i < s->sites && rc == LC_OK; i++)
+        if (!deal || lc_deal_next(deal, lc_sae_floats(&s->site[i].sae.shape, s->site[i].sae.decoder != NULL)))
+            rc = load_sae(s, &s->site[i], err);
+    return rc;
+}
+
+/* The ranks of rank 0's node, each its pieces. Where one fails rank 0 does them all, so that what is said of a bad file is
+ * the same at any number of ranks. Collective; agrees on errors. */
+static int load_weights(struct lc_study *s, const struct lc_comm *par, struct lc_kept *kept, struct lc_err *err)
+{
+    struct lc_err mine = LC_ERR_INIT;
+    struct lc_deal deal = {0};
+    int rc;
+
+    if (par->with_root && lc_deal_init(&deal, par, &mine) == LC_OK)
+        load_pieces(s, kept->weights.data, &deal, &mine);
+    lc_deal_release(&deal);
+    if (lc_comm_agree(par, &mine) != LC_OK && par->rank == 0)
+        load_pieces(s, kept->weights.data, NULL, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    lc_shared_meet(&kept->weights, par); /* factors may be split of what another rank read */
+    if (par->with_root)
+        lc_model_split(&s->model, par->node_rank, par->node_size);
+    lc_shared_publish(&kept->weights, par);
+done:
+    return rc;
+}
+
+/* Rank 0 asks for the hashes of what is read. Collective; agrees on errors. */
+static int hash_weights(const struct lc_study *s, const struct lc_comm *par, struct lc_hashes *hashes, struct lc_err *err)
+{
+    int rc;
+
+    if (par->rank == 0)
+        lc_provenance_note_weights(hashes, s, err);
+    LC_TRY(rc, lc_comm_agree(par, err));
+    rc = lc_hashes_fill(hashes, par, err);
 done:
     return rc;
 }
@@ -270,6 +316,7 @@ static int load(struct lc_study *s, const struct lc_comm *par, const struct read
     struct lc_bytes mine = {0};
     int same = 0, rc;
 
+    LC_TRY(rc, hash_weights(s, par, in->hashes, err));
     if (par->rank == 0)
         know_weights(s, in, &kept->of, &mine, &same, err);
     LC_TRY(rc, lc_comm_agree(par, err));
@@ -277,14 +324,10 @@ static int load(struct lc_study *s, const struct lc_comm *par, const struct read
     if (!same)
         lc_bytes_release(&kept->of);
     LC_TRY(rc, bind(s, par, in->in->needs, same, kept, err));
-    if (par->rank == 0) {
+    if (par->rank == 0)
         memcpy(s->stream.data, in->corpus.id, (size_t)in->corpus.count * sizeof *in->corpus.id);
-        if (!same)
-            load_weights(s, kept->weights.data, err);
-    }
-    LC_TRY(rc, lc_comm_agree(par, err));
     if (!same)
-        lc_shared_publish(&kept->weights, par);
+        LC_TRY(rc, load_weights(s, par, kept, err));
     lc_shared_publish(&s->stream, par);
     if (par->rank == 0 && !same) {
         kept->of = mine;

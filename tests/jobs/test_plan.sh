@@ -119,12 +119,21 @@ grep -q 'corpus.txt: not an HDF5 file' stderr || fail "$name: $(cat stderr)"
 # --- memory_per_rank -----------------------------------------------------------------------------------------------------
 # a unit of 8 windows does not fit here, one window does
 name='memory_per_rank'
-plan influence.yaml --set windows.count=600 --set windows.choice=sequential --set windows.length=32
+set -- influence.yaml --set windows.count=600 --set windows.choice=sequential --set windows.length=32
+plan "$@"
+roomy=$(value buffer_bytes plan.json)
+plan "$@" --set "memory_per_rank=$((${roomy%.*} - 1))"
+tight=$(value buffer_bytes plan.json)
+# with residual the chunks of seeds become smaller first
+if [ "$(value unit_windows plan.json)" -ne 8 ] || [ "${tight%.*}" -ge "${roomy%.*}" ]; then
+    fail "$name: buffers of $roomy bytes became $tight, units $(value unit_windows plan.json) windows"
+fi
+set -- "$@" --set 'token_vector=[reconstruction]'
+plan "$@"
 wide=$(value unit_windows plan.json)
 limit=$(value buffer_bytes plan.json)
 limit=${limit%.*}
-plan influence.yaml --set windows.count=600 --set windows.choice=sequential --set windows.length=32 \
-    --set "memory_per_rank=$((limit - 1))"
+plan "$@" --set "memory_per_rank=$((limit - 1))"
 narrow=$(value unit_windows plan.json)
 if [ "$wide" -ne 8 ] || [ "$narrow" -ge "$wide" ]; then
     fail "$name: units of $wide windows became units of $narrow"
