@@ -30,6 +30,9 @@ int lc_comm_agree(const struct lc_comm *par, struct lc_err *err);
 /* Rank 0's `size` bytes to every rank's `data`; any size. Collective. */
 void lc_comm_broadcast(const struct lc_comm *par, void *data, int64_t size);
 
+/* The least of what the ranks say. Collective. */
+int lc_comm_least(const struct lc_comm *par, int mine);
+
 /* Every rank gets rank 0's `size` bytes, any number. On other ranks *size need not be known and *data is allocated, to
  * be freed by the caller. Collective; agrees on errors. */
 int lc_comm_share(const struct lc_comm *par, void **data, int64_t *size, struct lc_err *err);

@@ -67,7 +67,8 @@ int lc_isa(void);
 const char *lc_isa_name(int isa); /* NULL where there is none of that number */
 /* The best GFLOP/s of this core in a product of the jobs' shape at a precision, tried for `spend` seconds. */
 int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err);
-/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX" or "avx512 SkylakeX amx": results agree to the last bit within a class. */
+/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX" or "avx512 SkylakeX amx": results agree to the last bit within a
+ * class. Kernels that only screen change none, so it does not name them. */
 void lc_kernel_class(char out[64]);
 
 #endif

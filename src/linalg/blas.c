@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa.h"
 #include "lightcone/linalg.h"
 
 static int blas_int(int64_t n)
@@ -98,6 +99,6 @@ void lc_kernel_class(char out[64])
 #else
     const char *build = "baseline";
 #endif
-    snprintf(out, 64, "%s %s%s%s", build, openblas_get_corename(), lc_isa() > 0 ? " " : "",
-             lc_isa() > 0 ? lc_isa_name(lc_isa()) : "");
+    snprintf(out, 64, "%s %s%s%s", build, openblas_get_corename(), lc_kernels()->product ? " " : "",
+             lc_kernels()->product ? lc_kernels()->name : "");
 }

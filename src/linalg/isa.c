@@ -10,6 +10,7 @@
 static const struct lc_kernels *const table[] = {
     &lc_kernels_plain,
 #if defined(__x86_64__)
+    &lc_kernels_avx512,
     &lc_kernels_amx,
 #endif
 };

@@ -42,7 +42,7 @@ struct lc_kernels {
     void (*product)(const struct lc_factor_call *p);
 };
 
-extern const struct lc_kernels lc_kernels_plain, lc_kernels_amx;
+extern const struct lc_kernels lc_kernels_plain, lc_kernels_avx512, lc_kernels_amx;
 
 /* Those in use: see lc_isa_choose() in linalg.h. */
 const struct lc_kernels *lc_kernels(void);

@@ -95,6 +95,12 @@ void lc_shared_publish(struct lc_shared *s, const struct lc_comm *par)
     lc_shared_meet(s, par);
 }
 
+int lc_comm_least(const struct lc_comm *par, int mine)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &mine, 1, MPI_INT, MPI_MIN, par->comm);
+    return mine;
+}
+
 void lc_comm_unite(const struct lc_comm *par, void *data, int64_t size)
 {
     MPI_Reduce(par->rank == 0 ? MPI_IN_PLACE : data, data, (int)size, MPI_BYTE, MPI_BOR, 0, par->node);

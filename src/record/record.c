@@ -17,15 +17,15 @@ int lc_record_check_class(const struct lc_comm *par, struct lc_err *err)
 {
     char mine[64] = {0}, first[64];
 
-    if (lc_isa_choose(-1, err) != LC_OK) /* as every rank does */
-        return err->code;
+    lc_isa_choose(-1, err);
+    lc_isa_choose(lc_comm_least(par, lc_isa()), err);
     lc_kernel_class(mine);
     memcpy(first, mine, sizeof first);
     lc_comm_broadcast(par, first, sizeof first);
-    if (strcmp(mine, first) != 0)
+    if (err->code == LC_OK && strcmp(mine, first) != 0)
         LC_FAIL(err, LC_E_LIBRARY,
                 "this rank computes with kernels '%s', rank 0 with '%s': their last digits differ; run on nodes of one "
-                "kind, or set OPENBLAS_CORETYPE and LIGHTCONE_ISA for all",
+                "kind, or set OPENBLAS_CORETYPE for all",
                 mine, first);
     return lc_comm_agree(par, err);
 }
@@ -200,10 +200,10 @@ static json_t *describe_run(const struct lc_comm *par, const struct lc_study *st
     show_date(finished, time(NULL));
     show_date(started, time(NULL) - (time_t)(r->total_seconds + 0.5));
     lc_kernel_class(class);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:o, s:{s:I, s:I, s:I}}", "lightcone", r->version, "job",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:o, s:{s:I, s:I, s:I}}", "lightcone", r->version, "job",
                      study->config.job, "started", started, "finished", finished, "output", study->config.output, "ranks",
-                     par->size, "workers", (json_int_t)lc_handout_workers(par->size), "kernel_class", class, "libraries",
-                     libraries(), "units", "all", (json_int_t)r->units, "resumed", (json_int_t)r->resumed, "done",
+                     par->size, "workers", (json_int_t)lc_handout_workers(par->size), "kernel_class", class, "kernels",
+                     lc_isa_name(lc_isa()), "libraries", libraries(), "units", "all", (json_int_t)r->units, "resumed", (json_int_t)r->resumed, "done",
                      (json_int_t)(r->units - r->resumed));
 }
 
