@@ -451,7 +451,7 @@ static int reconstruct(struct work *w, int64_t i, int64_t n, struct lc_err *err)
         lc_gemm_nn(count, d, count, gram, count, g, n * d, 0.0f, mixed, d);
         for (int64_t a = 0; a < count; a++)
             w->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
-        w->j[t] = w->j[t] > 0.0 ? w->j[t] : 0.0;
+        w->j[t] = w->j[t] < 0.0 ? 0.0 : w->j[t]; /* NaN stays what it is */
     }
     add_vector(w, i, LC_VECTOR_RECONSTRUCTION, w->j, n);
     rc = err->code;
