@@ -24,9 +24,11 @@ enum {
     VECTORS = WIDE / 16,
     HIGH = 6,           /* rows of a block: its sums fill 24 of the 32 registers */
     STEP = 4 * WIDE,    /* bytes of a panel for four dimensions */
-    APART = 16,         /* dimensions that are left out of the integers, at most: of weights, and of x */
+    APART = 32,         /* dimensions that are left out of the integers, at most */
     L2_BYTES = 1 << 20, /* of x that is kept near */
     WIDTH_MAX = 1 << 17, /* 127 * 127 times it fits in 32 bits */
+    TRIAL = 16,         /* panels after which ... */
+    SHARE = 16,         /* ... one candidate in so many pairs is too many */
 };
 
 /* A dimension is left out where the mean square of x / mean |x of its row| is above this: 1.6 is that of normal numbers. */
@@ -52,7 +54,7 @@ static int64_t panel_bytes(int64_t width)
 struct header {
     float most; /* the largest |w|, rounded up */
     int32_t apart, dimension[APART];
-    char pad[128 - 4 * (2 + APART)];
+    char pad[192 - 4 * (2 + APART)];
 };
 
 struct packed {
@@ -84,7 +86,7 @@ struct row {
     float per_norm;     /* |dx| and rounding: what one unit of |w| may add */
     float per_lost;     /* |x'| and rounding: what one unit of |dw| may add */
     int32_t start;      /* -128 times the sum of p */
-    float apart[2 * APART]; /* x in the dimensions that are left out */
+    float apart[APART]; /* x in the dimensions that are left out */
 };
 
 struct rows {
@@ -103,7 +105,10 @@ static struct rows rows_at(void *scratch, int64_t rows, int64_t width)
 
 static int64_t scratch_bytes(int64_t rows, int64_t width)
 {
-    return blocks_of(rows, HIGH) * HIGH * (row_bytes(width) + (int64_t)sizeof(struct row));
+    int64_t own = blocks_of(rows, HIGH) * HIGH * (row_bytes(width) + (int64_t)sizeof(struct row));
+    int64_t plain = lc_kernels_plain.scratch_bytes(rows, width);
+
+    return own > plain ? own : plain;
 }
 
 static float round_up(double x)
@@ -117,7 +122,7 @@ static float round_up(double x)
 
 struct dimensions {
     uint16_t keep[WIDTH_MAX / 16]; /* a bit for each of 16 dimensions: 0 where it is left out, and behind the last */
-    int32_t count, list[2 * APART];
+    int32_t count, list[APART];
 };
 
 static void dimensions_init(struct dimensions *d, int64_t width)
@@ -146,7 +151,7 @@ static void add_scores(const float *x, int64_t width, float *score)
         score[j] += x[j] * inverse * (x[j] * inverse);
 }
 
-/* Leaves out those in which rows x are large, and no more than APART. Which they are decides about speed alone. */
+/* Leaves out those in which rows x are large, as many as there is room for. Which they are decides about speed alone. */
 static void leave_out_large(struct dimensions *d, const float *x, int64_t rows, int64_t width, float *score)
 {
     memset(score, 0, (size_t)width * sizeof *score);
@@ -154,7 +159,7 @@ static void leave_out_large(struct dimensions *d, const float *x, int64_t rows, 
         add_scores(x + r * width, width, score);
     for (int32_t k = 0; k < d->count; k++)
         score[d->list[k]] = 0.0f;
-    for (int k = 0; k < APART; k++) {
+    while (d->count < APART) {
         int64_t best = 0;
         for (int64_t j = 1; j < width; j++)
             best = score[j] > score[best] ? j : best;
@@ -317,7 +322,7 @@ struct sweep {
     struct dimensions left_out;
     /* of the panel at hand */
     int64_t feature; /* its first */
-    _Alignas(64) float norm[WIDE], floor[WIDE], apart[2 * APART][WIDE];
+    _Alignas(64) float norm[WIDE], floor[WIDE], apart[APART][WIDE];
 };
 
 /* The panel's features; those behind the last have no weight and no chance. */
@@ -335,17 +340,26 @@ static void take_panel(struct sweep *w, int64_t panel)
     }
 }
 
-/* Which of 16 features may be above their floors. Not "<=", so that what is no number is looked at as well. */
-VNNI static inline uint64_t above_floor(const struct sweep *w, const struct row *row, const int32_t *sums, int64_t i)
+/* Which features of the panel may be above their floors. Not "<=", so that what is no number is looked at as well. */
+VNNI static inline uint64_t above_floor(const struct sweep *w, const struct row *row, const int32_t *sums)
 {
-    __m512 norm = _mm512_load_ps(w->norm + i), lost = _mm512_load_ps(w->packed.lost + w->feature + i);
-    __m512 z = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + i)), _mm512_load_ps(w->packed.scale + w->feature + i));
-    __m512 slack = _mm512_fmadd_ps(norm, _mm512_set1_ps(row->per_norm), _mm512_mul_ps(lost, _mm512_set1_ps(row->per_lost)));
+    const float *scale = w->packed.scale + w->feature, *lost = w->packed.lost + w->feature;
+    __m512 per_norm = _mm512_set1_ps(row->per_norm), per_lost = _mm512_set1_ps(row->per_lost), t = _mm512_set1_ps(row->scale);
+    __m512 z[VECTORS];
+    uint64_t above = 0;
 
-    z = _mm512_fmadd_ps(z, _mm512_set1_ps(row->scale), slack);
+    for (int v = 0; v < VECTORS; v++) {
+        __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * v));
+        z[v] = _mm512_mul_ps(_mm512_load_ps(lost + 16 * v), per_lost);
+        z[v] = _mm512_fmadd_ps(_mm512_load_ps(w->norm + 16 * v), per_norm, z[v]);
+        z[v] = _mm512_fmadd_ps(_mm512_mul_ps(sum, _mm512_load_ps(scale + 16 * v)), t, z[v]);
+    }
     for (int32_t k = 0; k < w->left_out.count; k++)
-        z = _mm512_fmadd_ps(_mm512_load_ps(w->apart[k] + i), _mm512_set1_ps(row->apart[k]), z);
-    return _mm512_cmp_ps_mask(z, _mm512_load_ps(w->floor + i), _CMP_NLE_UQ);
+        for (int v = 0; v < VECTORS; v++)
+            z[v] = _mm512_fmadd_ps(_mm512_load_ps(w->apart[k] + 16 * v), _mm512_set1_ps(row->apart[k]), z[v]);
+    for (int v = 0; v < VECTORS; v++)
+        above |= (uint64_t)_mm512_cmp_ps_mask(z[v], _mm512_load_ps(w->floor + 16 * v), _CMP_NLE_UQ) << 16 * v;
+    return above;
 }
 
 VNNI static inline int compare(const struct sweep *w, const int32_t *sums, int64_t row, int64_t rows, struct lc_err *err)
@@ -357,30 +371,43 @@ VNNI static inline int compare(const struct sweep *w, const int32_t *sums, int64
     if (lc_candidates_reserve(out, HIGH * WIDE, err) != LC_OK)
         return err->code;
     for (int64_t r = row; r < row + rows; r++, sums += WIDE) {
-        uint64_t above = 0;
-        for (int64_t i = 0; i < WIDE; i += 16)
-            above |= above_floor(w, &w->rows.row[r], sums, i) << i;
-        for (above &= there; above; above &= above - 1)
+        uint64_t above = above_floor(w, &w->rows.row[r], sums) & there;
+        for (; above; above &= above - 1)
             out->place[out->count++] = r * w->s->features + w->feature + __builtin_ctzll(above);
     }
     return LC_OK;
 }
 
-/* Blocks [begin, end) of rows against all panels. */
-VNNI static int sweep_blocks(struct sweep *w, int64_t begin, int64_t end, struct lc_err *err)
+/* A share of what the next panel will want of far memory, its block `b` of `blocks`: integers, and weights that were left out. */
+static void prefetch_panel(const struct sweep *w, int64_t panel, int64_t b, int64_t blocks)
+{
+    int64_t bytes = panel_bytes(w->s->width), each = blocks_of(bytes, blocks), first = panel * WIDE;
+    const char *at = (const char *)w->packed.panels + panel * bytes + b * each;
+
+    if (first >= w->s->features)
+        return;
+    for (int64_t k = 0; k < each; k += 64)
+        _mm_prefetch(at + k, _MM_HINT_T1);
+    for (int64_t i = first + b * WIDE / blocks; i < first + (b + 1) * WIDE / blocks && i < w->s->features; i++)
+        for (int32_t k = 0; k < w->left_out.count; k++)
+            _mm_prefetch((const char *)(w->s->w + i * w->s->width + w->left_out.list[k]), _MM_HINT_T1);
+}
+
+/* Blocks [begin, end) of rows against all panels, unless the first panels show that the bound is too loose to be of use: 1. */
+VNNI static int sweep_blocks(struct sweep *w, int64_t begin, int64_t end, int *loose, struct lc_err *err)
 {
     int64_t bytes = panel_bytes(w->s->width), steps = bytes / STEP, count = blocks_of(w->s->features, WIDE);
-    int64_t ahead = bytes / (end - begin), apart = row_bytes(w->s->width);
+    int64_t apart = row_bytes(w->s->width);
+    int64_t before = w->out->count, many = TRIAL * WIDE * (end - begin) * HIGH / SHARE;
     _Alignas(64) int32_t sums[HIGH * WIDE];
 
-    for (int64_t p = 0; p < count; p++) {
-        const uint8_t *panel = w->packed.panels + p * bytes, *next = panel + (p + 1 < count ? bytes : 0);
+    for (int64_t p = 0; p < count && !*loose; p++) {
         take_panel(w, p);
+        *loose = p == TRIAL && w->out->count - before > many;
         for (int64_t b = begin; b < end; b++) {
             int64_t row = b * HIGH, left = w->s->rows - row;
-            for (int64_t at = 0; at <= ahead; at += 64)
-                _mm_prefetch((const char *)next + (b - begin) * ahead + at, _MM_HINT_T1);
-            multiply(w->rows.integers + row * apart, apart, w->rows.row + row, panel, steps, sums);
+            prefetch_panel(w, p + 1, b - begin, end - begin);
+            multiply(w->rows.integers + row * apart, apart, w->rows.row + row, w->packed.panels + p * bytes, steps, sums);
             if (compare(w, sums, row, left < HIGH ? left : HIGH, err) != LC_OK)
                 return err->code;
         }
@@ -392,16 +419,19 @@ static int screen(const struct lc_screen *s, struct lc_candidates *out, struct l
 {
     int64_t blocks = blocks_of(s->rows, HIGH), near = L2_BYTES / (HIGH * row_bytes(s->width));
     struct sweep w = {.s = s, .out = out, .packed = packed_at((void *)(uintptr_t)s->packed, s->features)};
-    int rc = LC_OK;
+    int rc = LC_OK, loose = 0;
 
     if (s->rows == 0)
         return LC_OK;
     w.rows = rows_at(s->scratch, s->rows, s->width);
     pack_rows(&w.rows, s, w.packed.header, &w.left_out);
     near = near > 0 ? near : 1;
-    for (int64_t b = 0; b < blocks && rc == LC_OK; b += near)
-        rc = sweep_blocks(&w, b, b + near < blocks ? b + near : blocks, err);
-    return rc;
+    for (int64_t b = 0; b < blocks && rc == LC_OK && !loose; b += near)
+        rc = sweep_blocks(&w, b, b + near < blocks ? b + near : blocks, &loose, err);
+    if (rc != LC_OK || !loose)
+        return rc;
+    out->count = 0;
+    return lc_kernels_plain.screen(s, out, err);
 }
 
 static int is_there(void)

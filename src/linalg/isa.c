@@ -19,10 +19,8 @@ enum { KERNELS = sizeof table / sizeof table[0] };
 
 static int chosen = -1;
 
-static int best_there(void)
+static int best_there(int k)
 {
-    int k = KERNELS - 1;
-
     while (k > 0 && !table[k]->is_there())
         k--;
     return k;
@@ -31,18 +29,18 @@ static int best_there(void)
 int lc_isa_choose(int most, struct lc_err *err)
 {
     const char *wanted = getenv("LIGHTCONE_ISA");
-    int k = best_there();
+    int k = best_there(KERNELS - 1);
 
     if (wanted && *wanted) {
         int w = 0;
         while (w < KERNELS && strcmp(table[w]->name, wanted) != 0)
             w++;
-        if (w == KERNELS || w > k)
+        if (w == KERNELS || w > k || !table[w]->is_there())
             return LC_FAIL(err, LC_E_CONFIG, "LIGHTCONE_ISA is '%.20s'; this machine has kernels up to '%s'", wanted,
                            table[k]->name);
         k = w;
     }
-    chosen = most >= 0 && most < k ? most : k;
+    chosen = best_there(most >= 0 && most < k ? most : k);
     return LC_OK;
 }
 
