@@ -9,6 +9,7 @@
 #include "lightcone/activity.h"
 #include "lightcone/linalg.h"
 #include "lightcone/passes.h"
+#include "lightcone/random.h"
 
 extern const struct lc_job lc_job_influence;
 
@@ -16,9 +17,12 @@ enum { UNITS_WANTED = 64, UNIT_WINDOWS_MOST = 8 };
 enum { BATCH_ROWS = 1024 };  /* seeds x positions of one product: full speed, buffers in cache */
 enum { CHUNK_BYTES = 1 << 30 }; /* of a chunk's cotangents, where `residual` makes MLP Jacobians worth their making */
 
+enum { UNIT_VECTOR = -1, PROBE = -2 }; /* in place of a feature: a seed of `residual`, of `residual_estimate` */
+enum { PROBE_STREAM = 1 << 30 };       /* of random numbers: not that of any choice of windows or resampling */
+
 /* What a seed is for. */
 struct purpose {
-    int64_t site, feature; /* feature -1: a unit vector of the residual token vector */
+    int64_t site, feature;
     float activation;
     int measured; /* above the threshold and selected: gives a sample */
 };
@@ -45,6 +49,9 @@ struct work {
     int32_t *token;
     struct lc_run_windows ran;      /* what the forward pass holds */
     float *unit_seed;               /* [D, D] identity, for `residual` */
+    float *probe;                   /* [sites, probes, D] +-1 at the present readout, for `residual_estimate` */
+    double *probed;                 /* [probes, length] what came down of them to the site that is descending */
+    int64_t probes;                 /* so many of them did */
     float *rows;                    /* [readouts of a unit, D] */
     struct lc_seed *seed;           /* of one readout: all sites, deepest first */
     struct purpose *purpose;
@@ -53,7 +60,7 @@ struct work {
     int64_t first;                  /* first seed of the site that is descending */
     float *gradient;                /* [features, n, D] of the site that is descending, for `reconstruction` */
     int64_t gradients, gradient_room;
-    double *j, *residual;           /* [length] */
+    double *j, *residual, *error;   /* [length] */
     struct sums *sums;              /* where the present unit adds up */
     struct readout now;
     double flop;
@@ -107,7 +114,10 @@ static int64_t fixed_bytes(const struct lc_study *study, int64_t windows)
     int64_t bytes = lc_forward_bytes(&study->model, windows * length, length, 1);
 
     bytes += study->sites * lc_active_bytes(rows, d) + rows * d * (int64_t)sizeof(float);
-    bytes += windows * length * (int64_t)sizeof(int32_t) + 2 * length * (int64_t)sizeof(double);
+    bytes += windows * length * (int64_t)sizeof(int32_t) + 3 * length * (int64_t)sizeof(double);
+    if (study->config.token_estimate)
+        bytes += study->config.residual_probes *
+                 (study->sites * d * (int64_t)sizeof(float) + length * (int64_t)sizeof(double));
     return bytes + (study->config.token_residual ? d * d * (int64_t)sizeof(float) : 0);
 }
 
@@ -165,6 +175,8 @@ static void close(void *arg)
     free(w->active);
     free(w->token);
     free(w->unit_seed);
+    free(w->probe);
+    free(w->probed);
     free(w->rows);
     free(w->seed);
     free(w->purpose);
@@ -172,6 +184,7 @@ static void close(void *arg)
     free(w->gradient);
     free(w->j);
     free(w->residual);
+    free(w->error);
     lc_forward_release(&w->forward);
     lc_backward_release(&w->backward);
     free(w);
@@ -193,6 +206,25 @@ static int fit_backward(struct work *w, const struct lc_study *study, struct lc_
     return LC_OK;
 }
 
+/* The seeds of token vectors that no SAE gives. */
+static int make_seeds(struct work *w, const struct lc_study *study, struct lc_err *err)
+{
+    int64_t d = study->model.shape.width, probes = study->config.residual_probes;
+    int rc = LC_OK;
+
+    if (study->config.token_residual) {
+        LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
+        for (int64_t i = 0; i < d; i++)
+            w->unit_seed[i * d + i] = 1.0f;
+    }
+    if (study->config.token_estimate) {
+        LC_TRY(rc, LC_ALLOC(&w->probe, study->sites * probes * d, "probes", err));
+        LC_TRY(rc, LC_ALLOC(&w->probed, probes * lc_study_longest_run(study), "probes", err));
+    }
+done:
+    return rc;
+}
+
 /* A sweep's shorter windows come no more to a unit than the longest: unit_windows() does not look at their length. */
 static int open(void **out, const struct lc_study *study, int64_t windows, struct lc_err *err)
 {
@@ -211,14 +243,11 @@ static int open(void **out, const struct lc_study *study, int64_t windows, struc
     LC_TRY(rc, LC_ALLOC(&w->rows, rows * d, "influence", err));
     LC_TRY(rc, LC_ALLOC(&w->j, length, "influence", err));
     LC_TRY(rc, LC_ALLOC(&w->residual, length, "influence", err));
+    LC_TRY(rc, LC_ALLOC(&w->error, length, "influence", err));
     LC_TRY(rc, lc_forward_init(&w->forward, &study->model, windows * length, length, 1, err));
     LC_TRY(rc, LC_ALLOC(&w->layer_seeds, study->model.depth, "influence", err));
     LC_TRY(rc, fit_backward(w, study, err));
-    if (study->config.token_residual) {
-        LC_TRY(rc, LC_ALLOC(&w->unit_seed, d * d, "unit vectors", err));
-        for (int64_t i = 0; i < d; i++)
-            w->unit_seed[i * d + i] = 1.0f;
-    }
+    LC_TRY(rc, make_seeds(w, study, err));
     *out = w;
 done:
     if (rc != LC_OK && w)
@@ -235,6 +264,7 @@ static void end(void *arg)
         lc_profiles_release(&s->site[i].profiles);
         for (int v = 0; v < LC_VECTORS; v++)
             lc_samples_release(&s->site[i].vector[v]);
+        lc_samples_release(&s->site[i].error);
     }
     free(s->site);
     free(s->readouts.position);
@@ -257,6 +287,7 @@ static int begin(void **out, const struct lc_study *study, struct lc_err *err)
         site->samples.profile_length = study->config.keep_profiles ? length : 0;
         for (int v = 0; v < LC_VECTORS; v++)
             site->vector[v].profile_length = length;
+        site->error.profile_length = length;
     }
     *out = s;
 done:
@@ -292,7 +323,40 @@ static int is_wanted(const struct lc_wanted *wanted, int64_t window, int64_t f, 
     return *next < wanted->indptr[window + 1] && wanted->feature[*next] == f;
 }
 
-/* Seeds of one site at one readout: the encoder rows of its features, then the unit vectors. */
+/* Probe p of a site at the present readout: +-1 by bits that are a function of the seed, the window, the position, the
+ * site, the probe and the component alone. */
+static void draw_probe(const struct work *w, int64_t layer, int64_t p, float *out)
+{
+    const struct lc_study *study = w->sums->study;
+    uint64_t key = lc_random_bits((uint64_t)study->config.windows.seed, PROBE_STREAM, (uint64_t)w->now.window), bits = 0;
+
+    for (int64_t mu = 0; mu < study->model.shape.width; mu++) {
+        if (mu % 64 == 0)
+            bits = lc_random_bits(key, (uint64_t)w->now.position << 32 | (uint64_t)layer, (uint64_t)p << 32 | (uint64_t)mu);
+        out[mu] = bits >> (mu % 64) & 1 ? 1.0f : -1.0f;
+    }
+}
+
+/* Seeds of one site's token vectors at one readout. */
+static int push_vectors(struct work *w, int64_t i, struct lc_err *err)
+{
+    const struct lc_config *config = &w->sums->study->config;
+    int64_t d = w->sums->study->model.shape.width, layer = w->sums->study->site[i].layer;
+    int64_t units = config->token_residual ? d : 0, probes = config->token_estimate ? config->residual_probes : 0;
+
+    for (int64_t k = 0; k < units + probes; k++) {
+        struct purpose why = {.site = i, .feature = k < units ? UNIT_VECTOR : PROBE};
+        struct lc_seed seed = {.layer = layer};
+        if (k >= units)
+            draw_probe(w, layer, k - units, w->probe + (i * probes + k - units) * d);
+        seed.value = k < units ? w->unit_seed + k * d : w->probe + (i * probes + k - units) * d;
+        if (push_seed(w, &seed, &why, err) != LC_OK)
+            return err->code;
+    }
+    return LC_OK;
+}
+
+/* Seeds of one site at one readout: the encoder rows of its features, then those of the token vectors. */
 static int push_site(struct work *w, int64_t i, int64_t row, struct lc_err *err)
 {
     const struct lc_site *site = &w->sums->study->site[i];
@@ -314,13 +378,7 @@ static int push_site(struct work *w, int64_t i, int64_t row, struct lc_err *err)
     }
     if (wanted->indptr)
         w->sums->site[i].inactive += wanted->indptr[window + 1] - wanted->indptr[window] - found;
-    for (int64_t mu = 0; w->unit_seed && mu < d; mu++) {
-        struct purpose why = {.site = i, .feature = -1};
-        struct lc_seed seed = {.layer = site->layer, .value = w->unit_seed + mu * d};
-        if (push_seed(w, &seed, &why, err) != LC_OK)
-            return err->code;
-    }
-    return LC_OK;
+    return push_vectors(w, i, err);
 }
 
 /* A sample that joins the profiles of its feature must fit their exact sums. */
@@ -393,7 +451,7 @@ static int reconstruct(struct work *w, int64_t i, int64_t n, struct lc_err *err)
         lc_gemm_nn(count, d, count, gram, count, g, n * d, 0.0f, mixed, d);
         for (int64_t a = 0; a < count; a++)
             w->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
-        w->j[t] = w->j[t] > 0.0 ? w->j[t] : 0.0;
+        w->j[t] = w->j[t] < 0.0 ? 0.0 : w->j[t]; /* NaN stays what it is */
     }
     add_vector(w, i, LC_VECTOR_RECONSTRUCTION, w->j, n);
     rc = err->code;
@@ -403,6 +461,17 @@ done:
     return rc;
 }
 
+/* Mean and standard error of the probes' squared gradients, ||J^T v||^2 at every position: unbiased for || J ||_F^2. */
+static void estimate(struct work *w, int64_t i, int64_t n)
+{
+    struct lc_sample sample = {.window = w->now.window, .position = w->now.position, .spread = {0}};
+
+    lc_probes_finish(w->probed, w->probes, n, w->j, w->error, &sample.spread.entropy);
+    add_vector(w, i, LC_VECTOR_ESTIMATE, w->j, n);
+    lc_samples_add(&w->sums->site[i].error, &sample, w->error, n, w->now.err);
+    w->probes = 0;
+}
+
 /* The token vectors of a site, once all its seeds at the present readout have come down. */
 static void finish_site(struct work *w, int64_t i, int64_t n)
 {
@@ -410,11 +479,13 @@ static void finish_site(struct work *w, int64_t i, int64_t n)
         add_vector(w, i, LC_VECTOR_RESIDUAL, w->residual, n);
     if (w->sums->study->config.token_reconstruction)
         reconstruct(w, i, n, w->now.err);
+    if (w->sums->study->config.token_estimate)
+        estimate(w, i, n);
     memset(w->residual, 0, (size_t)n * sizeof *w->residual);
     w->gradients = 0;
 }
 
-/* One gradient has come down: J of a feature, or its part of `residual`. */
+/* One gradient has come down: J of a feature, its part of `residual`, or what a probe says. */
 static void take_gradient(void *arg, int64_t k, const float *gradient, int64_t n)
 {
     struct work *w = arg;
@@ -425,8 +496,10 @@ static void take_gradient(void *arg, int64_t k, const float *gradient, int64_t n
         return;
     for (int64_t t = 0; t < n; t++)
         w->j[t] = lc_square_sum(gradient + t * d, d);
-    for (int64_t t = 0; why->feature < 0 && t < n; t++)
+    for (int64_t t = 0; why->feature == UNIT_VECTOR && t < n; t++)
         w->residual[t] += w->j[t];
+    if (why->feature == PROBE)
+        memcpy(w->probed + w->probes++ * n, w->j, (size_t)n * sizeof *w->j);
     if (why->feature >= 0 && why->measured)
         add_sample(w, why, n);
     if (why->feature >= 0 && w->sums->study->config.token_reconstruction)
@@ -445,7 +518,7 @@ static int observe_readout(struct work *w, const struct lc_unit *unit, int64_t r
     int64_t window = row / readouts->count, position = readouts->position[row % readouts->count], n = position + 1;
 
     w->now = (struct readout){.window = unit->first + window, .position = position - (study->bos >= 0), .err = err};
-    w->seeds = w->first = 0;
+    w->seeds = w->first = w->probes = 0;
     memset(w->layer_seeds, 0, (size_t)study->model.depth * sizeof *w->layer_seeds);
     for (int64_t i = study->sites - 1; i >= 0; i--) {
         int64_t before = w->seeds;
@@ -513,6 +586,7 @@ static int save(void *arg, struct lc_bytes *out, struct lc_err *err)
         LC_TRY(rc, lc_profiles_save(&s->site[i].profiles, out, err));
         for (int v = 0; v < LC_VECTORS; v++)
             LC_TRY(rc, lc_samples_save(&s->site[i].vector[v], out, err));
+        LC_TRY(rc, lc_samples_save(&s->site[i].error, out, err));
     }
 done:
     return rc;
@@ -531,6 +605,7 @@ static int merge(void *arg, struct lc_reader *in, struct lc_err *err)
         LC_TRY(rc, lc_profiles_merge(&s->site[i].profiles, in, err));
         for (int v = 0; v < LC_VECTORS; v++)
             LC_TRY(rc, lc_samples_merge(&s->site[i].vector[v], in, err));
+        LC_TRY(rc, lc_samples_merge(&s->site[i].error, in, err));
     }
 done:
     return rc;
@@ -571,7 +646,15 @@ static double flop(const void *arg)
     return ((const struct work *)arg)->flop;
 }
 
-/* FLOP of one readout of n positions at a site, but for `residual`. */
+/* Seeds of `residual` and `residual_estimate` at one readout of a site. */
+static int64_t vector_seeds(const struct lc_study *study)
+{
+    const struct lc_config *config = &study->config;
+
+    return (config->token_residual ? study->model.shape.width : 0) + (config->token_estimate ? config->residual_probes : 0);
+}
+
+/* FLOP of one readout of n positions at a site, but for those. */
 static void cost_readout(const struct lc_study *study, const struct lc_site_assumed *a, int64_t i, int64_t n,
                          struct lc_cost *out)
 {
@@ -584,7 +667,7 @@ static void cost_readout(const struct lc_study *study, const struct lc_site_assu
         out->flop[LC_PART_RECONSTRUCTION] += (a->positive - a->selected) * down + gram;
 }
 
-/* FLOP of `residual` at one readout of all sites: the unit vectors and features of all sites share Jacobians. */
+/* FLOP of those at one readout of all sites: they and the features of all sites share Jacobians. */
 static double cost_residual(const struct lc_study *study, const struct lc_assumed *assumed, int64_t room, int64_t n,
                             int64_t *seeds)
 {
@@ -594,7 +677,7 @@ static double cost_residual(const struct lc_study *study, const struct lc_assume
     for (int64_t i = 0; i < study->sites; i++) {
         const struct lc_site_assumed *a = &assumed->site[i];
         int64_t layer = study->site[i].layer, features = llround(study->config.token_reconstruction ? a->positive : a->selected);
-        seeds[layer] = features + study->model.shape.width;
+        seeds[layer] = features + vector_seeds(study);
         plain += (double)features * lc_backward_flop(&study->model, layer, n);
     }
     return lc_backward_run_flop(&study->model, room, seeds, n) - plain;
@@ -604,7 +687,8 @@ static double cost_residual(const struct lc_study *study, const struct lc_assume
 static double site_bytes(const struct lc_study *study, const struct lc_assumed *assumed, int64_t i, double readouts)
 {
     double length = (double)lc_study_longest_run(study), item = (double)sizeof(struct lc_sample);
-    double vectors = (double)(study->config.token_residual + study->config.token_reconstruction);
+    double vectors = (double)(study->config.token_residual + study->config.token_reconstruction +
+                              2 * study->config.token_estimate); /* it has its errors beside it */
     double sample = item + (study->config.keep_profiles ? 4.0 * length : 0.0);
     double feature = 2.0 * length * (double)sizeof(struct lc_exact);
 
@@ -627,7 +711,7 @@ static void cost(const struct lc_study *study, const struct lc_assumed *assumed,
     if (list_readouts(&list, study, &ignored) != LC_OK ||
         LC_ALLOC(&seeds, study->model.depth, "a cost", &ignored) != LC_OK)
         goto done;
-    for (int64_t k = 0; study->config.token_residual && k < list.count; k++)
+    for (int64_t k = 0; vector_seeds(study) > 0 && k < list.count; k++)
         out->flop[LC_PART_RESIDUAL] += windows * cost_residual(study, assumed, room, list.position[k] + 1, seeds);
     for (int64_t i = 0; i < study->sites; i++) {
         struct lc_cost site = {0};

@@ -6,7 +6,7 @@
 #include "lightcone/profiles.h"
 #include "lightcone/samples.h"
 
-enum lc_vector { LC_VECTOR_RESIDUAL, LC_VECTOR_RECONSTRUCTION, LC_VECTORS };
+enum lc_vector { LC_VECTOR_RESIDUAL, LC_VECTOR_RECONSTRUCTION, LC_VECTOR_ESTIMATE, LC_VECTORS };
 
 /* Everything one site adds up. A token vector's log holds one "sample" a readout, with its profile. */
 struct lc_site_influence {
@@ -14,6 +14,7 @@ struct lc_site_influence {
     int64_t inactive; /* features that were to be read out and are not active, of a readout of strongest activations */
     struct lc_profiles profiles;
     struct lc_samples vector[LC_VECTORS];
+    struct lc_samples error; /* standard errors of LC_VECTOR_ESTIMATE: of its profile, and of its entropy in spread.entropy */
 };
 
 /* The readout positions of every window as the model runs it (a BOS is position 0), ascending. */

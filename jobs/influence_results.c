@@ -68,12 +68,14 @@ static int write_vector_summaries(const struct sink *to, const struct lc_samples
         int there;
     } all[] = {{"residual_entropy", &sum.residual_entropy, c->token_residual},
                {"reconstruction_entropy", &sum.reconstruction_entropy, c->token_reconstruction},
+               {"residual_estimate_entropy", &sum.estimate_entropy, c->token_estimate},
                {"share_explained", &sum.share, both},
                {"share_explained_of_sums", &sum.share_of_sums, both},
                {"profile_overlap", &sum.overlap, both}};
 
-    LC_TRY(rc, lc_vectors_summarise(&vector[LC_VECTOR_RESIDUAL], &vector[LC_VECTOR_RECONSTRUCTION], to->study->bos >= 0,
-                                    (uint64_t)c->windows.seed, LC_BOOTSTRAP_ROUNDS, &sum, to->err));
+    LC_TRY(rc, lc_vectors_summarise(&vector[LC_VECTOR_RESIDUAL], &vector[LC_VECTOR_RECONSTRUCTION],
+                                    &vector[LC_VECTOR_ESTIMATE], to->study->bos >= 0, (uint64_t)c->windows.seed,
+                                    LC_BOOTSTRAP_ROUNDS, &sum, to->err));
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].there)
             LC_TRY(rc, lc_influence_put_summary(to->r, to->which->name, all[i].name, all[i].summary, 1, to->err));
@@ -81,19 +83,25 @@ done:
     return rc;
 }
 
-static int write_vectors(const struct sink *to, struct lc_samples *vector)
+static int write_vectors(const struct sink *to, struct lc_site_influence *site)
 {
-    static const char *const names[LC_VECTORS] = {"residual", "reconstruction"};
+    static const char *const names[LC_VECTORS] = {"residual", "reconstruction", "residual_estimate"};
     const struct lc_config *c = &to->study->config;
+    const int there[LC_VECTORS] = {c->token_residual, c->token_reconstruction, c->token_estimate};
     int rc = LC_OK;
 
-    for (int v = 0; v < LC_VECTORS && rc == LC_OK; v++) {
-        if (v == LC_VECTOR_RESIDUAL ? !c->token_residual : !c->token_reconstruction)
+    for (int v = 0; v < LC_VECTORS; v++) {
+        if (!there[v])
             continue;
-        lc_samples_sort(&vector[v]);
-        rc = lc_influence_put_vector(to->r, to->which->name, names[v], &vector[v], to->err);
+        lc_samples_sort(&site->vector[v]);
+        LC_TRY(rc, lc_influence_put_vector(to->r, to->which->name, names[v], &site->vector[v], to->err));
     }
-    return rc == LC_OK ? write_vector_summaries(to, vector) : rc;
+    lc_samples_sort(&site->error);
+    if (c->token_estimate)
+        LC_TRY(rc, lc_influence_put_errors(to->r, to->which->name, &site->error, to->err));
+    rc = write_vector_summaries(to, site->vector);
+done:
+    return rc;
 }
 
 static int write_site(const struct sink *to, const int64_t *position, int64_t positions, struct lc_site_influence *site)
@@ -113,7 +121,7 @@ static int write_site(const struct sink *to, const int64_t *position, int64_t po
     LC_TRY(rc, lc_influence_put_windows(to->r, name, &site->samples, &t, study->windows.count, to->err));
     LC_TRY(rc, write_summaries(to, &site->samples, &t, position, positions));
     LC_TRY(rc, write_wanted(to, site->inactive));
-    LC_TRY(rc, write_vectors(to, site->vector));
+    LC_TRY(rc, write_vectors(to, site));
 done:
     lc_feature_table_release(&t);
     return rc;
@@ -162,7 +170,7 @@ void lc_influence_cost(const struct lc_study *study, double samples, double feat
                        struct lc_cost *out)
 {
     double length = (double)lc_study_longest_run(study);
-    int vectors = study->config.token_residual + study->config.token_reconstruction;
+    int vectors = study->config.token_residual + study->config.token_reconstruction + study->config.token_estimate;
 
     for (int column = 0; column < 8; column++) /* window and position of 8 bytes, then one of int32, five of float */
         lc_cost_dataset(out, samples, column < 2 ? 8.0 : 4.0);
@@ -178,6 +186,10 @@ void lc_influence_cost(const struct lc_study *study, double samples, double feat
     lc_cost_dataset(out, (double)study->windows.count, 8.0);
     for (int v = 0; v < vectors; v++) {
         lc_cost_dataset(out, readouts, 8.0);
+        lc_cost_dataset(out, readouts, 8.0);
+        lc_cost_dataset(out, readouts * length, 4.0);
+    }
+    if (study->config.token_estimate) { /* standard errors */
         lc_cost_dataset(out, readouts, 8.0);
         lc_cost_dataset(out, readouts * length, 4.0);
     }

@@ -66,8 +66,9 @@ struct lc_config {
     int64_t readout_top;            /* readout top: windows end on so many strongest activations of a feature */
     char readout_from[LC_PATH_MAX]; /* readout top: result of a contexts job; resolved */
     int64_t contexts_top;           /* contexts job: windows kept for every feature */
-    int token_residual, token_reconstruction; /* token_vector: [...] */
-    enum lc_summary_choice summary;           /* the mean entropy that reports lead with */
+    int token_residual, token_reconstruction, token_estimate; /* token_vector: [...] */
+    int64_t residual_probes;        /* of residual_estimate, at every readout and site */
+    enum lc_summary_choice summary; /* the mean entropy that reports lead with */
     int keep_profiles;
     enum lc_covariance_rule covariance; /* correlation.definition: which one "the correlation" is; results hold both */
     int64_t top_pairs;              /* correlation.top_pairs: of each measure */

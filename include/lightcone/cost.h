@@ -35,7 +35,7 @@ enum lc_part {
     LC_PART_ENCODER,        /* features of all sites */
     LC_PART_FEATURES,       /* backward of the measured features */
     LC_PART_RECONSTRUCTION, /* backward of the further ones above 0, and their sum */
-    LC_PART_RESIDUAL,       /* backward of the residual stream's dimensions */
+    LC_PART_RESIDUAL,       /* backward of the residual stream's dimensions, or of probes */
     LC_PARTS
 };
 

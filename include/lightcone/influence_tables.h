@@ -54,9 +54,11 @@ int lc_influence_put_summaries(struct lc_result *r, const char *site, const stru
                                struct lc_err *err);
 /* by_activation/... and by_position/... */
 int lc_influence_put_groups(struct lc_result *r, const char *site, const struct lc_summaries *x, struct lc_err *err);
-/* token_vector/KIND/...: one sample a readout; KIND is residual or reconstruction. */
+/* token_vector/KIND/...: one sample a readout; KIND is residual, reconstruction or residual_estimate. */
 int lc_influence_put_vector(struct lc_result *r, const char *site, const char *kind, const struct lc_samples *s,
                             struct lc_err *err);
+/* The standard errors beside residual_estimate: profiles, and entropies in spread.entropy. */
+int lc_influence_put_errors(struct lc_result *r, const char *site, const struct lc_samples *s, struct lc_err *err);
 /* sweep/... of the site, and its attributes, at the root of a result of several points. */
 int lc_influence_put_sweep(struct lc_result *r, const char *site, const struct lc_sweep *s, struct lc_err *err);
 

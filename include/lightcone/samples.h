@@ -73,14 +73,15 @@ int lc_samples_summarise(const struct lc_samples *s, const struct lc_summary_rul
                          struct lc_err *err);
 void lc_summaries_release(struct lc_summaries *s);
 
-/* Over readouts: entropies of both token vectors; the share explained, sum R_reconstruction / sum R_residual, as mean of
+/* Over readouts: entropies of the token vectors; the share explained, sum R_reconstruction / sum R_residual, as mean of
  * every readout's ratio and as one ratio of sums (its sd is NaN); the overlap of the two profiles, sum_t' min(P, P'). */
 struct lc_vector_summaries {
-    struct lc_summary residual_entropy, reconstruction_entropy, share, share_of_sums, overlap;
+    struct lc_summary residual_entropy, reconstruction_entropy, estimate_entropy, share, share_of_sums, overlap;
 };
-/* Of sorted logs of the same readouts with their profiles; either may be empty (count 0 in what needs it).
+/* Of sorted logs of the same readouts with their profiles; any may be empty (count 0 in what needs it).
  * `before`: places of a profile before position 0, 1 with a BOS. */
-int lc_vectors_summarise(const struct lc_samples *residual, const struct lc_samples *reconstruction, int64_t before,
-                         uint64_t seed, int64_t rounds, struct lc_vector_summaries *out, struct lc_err *err);
+int lc_vectors_summarise(const struct lc_samples *residual, const struct lc_samples *reconstruction,
+                         const struct lc_samples *estimate, int64_t before, uint64_t seed, int64_t rounds,
+                         struct lc_vector_summaries *out, struct lc_err *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "lightcone/config.h"
 
-enum { MAX_LENGTH = 1 << 20, MAX_LAYER = 4095, MAX_TOP = 1000, NAME_ROOM = 64 };
+enum { MAX_LENGTH = 1 << 20, MAX_LAYER = 4095, MAX_TOP = 1000, MAX_PROBES = 4096, NAME_ROOM = 64 };
 
 #define AT(member) offsetof(struct lc_config, member)
 
@@ -71,9 +71,11 @@ const struct lc_key lc_keys[] = {
      .unset = "required for a map", .meaning = "windows that end on so many strongest activations of a feature"},
     {.name = "readout.from", .kind = LC_KEY_PATH, .at = AT(readout_from), .unset = "required for a map",
      .meaning = "result of a contexts job"},
-    {.name = "token_vector", .kind = LC_KEY_FLAGS, .words = {"residual", "reconstruction"},
-     .flag_at = {AT(token_residual), AT(token_reconstruction)}, .fallback = "[reconstruction]",
-     .meaning = "influence on the whole token vector"},
+    {.name = "token_vector", .kind = LC_KEY_FLAGS, .words = {"residual", "reconstruction", "residual_estimate"},
+     .flag_at = {AT(token_residual), AT(token_reconstruction), AT(token_estimate)}, .fallback = "[reconstruction]",
+     .meaning = "influence on the whole token vector; residual_estimate: residual from random probes, with standard errors"},
+    {.name = "residual_probes", .kind = LC_KEY_INT, .at = AT(residual_probes), .low = 2, .high = MAX_PROBES,
+     .fallback = "32", .meaning = "random probes of residual_estimate"},
     {.name = "summary", .kind = LC_KEY_WORD, .at = AT(summary), .words = {"feature_mean", "window_mean", "pooled"},
      .fallback = "feature_mean", .meaning = "the mean entropy that reports lead with; results hold all three"},
     {.name = "contexts.top", .kind = LC_KEY_INT, .at = AT(contexts_top), .low = 1, .high = MAX_TOP,

@@ -346,6 +346,12 @@ static int read_reconstruction(struct values *v, const struct lc_result *r, cons
     return read_vector(v, r, INFLUENCE "/token_vector/reconstruction/entropy", site, w, err);
 }
 
+static int read_estimate(struct values *v, const struct lc_result *r, const char *site, const struct places *w,
+                         struct lc_err *err)
+{
+    return read_vector(v, r, INFLUENCE "/token_vector/residual_estimate/entropy", site, w, err);
+}
+
 /* What can be paired: each row has its dataset in both results. */
 static const struct pairing {
     const char *what, *dataset;
@@ -356,6 +362,7 @@ static const struct pairing {
     {"same_window_and_feature", INFLUENCE "/samples/entropy", 1, read_samples},
     {"token_vector_residual", INFLUENCE "/token_vector/residual/entropy", 0, read_residual},
     {"token_vector_reconstruction", INFLUENCE "/token_vector/reconstruction/entropy", 0, read_reconstruction},
+    {"token_vector_residual_estimate", INFLUENCE "/token_vector/residual_estimate/entropy", 0, read_estimate},
 };
 
 /* Means of both sides over the partners, and of the differences in each window. */

@@ -167,6 +167,7 @@ void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_
     say_depth(v, order, out, err);
     say_vector(v, order[0], LC_VIEW_RESIDUAL_ENTROPY, "residual", out, err);
     say_vector(v, order[0], LC_VIEW_RECONSTRUCTION_ENTROPY, "reconstruction", out, err);
+    say_vector(v, order[0], LC_VIEW_ESTIMATE_ENTROPY, "residual, estimated", out, err);
 }
 
 static int64_t add_means(const struct lc_view *v, enum lc_view_mean k, struct lc_table *t, struct lc_err *err)
@@ -193,7 +194,7 @@ static int64_t add_vector(const struct lc_view *v, enum lc_view_id id, const cha
     return lc_table_rows(t);
 }
 
-/* The five series, in the order of the key. */
+/* The six series, in the order of the key. */
 static const struct series {
     const char *name, *label, *style, *of; /* of: what N counts */
     int mean;                              /* enum lc_view_mean, or -1: the token vector of `vector` */
@@ -208,6 +209,8 @@ static const struct series {
      "readouts", -1, LC_VIEW_RESIDUAL_ENTROPY},
     {"token_vector_reconstruction", "token vector, reconstruction",
      "pt 12 ps 0.9 lw 1.5 dt 3 lc rgb '" LC_PURPLE "'", "readouts", -1, LC_VIEW_RECONSTRUCTION_ENTROPY},
+    {"token_vector_residual_estimate", "token vector, residual, estimated",
+     "pt 2 ps 0.9 lw 1.5 dt 4 lc rgb '" LC_RED "'", "readouts", -1, LC_VIEW_ESTIMATE_ENTROPY},
 };
 enum { SERIES = sizeof series / sizeof series[0] };
 

@@ -5,7 +5,7 @@
 
 #include "figures.h"
 
-enum { TRACKED = 10, SUMS = 3, HIGHEST = 20, STEPS = 2048, STEPS_PER_BIT = 100 };
+enum { TRACKED = 10, SUMS = 4, HIGHEST = 20, STEPS = 2048, STEPS_PER_BIT = 100 };
 
 /* One activation sum per feature index, over all sites. */
 struct tracked {
@@ -187,7 +187,7 @@ static void draw_lines(const struct line *line, int n, int64_t dots, const struc
     lc_bytes_printf(script, err, "\n");
 }
 
-/* The ten, then the three lines that sum up; returns how many. */
+/* The ten, then the four lines that sum up; returns how many. */
 static int make_lines(const struct lc_view *v, struct line *line, struct lc_table *t, struct lc_err *err)
 {
     static const struct {
@@ -200,6 +200,8 @@ static int make_lines(const struct lc_view *v, struct line *line, struct lc_tabl
          LC_VIEW_RESIDUAL_ENTROPY},
         {"token_vector_reconstruction", "token vector, reconstruction",
          "pt 12 ps 0.8 lw 2 dt 3 lc rgb '" LC_RED "'", LC_VIEW_RECONSTRUCTION_ENTROPY},
+        {"token_vector_residual_estimate", "token vector, residual, estimated",
+         "pt 2 ps 0.8 lw 2 dt 4 lc rgb '" LC_RED "'", LC_VIEW_ESTIMATE_ENTROPY},
     };
     struct tracked tracked[TRACKED];
     int n = choose_tracked(v, tracked, err), lines = 0;

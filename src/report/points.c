@@ -16,7 +16,8 @@ const struct lc_points_value lc_points_values[LC_POINTS_KINDS][LC_POINTS_VALUES]
                              {"high", 'r', NULL, NULL, 0},
                              {"n", 'i', NULL, NULL, 0},
                              {"residual_bits", 'r', "token vector, residual", "mean H (bit)", 0},
-                             {"reconstruction_bits", 'r', "token vector, reconstruction", "mean H (bit)", 0}},
+                             {"reconstruction_bits", 'r', "token vector, reconstruction", "mean H (bit)", 0},
+                             {"residual_estimate_bits", 'r', "token vector, residual, estimated", "mean H (bit)", 0}},
     [LC_POINTS_SPARSITY] = {{"tokens", 'i', NULL, NULL, 0},
                             {"live", 'i', "live features", "features", 0},
                             {"mean_L0", 'r', "mean L0", "features a token", 0},
@@ -100,6 +101,7 @@ static void read_influence(const struct lc_result *r, const char *site, struct l
     row->value[3] = int_of(r, INFLUENCE, site, key, err);
     row->value[4] = vector_mean(r, INFLUENCE "/token_vector/residual/entropy", site, err);
     row->value[5] = vector_mean(r, INFLUENCE "/token_vector/reconstruction/entropy", site, err);
+    row->value[6] = vector_mean(r, INFLUENCE "/token_vector/residual_estimate/entropy", site, err);
     free(lead);
 }
 

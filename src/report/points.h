@@ -7,7 +7,7 @@
 
 enum lc_points_kind { LC_POINTS_INFLUENCE, LC_POINTS_SPARSITY, LC_POINTS_CORRELATION, LC_POINTS_CONTEXTS, LC_POINTS_KINDS };
 
-enum { LC_POINTS_VALUES = 6 };
+enum { LC_POINTS_VALUES = 7 };
 
 /* A number of a kind. */
 struct lc_points_value {

@@ -16,24 +16,26 @@
 const char *const lc_view_mean_names[LC_VIEW_MEANS] = {"pooled", "window_mean", "feature_mean"};
 
 /* arrays of one group have the same first dimension */
-enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, STRENGTH, READOUT, SWEPT, LEADING, GROUPS };
+enum group { SPARSE, SAMPLE, FEATURE, RESIDUAL, RECONSTRUCTION, ESTIMATE, STRENGTH, READOUT, SWEPT, LEADING, GROUPS };
 
 /* the part of a site that each group belongs to, and the dataset that says that it is there */
 static const enum lc_view_part part_of[GROUPS] = {
     [RESIDUAL] = LC_VIEW_VECTOR,
     [RECONSTRUCTION] = LC_VIEW_VECTOR,
+    [ESTIMATE] = LC_VIEW_VECTOR,
     [SPARSE] = LC_VIEW_SPARSITY,
     [SWEPT] = LC_VIEW_SWEEP,
     [LEADING] = LC_VIEW_CORRELATION};
 static const struct {
-    const char *name, *mark, *other; /* one of them is enough */
+    const char *name, *mark[3]; /* one of them is enough */
 } parts[LC_VIEW_PARTS] = {
-    [LC_VIEW_INFLUENCE] = {"influence", INFLUENCE "/samples/entropy", NULL},
-    [LC_VIEW_VECTOR] = {"token vector", INFLUENCE "/token_vector/residual/entropy",
-                        INFLUENCE "/token_vector/reconstruction/entropy"},
-    [LC_VIEW_SPARSITY] = {"sparsity", SPARSITY "/count", NULL},
-    [LC_VIEW_SWEEP] = {"sweep", SWEEP "/feature", NULL},
-    [LC_VIEW_CORRELATION] = {"correlation", PAIRS "/feature", NULL}};
+    [LC_VIEW_INFLUENCE] = {"influence", {INFLUENCE "/samples/entropy"}},
+    [LC_VIEW_VECTOR] = {"token vector",
+                        {INFLUENCE "/token_vector/residual/entropy", INFLUENCE "/token_vector/reconstruction/entropy",
+                         INFLUENCE "/token_vector/residual_estimate/entropy"}},
+    [LC_VIEW_SPARSITY] = {"sparsity", {SPARSITY "/count"}},
+    [LC_VIEW_SWEEP] = {"sweep", {SWEEP "/feature"}},
+    [LC_VIEW_CORRELATION] = {"correlation", {PAIRS "/feature"}}};
 
 static const struct {
     const char *name;
@@ -61,6 +63,7 @@ static const struct {
     [LC_VIEW_F_PROFILE_SD] = {INFLUENCE "/features/profile_sd", FEATURE},
     [LC_VIEW_RESIDUAL_ENTROPY] = {INFLUENCE "/token_vector/residual/entropy", RESIDUAL},
     [LC_VIEW_RECONSTRUCTION_ENTROPY] = {INFLUENCE "/token_vector/reconstruction/entropy", RECONSTRUCTION},
+    [LC_VIEW_ESTIMATE_ENTROPY] = {INFLUENCE "/token_vector/residual_estimate/entropy", ESTIMATE},
     [LC_VIEW_STRENGTH_LEAST] = {INFLUENCE "/by_activation/least", STRENGTH},
     [LC_VIEW_STRENGTH_GREATEST] = {INFLUENCE "/by_activation/greatest", STRENGTH},
     [LC_VIEW_STRENGTH_SAMPLES] = {INFLUENCE "/by_activation/samples", STRENGTH},
@@ -364,8 +367,10 @@ static enum lc_view_choice choice_of(const struct lc_result *r)
 
 static int has_part(const struct lc_result *r, enum lc_view_part part, const char *site)
 {
-    return lc_result_has(r, parts[part].mark, site) ||
-           (parts[part].other && lc_result_has(r, parts[part].other, site));
+    for (int i = 0; i < 3 && parts[part].mark[i]; i++)
+        if (lc_result_has(r, parts[part].mark[i], site))
+            return 1;
+    return 0;
 }
 
 static int has_influence(const struct lc_result *r)

@@ -263,6 +263,20 @@ int lc_influence_put_vector(struct lc_result *r, const char *site, const char *k
     return put_profiles(&to, name, s);
 }
 
+int lc_influence_put_errors(struct lc_result *r, const char *site, const struct lc_samples *s, struct lc_err *err)
+{
+    const struct sink to = {r, site, err};
+    double *column = NULL;
+
+    if (LC_ALLOC(&column, s->count, "standard errors", err) != LC_OK)
+        return err->code;
+    for (int64_t i = 0; i < s->count; i++)
+        column[i] = s->item[i].spread.entropy;
+    put(&to, INFLUENCE "/token_vector/residual_estimate/entropy_se", &s->count, column);
+    free(column);
+    return put_profiles(&to, INFLUENCE "/token_vector/residual_estimate/profile_se", s);
+}
+
 /* --- windows --- */
 
 int lc_influence_put_windows(struct lc_result *r, const char *site, const struct lc_samples *s,

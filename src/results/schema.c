@@ -136,6 +136,12 @@ static const struct lc_schema_row rows[] = {
 
     TOKEN_VECTOR("residual", "R(t') = || d y[t] / d x[t'] ||_F^2"),
     TOKEN_VECTOR("reconstruction", "R(t') = || d yhat[t] / d x[t'] ||_F^2, yhat = decode(f)"),
+    TOKEN_VECTOR("residual_estimate", "R(t') = mean of || v d y[t] / d x[t'] ||^2 over random v = +-1, unbiased for that of "
+                 "residual; its entropy is the plain one of this profile, biased by O(1/number of v)"),
+    {VECTOR "residual_estimate/profile_se", F32, 2, "1",
+     "[R,T] standard error of R(t'), sqrt(unbiased variance / K) over the K random v"},
+    {VECTOR "residual_estimate/entropy_se", F64, 1, "bit",
+     "[R] standard error of the entropy, jackknife over the random v; without its bias"},
 
     {FEATURES "feature", I32, 1, "index", "[M] features with enough samples, ascending"},
     {FEATURES "samples", I64, 1, "count", "[M] samples of the feature that are not degenerate"},

@@ -62,6 +62,7 @@ agree influence 0.1 0.2 influence.yaml --set "$less"
 agree 'influence, no vectors' 0.2 0.2 influence.yaml --set 'token_vector=[]' --set keep.profiles=false --set unit.windows=3
 agree 'influence, all readouts' 0.25 0.25 influence.yaml --set windows.count=2 --set windows.length=16 --set readout=all \
     --set token_vector='[reconstruction]'
+agree 'influence, residual estimated' 0.1 0.2 influence.yaml --set windows.count=4 --set 'token_vector=[residual_estimate]'
 
 # --- a sweep: units of every length, also where memory cuts them ---------------------------------------------------------
 for limit in 1G 2300K; do

@@ -53,7 +53,7 @@ same positions_bos "4" "$demo/influence.yaml" --set windows.count=5 --set window
 same listed "3" "$demo/influence.yaml" --set windows.count=30 --set features='[1, 5, 17, 100, 200, 300, 400, 777, 1000]' \
     --set token_vector='[]' --set threshold=0
 same selected "3" "$demo/influence.yaml" --set windows.count=7 --set "sites.layers=[2, 5]" --set windows.choice=sequential --set corpus.tokens=8000 \
-    --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual]'
+    --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set token_vector='[residual_estimate]' --set residual_probes=7
 same starts "2" "$demo/influence.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set 'sites.layers=[1, 4]'
 same no_profiles "2" "$demo/influence.yaml" --set windows.count=2 --set keep.profiles=false --set unit.windows=1 --set unit.features=5
 # its matrices are written by all ranks; above 5 some of the listed features are never active
@@ -71,7 +71,7 @@ same sweep "$ranks_to_try" "$demo/context_sweep.yaml" --set windows.count=6 --se
 # 4000 = 41 * 96 + 64: the longest length has a short last window
 same sweep_counts "$ranks_to_try" "$demo/sparsity.yaml" --set corpus.tokens=4000 --set windows.length="[12, 40, 96]" --set threshold=0 --set "sites.layers=[0, 3]"
 same sweep_bos "3" "$demo/context_sweep.yaml" --set windows.choice.starts='[11, 640, 2000]' --set windows.count=3 --set windows.length='[5, 33]' \
-    --set windows.bos=each --set readout='[0, 4]' --set keep.profiles=true --set token_vector='[residual, reconstruction]' --set 'sites.layers=[2]'
+    --set windows.bos=each --set readout='[0, 4]' --set keep.profiles=true --set token_vector='[residual, reconstruction, residual_estimate]' --set 'sites.layers=[2]'
 same sweep_selected "4" "$demo/context_sweep.yaml" --set windows.count=5 --set windows.length='[7, 21, 64]' --set windows.align=start \
     --set corpus.tokens=8000 --set "features={min_frequency: 0.001, top: 300, min_samples: 2, from: $WORK/sparsity.h5}" --set 'sites.layers=[4]' \
     --set unit.windows=2 --set unit.features=16

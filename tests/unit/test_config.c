@@ -217,6 +217,8 @@ static const struct bad_case bad_cases[] = {
     {.more = "summary: median\n", .want = {"'summary' is 'median'", "feature_mean", "window_mean", "pooled"}},
     {.more = "token_vector: [gradient]\n", .want = {"'token_vector' holds 'gradient'"}},
     {.more = "token_vector: [residual, residual]\n", .want = {"holds 'residual' twice"}},
+    {.more = "residual_probes: 1\n", .want = {"'residual_probes' is '1'", "an integer from 2 to 4096"}},
+    {.more = "residual_probes: 4097\n", .want = {"'residual_probes' is '4097'", "an integer from 2 to 4096"}},
     /* texts and paths */
     {.set = "job=''", .want = {"--set job=''", "1 to 31 bytes"}},
     {.set = "job=abcdefghijabcdefghijabcdefghijab", .want = {"1 to 31 bytes"}},
@@ -354,6 +356,8 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(c.readout, LC_READOUT_LAST);
     assert_int_equal(c.token_residual, 0);
     assert_int_equal(c.token_reconstruction, 1);
+    assert_int_equal(c.token_estimate, 0);
+    assert_int_equal(c.residual_probes, 32);
     assert_int_equal(c.readout_top, 0);
     assert_string_equal(c.readout_from, "");
     assert_int_equal(c.contexts_top, 10);
@@ -391,7 +395,8 @@ static const char full[] =
     "features:\n  min_frequency: .001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
     "  from: ../out/sparsity.h5\n"
     "readout: [127, 0]\n"
-    "token_vector: [reconstruction, residual]\n"
+    "token_vector: [reconstruction, residual_estimate, residual]\n"
+    "residual_probes: 64\n"
     "summary: pooled\n"
     "contexts: {top: 3}\n"
     "keep: {profiles: true}\n"
@@ -435,7 +440,8 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.readout, LC_READOUT_POSITIONS);
     assert_int_equal(c.readout_positions.value[0], 0);
     assert_int_equal(c.readout_positions.value[1], 127);
-    assert_int_equal(c.token_residual + c.token_reconstruction, 2);
+    assert_int_equal(c.token_residual + c.token_reconstruction + c.token_estimate, 3);
+    assert_int_equal(c.residual_probes, 64);
     assert_int_equal(c.contexts_top, 3);
     assert_int_equal(c.keep_profiles, 1);
     assert_int_equal(c.covariance, LC_COVARIANCE_COACTIVATION);
@@ -499,7 +505,7 @@ static const struct good_case good_cases[] = {
     {.canonical =
          "job: influence\nmodel:\n  path: model\nsae:\n  path: 'resid_out_layer{layer}'\n  bias: own\n"
          "corpus:\n  path: corpus.txt\nwindows:\n  length: 64\n  choice: sequential\n  seed: 1\n  bos: none\n"
-         "threshold: 0.2\nfeatures: active\nreadout: last\ntoken_vector: [reconstruction]\n"
+         "threshold: 0.2\nfeatures: active\nreadout: last\ntoken_vector: [reconstruction]\nresidual_probes: 32\n"
          "summary: feature_mean\ncontexts:\n  top: 10\nkeep:\n  profiles: false\n"},
     {.more = "windows: {length: 1}", .canonical = "length: 1\n"},
     {.more = "windows: {length: +1048576}", .canonical = "length: 1048576\n"},
@@ -614,7 +620,7 @@ static void canonical_of_every_key(void **state)
         "windows:\n  length: 128\n  choice:\n    starts: [900, 5, 70]\n  count: 2\n  seed: 7\n  bos: each\n"
         "sites:\n  layers: [0, 3, 12]\nthreshold: 0.1\n"
         "features:\n  min_frequency: 0.001\n  top: 500\n  min_unique: 300\n  min_samples: 10\n"
-        "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction]\n"
+        "  from: sparsity.h5\nreadout: [0, 127]\ntoken_vector: [residual, reconstruction, residual_estimate]\nresidual_probes: 64\n"
         "summary: pooled\ncontexts:\n  top: 3\nkeep:\n  profiles: true\ncorrelation:\n  definition: coactivation\n  top_pairs: 0\n  spectrum: vectors\nprecision: bf16x3\nunit:\n  windows: 4\n  features: 256\nmemory_per_rank: 3221225472\n");
     assert_reads_back((const char *)out.data);
     lc_bytes_release(&out);

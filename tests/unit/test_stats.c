@@ -90,6 +90,31 @@ static void spread_of_degenerate_profiles(void **state)
     assert_true(s.degenerate && isnan(s.entropy));
 }
 
+static void means_of_probes_by_hand(void **state)
+{
+    const double two[] = {3, 1, 1, 3}, apart[] = {1, 1, 0, 3}, three[] = {1, 2, 6}, zero[] = {0, 0, 1, 1}, nan[] = {1, NAN, 1, 2};
+    double mean[2], error[2], entropy;
+
+    (void)state;
+    lc_probes_finish(two, 2, 2, mean, error, &entropy); /* without either the entropy is the same */
+    near(mean[0], 2.0, 0);
+    near(mean[1], 2.0, 0);
+    near(error[0], 1.0, 1e-15); /* variance 2, over two */
+    near(error[1], 1.0, 1e-15);
+    near(entropy, 0.0, 1e-15);
+    lc_probes_finish(apart, 2, 2, mean, error, &entropy); /* 0 bits without the first, 1 without the second */
+    near(mean[1], 2.0, 0);
+    near(error[0], 0.5, 1e-15);
+    near(entropy, 0.5, 1e-9);
+    lc_probes_finish(three, 3, 1, mean, error, &entropy);
+    near(mean[0], 3.0, 1e-15);
+    near(error[0], sqrt(7.0 / 3.0), 1e-15); /* variance (4 + 1 + 9) / 2 */
+    lc_probes_finish(zero, 2, 2, mean, error, &entropy);
+    assert_true(mean[0] == 0.5 && isnan(entropy));
+    lc_probes_finish(nan, 2, 2, mean, error, &entropy);
+    assert_true(mean[0] == 1.0 && isnan(mean[1]) && error[0] == 0.0 && isnan(error[1]) && isnan(entropy));
+}
+
 static void sums_do_not_depend_on_order(void **state)
 {
     enum { N = 2000 };
@@ -777,6 +802,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spread_by_hand),
         cmocka_unit_test(spread_of_degenerate_profiles),
+        cmocka_unit_test(means_of_probes_by_hand),
         cmocka_unit_test(sums_do_not_depend_on_order),
         cmocka_unit_test(sums_are_exact),
         cmocka_unit_test(sums_of_large_and_small),

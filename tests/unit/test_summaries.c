@@ -361,7 +361,7 @@ static void vectors_match_brute_force(void **state)
         sums[n] = (struct value){i / READOUTS, 0, y, x};
         overlap[n++] = (struct value){i / READOUTS, 0, common, 1.0};
     }
-    check(lc_vectors_summarise(&residual, &reconstruction, 1, SEED, ROUNDS, &sum, &err), &err);
+    check(lc_vectors_summarise(&residual, &reconstruction, &residual, 1, SEED, ROUNDS, &sum, &err), &err);
     check_moments(&sum.share, share, n, 0);
     check_interval(&sum.share, share, n, 0, 0);
     check_interval(&sum.share_of_sums, sums, n, 0, 0);
@@ -371,10 +371,13 @@ static void vectors_match_brute_force(void **state)
     check_moments(&sum.reconstruction_entropy, entropy, N, 0);
     check_interval(&sum.reconstruction_entropy, entropy, N, 0, 0);
     assert_int_equal(sum.residual_entropy.count, N - 1);
-    check(lc_vectors_summarise(&none, &reconstruction, 1, SEED, ROUNDS, &sum, &err), &err);
+    assert_memory_equal(&sum.estimate_entropy, &sum.residual_entropy, sizeof sum.residual_entropy);
+    check(lc_vectors_summarise(&none, &reconstruction, &none, 1, SEED, ROUNDS, &sum, &err), &err);
     check_interval(&sum.reconstruction_entropy, entropy, N, 0, 0);
     assert_true(sum.share.count == 0 && isnan(sum.share.mean) && isnan(sum.overlap.low) &&
-                sum.residual_entropy.count == 0);
+                sum.residual_entropy.count == 0 && sum.estimate_entropy.count == 0);
+    check(lc_vectors_summarise(&none, &none, &reconstruction, 1, SEED, ROUNDS, &sum, &err), &err);
+    check_interval(&sum.estimate_entropy, entropy, N, 0, 0);
     lc_samples_release(&residual);
     lc_samples_release(&reconstruction);
 }

@@ -1,0 +1,50 @@
+#!/bin/sh
+# test_estimate.sh - residual_estimate against the exact residual, with two numbers of probes; the same bytes on any number of
+# ranks; a report and an export of a result that has no other token vector; too few probes are refused.
+# check() calls the functions below by name
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/jobs/lib.sh
+. tests/jobs/lib.sh
+
+# check WHAT COMMAND...
+check() {
+    what=$1
+    checks=$((checks + 1))
+    shift
+    "$@" || { fail "$what" && tail -n 5 "$WORK/log" | sed 's/^/     | /'; }
+}
+
+# run RANKS NAME VECTORS ARGUMENT... - into $WORK/NAME.h5
+run() {
+    ranks=$1 name=$2 vectors=$3
+    shift 3
+    $MPIRUN -n "$ranks" "$LIGHTCONE" run "$demo/influence.yaml" --set "token_vector=[$vectors]" --set "cache=$WORK/cache" \
+        --set "output=$WORK/$name.h5" --set windows.count=8 --set threshold=3 --set keep.profiles=false "$@" >"$WORK/log" 2>&1
+}
+
+# refused - two probes are the least
+refused() {
+    run 1 few residual_estimate --set residual_probes=1
+    [ $? -eq 2 ] && grep -qF "key 'residual_probes' is '1'; allowed: an integer from 2 to 4096" "$WORK/log"
+}
+
+# pictures - figures and tables know it, with no other vector in the result
+pictures() {
+    "$LIGHTCONE" report "$WORK/alone.h5" -o "$WORK/page" >"$WORK/log" 2>&1 &&
+        grep -q 'token_vector_residual_estimate' "$WORK"/page/*/*.csv && "$LIGHTCONE" export "$WORK/alone.h5" -o "$WORK/export" &&
+        test -s "$WORK/export/npy/sites/resid_out_layer3/influence/token_vector/residual_estimate/profile_se.npy"
+}
+
+check '32 probes' run 2 k32 'residual, residual_estimate'
+check '128 probes' run 2 k128 residual_estimate --set residual_probes=128
+check 'estimates and errors' env LC_ESTIMATE="$WORK" "${LIGHTCONE%/*}/tests/test_estimate_files"
+set -- --set 'sites.layers=[1, 3]' --set residual_probes=5 --set windows.length=24 --set readout=all
+check 'alone' run 1 alone residual_estimate "$@"
+for ranks in 2 3; do
+    check "$ranks ranks" run $ranks ranks residual_estimate "$@"
+    check "the same bytes on $ranks ranks" cmp "$WORK/alone.h5" "$WORK/ranks.h5"
+done
+check 'a report' pictures
+check 'one probe is refused' refused
+conclude
