@@ -94,9 +94,13 @@ static void rank_0_only_hands_out_where_ranks_are_many(void **state)
 
 static void buffers_of_active_features(void **state)
 {
+    struct lc_err err = LC_ERR_INIT;
+
     (void)state;
-    /* indptr, shifted rows, panels of 512 values, norms */
+    assert_int_equal(lc_isa_choose(0, &err), LC_OK);
+    /* indptr, shifted rows, panels of 512 values with the plain kernels, norms */
     assert_int_equal(lc_active_bytes(16, 128), 17 * 8 + 16 * 128 * 4 + 16 * 512 * 4 + 16 * 4);
+    assert_int_equal(lc_isa_choose(-1, &err), LC_OK);
 }
 
 static void sgemm_has_a_rate(void **state)
