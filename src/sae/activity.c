@@ -212,19 +212,6 @@ static int find_candidates(struct lc_active *scratch, const struct lc_sae *sae, 
     return lc_screen_run(&screen, &scratch->candidates, err);
 }
 
-/* The encoder's row of a candidate to come, which stands in memory far away. */
-static void prefetch(const struct lc_active *scratch, const struct lc_sae *sae, int64_t c)
-{
-    enum { AHEAD = 8, FLOATS_OF_LINE = 16 };
-    const float *w;
-
-    if (c + AHEAD >= scratch->candidates.count)
-        return;
-    w = sae->encoder + scratch->candidates.place[c + AHEAD] % sae->shape.features * sae->shape.width;
-    for (int64_t j = 0; j < sae->shape.width; j += FLOATS_OF_LINE)
-        __builtin_prefetch(w + j);
-}
-
 int lc_active_find_each(struct lc_active *scratch, struct lc_active *a, int64_t count, const struct lc_sae *sae,
                         const float *y, int64_t rows, const double *theta, const double *mark, struct lc_err *err)
 {
@@ -238,9 +225,7 @@ int lc_active_find_each(struct lc_active *scratch, struct lc_active *a, int64_t 
     }
     for (int64_t c = 0; c < scratch->candidates.count; c++) {
         int64_t place = scratch->candidates.place[c];
-        struct measured m;
-        prefetch(scratch, sae, c);
-        m = measure(scratch, sae, place / sae->shape.features, place % sae->shape.features);
+        struct measured m = measure(scratch, sae, place / sae->shape.features, place % sae->shape.features);
         for (int64_t k = 0; k < count; k++)
             LC_TRY(rc, decide(&a[k], sae, y, place, &m, theta[k], mark[k], err));
     }
