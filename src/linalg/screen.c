@@ -58,6 +58,7 @@ struct panel {
     int64_t first, count; /* features */
     float floor[PANEL];   /* +inf behind the last feature */
     float norm[PANEL];    /* |w| gamma */
+    double most;          /* |w| */
 };
 
 static void panel_prepare(struct panel *p, const struct lc_screen *s, int64_t first)
@@ -65,36 +66,40 @@ static void panel_prepare(struct panel *p, const struct lc_screen *s, int64_t fi
     double gamma = lc_sum_gamma(s->width);
 
     p->first = first;
+    p->most = 0.0;
     p->count = s->features - first < PANEL ? s->features - first : PANEL;
+    for (int64_t i = 0; i < p->count; i++)
+        p->most = fmax(p->most, (double)s->norm[first + i]);
     for (int64_t i = 0; i < PANEL; i++) {
         p->floor[i] = i < p->count ? s->floor[first + i] : INFINITY;
         p->norm[i] = i < p->count ? (float)((double)s->norm[first + i] * gamma * 1.001) : 0.0f;
     }
 }
 
-/* 1 when any of STRIP values reaches its floor; vectorised without branches. */
+/* 1 when any of STRIP values is not below its floor, or is no number; vectorised without branches. */
 static int strip_hit(const float *z, const struct panel *p, int64_t at, float length)
 {
     int any = 0;
 
 #pragma omp simd reduction(| : any)
     for (int64_t i = 0; i < STRIP; i++)
-        any |= z[at + i] + length * p->norm[at + i] > p->floor[at + i];
+        any |= !(z[at + i] + length * p->norm[at + i] <= p->floor[at + i]);
     return any;
 }
 
 static int scan_row(const struct lc_screen *s, const struct panel *p, const float *z, int64_t row,
                     struct lc_candidates *out, struct lc_err *err)
 {
-    float length = s->length[row];
+    /* where sums might overflow on their way, nothing is known of them */
+    float length = (double)s->length[row] * p->most < 1e37 ? s->length[row] : INFINITY;
 
     for (int64_t strip = 0; strip < p->count; strip += STRIP) {
         if (!strip_hit(z, p, strip, length))
             continue;
         if (lc_candidates_reserve(out, STRIP, err) != LC_OK)
             return err->code;
-        for (int64_t i = strip; i < strip + STRIP; i++)
-            if (z[i] + length * p->norm[i] > p->floor[i])
+        for (int64_t i = strip; i < strip + STRIP && i < p->count; i++)
+            if (!(z[i] + length * p->norm[i] <= p->floor[i]))
                 out->place[out->count++] = row * s->features + p->first + i;
     }
     return LC_OK;

@@ -18,6 +18,7 @@ enum pattern {
     WEIGHTS_LOSE, /* half of the weights just miss the first step of the others' scale, and x is there only */
     ROWS_LOSE,    /* the same with x and weights in each other's place */
     LARGEST,      /* all numbers of a row alike, so that sums are as large as they can be */
+    SUMS_LOSE,    /* nothing is lost but in sums: each 32 products are just too small to be added to the first */
 };
 
 struct trial {
@@ -79,6 +80,8 @@ static float pattern_value(enum pattern pattern, int is_weight, uint64_t stream,
         return uniform(stream, row * width + j);
     if (is_weight)
         scale *= 8.0f / (float)width;
+    if (pattern == SUMS_LOSE)
+        return !is_weight || j == 0 ? 1.0f : 1.5f * 0x1p-31f;
     if (pattern == LARGEST)
         return is_weight && row % 2 ? -scale : scale;
     if (j % 2)
@@ -107,6 +110,7 @@ static void bench_init(struct bench *b, const struct trial *t)
     check(LC_ALLOC(&b->weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
     check(LC_ALLOC(&b->y, ROWS * width, "rows", &err), &err);
     check(LC_ALLOC(&b->z, ROWS * features, "values", &err), &err);
+    memset(b->weights, 0xff, (size_t)lc_sae_floats(&shape, 0) * sizeof(float)); /* what is packed begins as no numbers */
     lc_sae_bind(&b->sae, &shape, 0, b->weights);
     fill_numbers(b, t->pattern);
     for (int64_t i = 0; i < features; i++) {
@@ -216,7 +220,8 @@ static void rounding_at_its_worst(void **state)
     static const struct trial trial[] = {
         {9000, 64, 0, 0.2, 0.4, WEIGHTS_LOSE, 40}, {3000, 512, 1, 0.2, 0.4, WEIGHTS_LOSE, 40},
         {9000, 64, 0, 0.2, 0.4, ROWS_LOSE, 40},    {3000, 512, 1, 0.2, 0.4, ROWS_LOSE, 40},
-        {3000, 2048, 0, 0.2, 0.2, LARGEST, 40},    {13, 1 << 17, 0, 0.2, 0.2, LARGEST, 0},
+        {3000, 2048, 0, 0.2, 0.2, LARGEST, 40},    {600, 2048, 0, 0.2, 0.2, SUMS_LOSE, 40},
+        {13, 1 << 17, 0, 0.2, 0.2, LARGEST, 0},
     };
 
     (void)state;
@@ -305,7 +310,7 @@ static void a_workspace_is_used_again(void **state)
 
 /* --- what residual streams and bounds may do at their worst: 10 million pairs (fewer where numbers are denormal, and slow), against float64 ------------------- */
 
-enum { MANY_ROWS = 320, MANY_FEATURES = 32768, NARROW = 40 };
+enum { MANY_ROWS = 320, MANY_FEATURES = 32763, NARROW = 40 };
 
 struct worst {
     const char *what;
@@ -394,6 +399,7 @@ static void worst_cases(void **state)
         {"threshold 1e30", 1e30, 1e30f, 3e30f, 0.0f, 0.1f, 5, 8, 1, 0.0f, MANY_ROWS},
         {"threshold 1e30, few active", 4e30, 1e30f, 0.0f, 0.0f, 0.1f, 5, 1, 0, 0.0f, MANY_ROWS},
         {"near the end of float32", 1.0, 5e37f, 0.0f, 0.0f, 0.1f, 0, 1, 0, 0.0f, MANY_ROWS},
+        {"sums that overflow on their way", 1.0, 1.0f, 1.5e38f, 0.0f, 0.1f, 0, 1, 36, 0.0f, 40},
         {"below the smallest normal numbers", 0.0, 1e-39f, 0.0f, 0.0f, 0.0f, 0, 1, 0, 0.0f, 8},
     };
 
