@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attention.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/passes.h"
 #include "mlp_jacobian.h"
 #include "rotary.h"
 
-enum { TILE = 64 };  /* queries of one attention product: no key beyond the tile's last position is touched */
 enum { STRIP = 16 }; /* positions whose key terms are held at once in a site's own block */
 
 /* One block as seen from one window: its weights and what the forward pass left. */
@@ -20,7 +20,7 @@ struct view {
     const struct lc_model_shape *shape;
     const struct lc_block *w;
     const float *unit1, *unit2, *rstd1, *rstd2; /* from the window's first row */
-    const float *qkv, *attention, *slope;
+    const float *qkv, *attention, *mixed, *slope;
     const float *rotation;
     int64_t length, n; /* T of the window; positions that matter */
 };
@@ -39,6 +39,7 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .rstd2 = t->rstd2 + row,
                          .qkv = t->qkv + row * 3 * d,
                          .attention = t->attention + window * s->heads * f->length * f->length,
+                         .mixed = t->mixed + row * d,
                          .slope = t->slope + row * s->hidden,
                          .rotation = f->rotation,
                          .length = f->length,
@@ -53,7 +54,7 @@ static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int6
 static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
 {
     const struct lc_model_shape *s = &model->shape;
-    int64_t rows = batch * context, d = s->width, scores = (batch > TILE ? batch : TILE) * context;
+    int64_t rows = batch * context, d = s->width;
     int pays = lc_mlp_jacobian_pays(s, room);
     const int64_t exact[PARTS] = {room * context * d,
                                   batch * d,
@@ -62,7 +63,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
                                   pays ? room * context * d : rows * d,
                                   rows * d,
                                   rows * 3 * d,
-                                  scores,
+                                  lc_attention_floats(s, context),
                                   own_parts_size(s, batch, context),
                                   lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float),
                                   pays ? lc_mlp_jacobian_floats(model) : 0};
@@ -90,7 +91,7 @@ int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_
                      struct lc_err *err)
 {
     float **part[PARTS] = {&b->g,    &b->at,     &b->hidden, &b->u1,      &b->u2,      &b->mixed,
-                           &b->dqkv, &b->dscore, &b->own,    &b->product, &b->jacobian};
+                           &b->dqkv, &b->attention, &b->own,    &b->product, &b->jacobian};
     int64_t size[PARTS];
     float *next;
 
@@ -127,41 +128,6 @@ static void weigh(float *u, const float *w, const float *u2, const float *w2, in
             u[i] = u[i] * w[i] + u2[i] * w2[i];
 }
 
-/* Gradient of the scores of `m` queries (rows of p with leading dimension `lead`) from that of the weights, in place:
- * ds = p (dp - sum p dp) / sqrt(h). */
-static void score_gradient(float *dp, const float *p, int64_t lead, int64_t m, int64_t keys, float scale)
-{
-    for (int64_t t = 0; t < m; t++) {
-        float *row = dp + t * keys;
-        const float *weight = p + t * lead;
-        float sum = lc_dot(row, weight, keys);
-        for (int64_t s = 0; s < keys; s++)
-            row[s] = scale * weight[s] * (row[s] - sum);
-    }
-}
-
-/* One seed, one head: dqkv from the cotangent of the mixed values. Tiles from the last to the first, so that the first
- * product that touches a key's gradient sets it and later ones add. */
-static void head_gradient(const struct view *v, int64_t h, const float *dmixed, float *dqkv, float *dp)
-{
-    int64_t d = v->shape->width, head = d / v->shape->heads;
-    const float *q = v->qkv + h * head, *k = q + d, *value = q + 2 * d;
-    const float *p = v->attention + h * v->length * v->length;
-    float scale = (float)(1.0 / sqrt((double)head)), beta = 0.0f;
-
-    dmixed += h * head;
-    dqkv += h * head;
-    for (int64_t begin = (v->n - 1) / TILE * TILE; begin >= 0; begin -= TILE, beta = 1.0f) {
-        int64_t end = begin + TILE < v->n ? begin + TILE : v->n, m = end - begin;
-        const float *weight = p + begin * v->length, *cotangent = dmixed + begin * d;
-        lc_gemm_nt(m, end, head, cotangent, d, value, 3 * d, 0.0f, dp, end);
-        score_gradient(dp, weight, v->length, m, end, scale);
-        lc_gemm_nn(m, head, end, dp, end, k, 3 * d, 0.0f, dqkv + begin * 3 * d, 3 * d);
-        lc_gemm_tn(end, head, m, dp, end, q + begin * 3 * d, 3 * d, beta, dqkv + d, 3 * d);
-        lc_gemm_tn(end, head, m, weight, v->length, cotangent, d, beta, dqkv + 2 * d, 3 * d);
-    }
-}
-
 /* g += the pull-back of u2 through LN2, for sequential blocks. */
 static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
 {
@@ -188,13 +154,21 @@ static void pull_plain(struct lc_backward *b, const struct view *v, const float 
 static void descend_batch(struct lc_backward *b, const struct view *v, float *g, float *u2, int64_t seeds)
 {
     int64_t d = v->shape->width, n = v->n, rows = seeds * n;
+    const struct lc_attention_pull attention = {.shape = v->shape,
+                                                .qkv = v->qkv,
+                                                .weight = v->attention,
+                                                .mixed = v->mixed,
+                                                .length = v->length,
+                                                .n = n,
+                                                .seeds = seeds,
+                                                .dmixed = b->mixed,
+                                                .dqkv = b->dqkv,
+                                                .scratch = b->attention};
 
     if (!v->shape->parallel)
         pull_mlp(v, u2, g, seeds);
     lc_factor_nn(rows, g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
-    for (int64_t i = 0; i < seeds; i++)
-        for (int64_t h = 0; h < v->shape->heads; h++)
-            head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
+    lc_attention_pull(&attention);
     for (int64_t r = 0; r < rows; r++)
         lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
@@ -262,12 +236,14 @@ struct own_parts {
     float *key;     /* [STRIP, H, D] R_s^T q_h W_k,h of a strip of positions */
     float *turned;  /* [STRIP, h] R_s^T q_h */
     float *dquery;  /* [seeds, D] */
+    float *score;   /* [seeds, n] of one head */
+    float *along;   /* see lc_score_gradient() */
 };
 
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context)
 {
     return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width +
-           room * s->width;
+           room * s->width + room * (context + 1);
 }
 
 static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
@@ -279,6 +255,8 @@ static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, 
     o.key = o.p + n * s->heads;
     o.turned = o.key + STRIP * s->heads * s->width;
     o.dquery = o.turned + STRIP * s->width;
+    o.score = o.dquery + seeds * s->width;
+    o.along = o.score + seeds * n;
     return o;
 }
 
@@ -289,15 +267,16 @@ static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int
     const float *k = v->qkv + d + h * head, *value_w = v->w->qkv.w + (2 * d + h * head) * d;
     const float *p = v->attention + h * v->length * v->length + (n - 1) * v->length;
 
-    lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, b->dscore, n);
+    lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, o->score, n);
     for (int64_t i = 0; i < seeds; i++)
-        score_gradient(b->dscore + i * n, p, v->length, 1, n, (float)(1.0 / sqrt((double)head)));
-    lc_gemm_nn(seeds, head, n, b->dscore, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
+        o->along[i] = lc_dot(b->mixed + i * d + h * head, v->mixed + (n - 1) * d + h * head, head);
+    lc_score_gradient(o->score, p, 0, o->along, seeds, n, (float)(1.0 / sqrt((double)head)));
+    lc_gemm_nn(seeds, head, n, o->score, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
     lc_gemm_nn(seeds, d, head, b->mixed + h * head, d, value_w, d, 0.0f, o->value + h * d, heads * d);
     for (int64_t s = 0; s < n; s++) {
         o->p[s * heads + h] = p[s];
         for (int64_t i = 0; i < seeds; i++)
-            o->ds[(s * seeds + i) * heads + h] = b->dscore[i * n + s];
+            o->ds[(s * seeds + i) * heads + h] = o->score[i * n + s];
     }
 }
 
