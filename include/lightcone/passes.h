@@ -63,7 +63,7 @@ struct lc_backward {
 };
 
 /* Chunks of `room` seeds at a time descend the blocks, `batch` <= room of them in one product, but all of them in one where
- * they are so many that the MLP's Jacobian at every position is worth its making (mlp_jacobian.h); windows at most
+ * they are so many that a Jacobian of the block at every position is worth its making (local_jacobian.h); windows at most
  * `context` long. What is done, and so the last digits, depends on these numbers, the model's shape and the seeds alone. */
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t batch, int64_t context,
                      struct lc_err *err);

@@ -9,9 +9,10 @@
 /* Room for `more` candidates. */
 int lc_candidates_reserve(struct lc_candidates *c, int64_t more, struct lc_err *err);
 
-/* C[m, columns] = A[m, depth] B[depth, columns] + beta C, B as factor_pack() made it of so many parts. */
+/* C[m, columns] = A[m, depth] B[first:first + depth, columns] + beta C, B as factor_pack() made it of so many parts with a depth of
+ * first + depth; `first` a multiple of 32. */
 struct lc_factor_call {
-    int64_t m, columns, depth;
+    int64_t m, columns, first, depth;
     int parts;
     const float *a;
     int64_t lda;

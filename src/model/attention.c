@@ -64,49 +64,53 @@ void lc_score_gradient(float *dp, const float *p, int64_t lead, const float *alo
 static void pull_queries(const struct lc_attention_pull *p, const struct ready *r, int64_t h, int64_t begin, const float *dmixed,
                          float *dqkv)
 {
-    int64_t d = p->shape->width, head = d / p->shape->heads, end = end_of(begin, p->n), m = end - begin;
-    const float *cotangent = dmixed + begin * d, *mixed = p->mixed + begin * d + h * head;
+    const struct lc_view *v = p->view;
+    int64_t d = v->shape->width, head = d / v->shape->heads, end = end_of(begin, v->n), m = end - begin;
+    const float *cotangent = dmixed + begin * d, *mixed = v->mixed + begin * d + h * head;
     float scale = (float)(1.0 / sqrt((double)head));
 
     lc_panels_nn(r->cotangent, m, head, cotangent, d);
     for (int64_t t = 0; t < m; t++)
         r->along[t] = lc_dot(cotangent + t * d, mixed + t * d, head);
     for (int64_t j = 0; j < end; j += SIDE) {
-        int64_t keys = end_of(j, p->n) - j;
-        const float *weight = p->weight + (h * p->length + begin) * p->length + j;
+        int64_t keys = end_of(j, v->n) - j;
+        const float *weight = v->attention + (h * v->length + begin) * v->length + j;
         float *dkey = dqkv + d + j * 3 * d, begun = j < begin ? 1.0f : 0.0f;
         lc_gemm_np(m, keys, head, cotangent, d, r->value + j / SIDE * r->value_step, 0.0f, r->score, keys);
-        lc_score_gradient(r->score, weight, p->length, r->along, m, keys, scale);
-        lc_gemm_np(m, head, keys, r->score, keys, r->key + j / SIDE * r->key_step, j > 0 ? 1.0f : 0.0f, dqkv + begin * 3 * d,
-                   3 * d);
+        lc_score_gradient(r->score, weight, v->length, r->along, m, keys, scale);
+        if (p->queries)
+            lc_gemm_np(m, head, keys, r->score, keys, r->key + j / SIDE * r->key_step, j > 0 ? 1.0f : 0.0f,
+                       dqkv + begin * 3 * d, 3 * d);
         lc_gemm_tp(keys, head, m, r->score, keys, r->query, begun, dkey, 3 * d);
-        lc_gemm_tp(keys, head, m, weight, p->length, r->cotangent, begun, dkey + d, 3 * d);
+        lc_gemm_tp(keys, head, m, weight, v->length, r->cotangent, begun, dkey + d, 3 * d);
     }
 }
 
 /* One head of all seeds. */
 static void pull_head(const struct lc_attention_pull *p, const struct ready *r, int64_t h)
 {
-    int64_t d = p->shape->width, head = d / p->shape->heads;
-    const float *query = p->qkv + h * head, *key = query + d, *value = key + d;
+    const struct lc_view *v = p->view;
+    int64_t d = v->shape->width, head = d / v->shape->heads, n = v->n;
+    const float *query = v->qkv + h * head, *key = query + d, *value = key + d;
 
-    for (int64_t j = 0; j < p->n; j += SIDE) {
-        int64_t keys = end_of(j, p->n) - j;
+    for (int64_t j = 0; j < n; j += SIDE) {
+        int64_t keys = end_of(j, n) - j;
         lc_panels_nn(r->key + j / SIDE * r->key_step, keys, head, key + j * 3 * d, 3 * d);
         lc_panels_nt(r->value + j / SIDE * r->value_step, head, keys, value + j * 3 * d, 3 * d);
     }
-    for (int64_t begin = 0; begin < p->n; begin += SIDE) {
-        lc_panels_nn(r->query, end_of(begin, p->n) - begin, head, query + begin * 3 * d, 3 * d);
+    for (int64_t begin = 0; begin < n; begin += SIDE) {
+        lc_panels_nn(r->query, end_of(begin, n) - begin, head, query + begin * 3 * d, 3 * d);
         for (int64_t i = 0; i < p->seeds; i++)
-            pull_queries(p, r, h, begin, p->dmixed + i * p->n * d + h * head, p->dqkv + i * p->n * 3 * d + h * head);
+            pull_queries(p, r, h, begin, p->dmixed + i * n * d + h * head, p->dqkv + i * n * 3 * d + h * head);
     }
 }
 
 void lc_attention_pull(const struct lc_attention_pull *p)
 {
+    const struct lc_model_shape *s = p->view->shape;
     struct ready r;
 
-    lay_out(&r, p->scratch, p->shape->width / p->shape->heads, p->n);
-    for (int64_t h = 0; h < p->shape->heads; h++)
+    lay_out(&r, p->scratch, s->width / s->heads, p->view->n);
+    for (int64_t h = 0; h < s->heads; h++)
         pull_head(p, &r, h);
 }

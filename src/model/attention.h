@@ -2,18 +2,14 @@
 #ifndef LC_MODEL_ATTENTION_H
 #define LC_MODEL_ATTENTION_H
 
-#include <stdint.h>
-
-#include "lightcone/model.h"
+#include "view.h"
 
 struct lc_attention_pull {
-    const struct lc_model_shape *shape;
-    const float *qkv;    /* [n, 3D] rotated queries, rotated keys, values */
-    const float *weight; /* [H, length, length] of the softmax */
-    const float *mixed;  /* [n, D] what attention made of the values */
-    int64_t length, n, seeds;
-    const float *dmixed; /* [seeds, n, D] cotangents of that */
-    float *dqkv;         /* [seeds, n, 3D]: set */
+    const struct lc_view *view;
+    int64_t seeds;
+    const float *dmixed; /* [seeds, n, D] cotangents of view->mixed */
+    float *dqkv;         /* [seeds, n, 3D]: set, */
+    int queries;         /* the D of the queries only where this is not 0 */
     float *scratch;      /* lc_attention_floats(), 64-byte aligned */
 };
 

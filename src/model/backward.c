@@ -1,7 +1,8 @@
 /* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk
  * at a time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site,
  * whose cotangent still lives at the readout position alone. Every step is a product over (seeds x positions) rows, of a
- * batch of the chunk's seeds, or of all of them where the MLP's Jacobian is worth its making. */
+ * batch of the chunk's seeds, or of all of them where a Jacobian of what the block does at
+ * each position alone is worth its making. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +11,18 @@
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/passes.h"
-#include "mlp_jacobian.h"
+#include "local_jacobian.h"
 #include "rotary.h"
 
 enum { STRIP = 16 }; /* positions whose key terms are held at once in a site's own block */
 
-/* One block as seen from one window: its weights and what the forward pass left. */
-struct view {
-    const struct lc_model_shape *shape;
-    const struct lc_block *w;
-    const float *unit1, *unit2, *rstd1, *rstd2; /* from the window's first row */
-    const float *qkv, *attention, *mixed, *slope;
-    const float *rotation;
-    int64_t length, n; /* T of the window; positions that matter */
-};
-
-static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t window, int64_t n)
+static struct lc_view view_of(const struct lc_forward *f, int64_t layer, int64_t window, int64_t n)
 {
     const struct lc_model_shape *s = &f->model->shape;
     const struct lc_block_trace *t = &f->trace[layer];
     int64_t row = window * f->length, d = s->width;
 
-    return (struct view){.shape = s,
+    return (struct lc_view){.shape = s,
                          .w = &f->model->block[layer],
                          .unit1 = t->unit1 + row * d,
                          .unit2 = t->unit2 + row * d,
@@ -55,7 +46,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
 {
     const struct lc_model_shape *s = &model->shape;
     int64_t rows = batch * context, d = s->width;
-    int pays = lc_mlp_jacobian_pays(s, room);
+    int pays = lc_local_jacobian_pays(s, room);
     const int64_t exact[PARTS] = {room * context * d,
                                   batch * d,
                                   rows * s->hidden,
@@ -66,7 +57,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
                                   lc_attention_floats(s, context),
                                   own_parts_size(s, batch, context),
                                   lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float),
-                                  pays ? lc_mlp_jacobian_floats(model) : 0};
+                                  pays ? lc_local_jacobian_floats(model, context) : 0};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
@@ -74,7 +65,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
 
 int lc_backward_gains(const struct lc_model_shape *shape, int64_t room)
 {
-    return lc_mlp_jacobian_pays(shape, room);
+    return lc_local_jacobian_pays(shape, room);
 }
 
 int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
@@ -117,19 +108,22 @@ static void breathe(const struct lc_backward *b)
         b->breathe(b->breathe_arg);
 }
 
-/* u = u * w (+ u2 * w2): the cotangent of the normalised input. */
+/* u = u * w (+ u2 * w2, or u2 alone where that has been done): the cotangent of the normalised input. */
 static void weigh(float *u, const float *w, const float *u2, const float *w2, int64_t d)
 {
     if (!u2)
         for (int64_t i = 0; i < d; i++)
             u[i] *= w[i];
+    else if (!w2)
+        for (int64_t i = 0; i < d; i++)
+            u[i] = u[i] * w[i] + u2[i];
     else
         for (int64_t i = 0; i < d; i++)
             u[i] = u[i] * w[i] + u2[i] * w2[i];
 }
 
 /* g += the pull-back of u2 through LN2, for sequential blocks. */
-static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
+static void pull_mlp(const struct lc_view *v, float *u2, float *g, int64_t seeds)
 {
     int64_t d = v->shape->width;
 
@@ -140,7 +134,7 @@ static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
 }
 
 /* u2[seeds n, D] = cotangents g of the MLP's output pulled back to its input. */
-static void pull_plain(struct lc_backward *b, const struct view *v, const float *g, float *u2, int64_t seeds)
+static void pull_plain(struct lc_backward *b, const struct lc_view *v, const float *g, float *u2, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, rows = seeds * v->n;
 
@@ -150,65 +144,59 @@ static void pull_plain(struct lc_backward *b, const struct view *v, const float 
     lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, u2, d, b->product);
 }
 
-/* A batch of seeds with cotangents g at all n positions through one block; u2 is pull_plain()'s. */
-static void descend_batch(struct lc_backward *b, const struct view *v, float *g, float *u2, int64_t seeds)
+/* A batch of seeds with cotangents g at all n positions through one block. u2 is pull_plain()'s, or, if `local`,
+ * lc_local_jacobian_pull()'s. */
+static void descend_batch(struct lc_backward *b, const struct lc_view *v, float *g, float *u2, int local, int64_t seeds)
 {
-    int64_t d = v->shape->width, n = v->n, rows = seeds * n;
-    const struct lc_attention_pull attention = {.shape = v->shape,
-                                                .qkv = v->qkv,
-                                                .weight = v->attention,
-                                                .mixed = v->mixed,
-                                                .length = v->length,
-                                                .n = n,
-                                                .seeds = seeds,
-                                                .dmixed = b->mixed,
-                                                .dqkv = b->dqkv,
-                                                .scratch = b->attention};
+    int64_t d = v->shape->width, n = v->n, rows = seeds * n, heads = v->shape->heads;
+    int queries = !(local && lc_local_jacobian_has_query(v->shape));
+    int64_t first = queries ? 0 : d; /* of the columns of dqkv that are there */
+    const struct lc_attention_pull attention = {
+        .view = v, .seeds = seeds, .dmixed = b->mixed, .dqkv = b->dqkv, .queries = queries, .scratch = b->attention};
 
     if (!v->shape->parallel)
         pull_mlp(v, u2, g, seeds);
     lc_factor_nn(rows, g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     lc_attention_pull(&attention);
     for (int64_t r = 0; r < rows; r++)
-        lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
+        lc_rotate(b->dqkv + r * 3 * d + first, queries ? 2 * heads : heads, d / heads, v->shape->rotary,
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
-    lc_factor_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
+    lc_factor_nn_from(first, rows, b->dqkv + first, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
-        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, v->w->norm2_w, d);
+        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, queries ? v->w->norm2_w : NULL, d);
         lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, g + r * d);
     }
 }
 
 /* The first `seeds` seeds of the chunk, which have cotangents at all n positions, through one block. */
-static void descend_full(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void descend_full(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t each = v->n * v->shape->width;
-    int together = lc_mlp_jacobian_pays(v->shape, seeds);
-    const struct lc_mlp_pull pull = {.block = v->w,
-                                     .slope = v->slope,
-                                     .rows = seeds,
-                                     .n = v->n,
-                                     .g = b->g,
-                                     .u = b->u2,
-                                     .scratch = b->jacobian,
-                                     .product = b->product,
-                                     .breathe = b->breathe,
-                                     .breathe_arg = b->breathe_arg};
+    int local = lc_local_jacobian_pays(v->shape, seeds);
+    const struct lc_local_pull pull = {.model = b->model,
+                                       .view = v,
+                                       .rows = seeds,
+                                       .g = b->g,
+                                       .u = b->u2,
+                                       .scratch = b->jacobian,
+                                       .product = b->product,
+                                       .breathe = b->breathe,
+                                       .breathe_arg = b->breathe_arg};
 
-    if (together)
-        lc_mlp_jacobian_pull(&pull, b->model);
+    if (local)
+        lc_local_jacobian_pull(&pull);
     for (int64_t begin = 0; begin < seeds; begin += b->batch) {
         int64_t some = seeds - begin < b->batch ? seeds - begin : b->batch;
-        float *g = b->g + begin * each, *u2 = together ? b->u2 + begin * each : b->u2;
-        if (!together)
+        float *g = b->g + begin * each, *u2 = local ? b->u2 + begin * each : b->u2;
+        if (!local)
             pull_plain(b, v, g, u2, some);
-        descend_batch(b, v, g, u2, some);
+        descend_batch(b, v, g, u2, local, some);
         breathe(b);
     }
 }
 
 /* The MLP of a site's own block: cotangents `at` [seeds, D] live at the readout row. u2 gets that of LN2's output. */
-static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void own_mlp(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
 
@@ -261,7 +249,7 @@ static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, 
 }
 
 /* One head: gradients of the scores, of the readout's query, and the value term. */
-static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, struct own_parts *o)
+static void own_head(struct lc_backward *b, const struct lc_view *v, int64_t h, int64_t seeds, struct own_parts *o)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, n = v->n;
     const float *k = v->qkv + d + h * head, *value_w = v->w->qkv.w + (2 * d + h * head) * d;
@@ -281,7 +269,7 @@ static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int
 }
 
 /* Key terms of positions [begin, end): the readout's queries turned back by each position, through W_k. */
-static void own_keys(const struct view *v, int64_t begin, int64_t end, struct own_parts *o)
+static void own_keys(const struct lc_view *v, int64_t begin, int64_t end, struct own_parts *o)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, rotary = v->shape->rotary;
     const float *q = v->qkv + (v->n - 1) * 3 * d;
@@ -298,7 +286,7 @@ static void own_keys(const struct view *v, int64_t begin, int64_t end, struct ow
 }
 
 /* u1[seeds n, D] = cotangent of LN1's output, through keys and values everywhere and the query at the readout. */
-static void own_attention(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void own_attention(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
     struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
@@ -321,7 +309,7 @@ static void own_attention(struct lc_backward *b, const struct view *v, int64_t s
 }
 
 /* Seeds [first, first + seeds) of the chunk enter at their own block. */
-static void descend_own(struct lc_backward *b, const struct view *v, int64_t first, int64_t seeds,
+static void descend_own(struct lc_backward *b, const struct lc_view *v, int64_t first, int64_t seeds,
                         const struct lc_seed *seed)
 {
     int64_t d = v->shape->width, n = v->n;
@@ -342,7 +330,7 @@ static void descend_own(struct lc_backward *b, const struct view *v, int64_t fir
 }
 
 /* Seeds [first, first + own) of the chunk enter, a batch at a time. */
-static void enter(struct lc_backward *b, const struct view *v, int64_t first, int64_t own, const struct lc_seed *seed)
+static void enter(struct lc_backward *b, const struct lc_view *v, int64_t first, int64_t own, const struct lc_seed *seed)
 {
     for (int64_t begin = first; begin < first + own; begin += b->batch) {
         int64_t left = first + own - begin;
@@ -357,7 +345,7 @@ static void descend_chunk(struct lc_backward *b, const struct lc_forward *f, int
     int64_t full = 0;
 
     for (int64_t layer = seed[0].layer; layer >= 0; layer--) {
-        struct view v = view_of(f, layer, window, n);
+        struct lc_view v = view_of(f, layer, window, n);
         int64_t own = 0;
         while (full + own < count && seed[full + own].layer == layer)
             own++;
@@ -380,7 +368,7 @@ void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t 
     }
 }
 
-/* Of one seed: in its own block, and in a block below but for the MLP. */
+/* Of one seed in its own block. */
 static double own_flop(const struct lc_model_shape *s, double n)
 {
     double d = (double)s->width, i = (double)s->hidden, h = (double)s->heads;
@@ -388,17 +376,17 @@ static double own_flop(const struct lc_model_shape *s, double n)
     return n * 4.0 * d * h + 6.0 * d * d + 4.0 * d * i + 4.0 * d * n;
 }
 
+/* All but what lc_local_jacobian_flop() stands for. */
 static double attention_flop(const struct lc_model_shape *s, double n)
 {
     double d = (double)s->width;
 
-    return n * (8.0 * d * d + 4.0 * d * (n + 1.0));
+    return n * ((lc_local_jacobian_has_query(s) ? 6.0 : 8.0) * d * d + 4.0 * d * (n + 1.0));
 }
 
-static double mlp_flop(const struct lc_model_shape *s, int64_t seeds, double n)
+static double local_flop(const struct lc_model_shape *s, int64_t seeds, double n)
 {
-    return n * (lc_mlp_jacobian_pays(s, seeds) ? lc_mlp_jacobian_flop(s, seeds)
-                                               : 4.0 * (double)s->width * (double)s->hidden * (double)seeds);
+    return n * (lc_local_jacobian_pays(s, seeds) ? lc_local_jacobian_flop(s, seeds) : lc_local_plain_flop(s, seeds));
 }
 
 double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
@@ -406,8 +394,7 @@ double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
     const struct lc_model_shape *s = &model->shape;
     double positions = (double)n;
 
-    return (double)layer * (attention_flop(s, positions) + 4.0 * (double)s->width * (double)s->hidden * positions) +
-           own_flop(s, positions);
+    return (double)layer * (attention_flop(s, positions) + positions * lc_local_plain_flop(s, 1)) + own_flop(s, positions);
 }
 
 static int64_t between(int64_t x, int64_t high)
@@ -427,7 +414,7 @@ double lc_backward_run_flop(const struct lc_model *model, int64_t room, const in
         int64_t above = 0; /* seeds of deeper sites */
         for (int64_t layer = model->depth - 1; layer >= 0; above += seeds[layer--]) {
             int64_t full = between(above - begin, room), own = between(above + seeds[layer] - begin, room) - full;
-            flop += mlp_flop(s, full, positions) + (double)full * attention_flop(s, positions) +
+            flop += local_flop(s, full, positions) + (double)full * attention_flop(s, positions) +
                     (double)own * own_flop(s, positions);
         }
     }
