@@ -76,7 +76,10 @@ void lc_blas_single_thread(void);
 int lc_isa_choose(int most, struct lc_err *err);
 int lc_isa(void);
 const char *lc_isa_name(int isa); /* NULL where there is none of that number */
-/* The best GFLOP/s of this core in a product of the jobs' shape at a precision, tried for `spend` seconds. */
+/* The best GFLOP/s of run(arg), `flop` each time, that is tried for `spend` seconds; run()'s error ends it. */
+typedef int lc_rate_run(void *arg, struct lc_err *err);
+int lc_best_rate(double *gflops, double flop, double spend, lc_rate_run *run, void *arg, struct lc_err *err);
+/* The same in a product of the jobs' shape at a precision, tried for `spend` seconds. */
 int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err);
 /* What the build, its matrix products and those of split factors compute with, e.g. "avx2 Haswell" (a BLAS core), "avx512 own" or
  * "avx512 own amx": results agree to the last bit within a class. Kernels that only screen change none, so it does not name them. */
