@@ -34,6 +34,9 @@ void lc_gemm_tp(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, co
 /* sum a_i b_i in float32 (a fixed order, vectorised) and with float64 products and sums. */
 float lc_dot(const float *a, const float *b, int64_t n);
 double lc_dot_f64(const float *a, const float *b, int64_t n);
+/* Of several pairs at once, which is faster: out[k] has the bits of lc_dot(a[k], b[k], n). */
+enum { LC_DOTS = 4 };
+void lc_dots(const float *const a[LC_DOTS], const float *const b[LC_DOTS], int64_t n, float out[LC_DOTS]);
 /* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |a||b|. */
 static inline double lc_sum_gamma(int64_t width)
 {

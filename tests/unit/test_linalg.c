@@ -208,6 +208,33 @@ static void wide_products_are_exact(void **state)
     }
 }
 
+/* Each of the products that are formed at once has the bits of the single one, whatever stands beside it. */
+static void dots_have_the_bits_of_one(void **state)
+{
+    enum { N = 1100 };
+    static float a[LC_DOTS][N], b[LC_DOTS][N];
+    const float *x[LC_DOTS], *y[LC_DOTS];
+    float out[LC_DOTS];
+
+    (void)state;
+    for (int k = 0; k < LC_DOTS; k++)
+        for (int i = 0; i < N; i++) {
+            a[k][i] = uniform(31, (uint64_t)(k * N + i)) * (i % 97 == k ? 1e4f : 1.0f);
+            b[k][i] = uniform(32, (uint64_t)(k * N + i));
+        }
+    for (int n = 0; n <= N; n += n < 70 ? 1 : 103) {
+        for (int k = 0; k < LC_DOTS; k++) {
+            x[k] = a[(k + n) % LC_DOTS] + (n < N ? k % 2 : 0);
+            y[k] = b[k];
+        }
+        lc_dots(x, y, n, out);
+        for (int k = 0; k < LC_DOTS; k++) {
+            float one = lc_dot(x[k], y[k], n);
+            assert_memory_equal(&one, &out[k], sizeof one);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +244,7 @@ int main(void)
         cmocka_unit_test(products_match_loops),
         cmocka_unit_test(deep_products_match_loops),
         cmocka_unit_test(wide_products_are_exact),
+        cmocka_unit_test(dots_have_the_bits_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
