@@ -99,6 +99,20 @@ $(B)/tests/%: %.c $(B)/liblightcone.a $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(B)/liblightcone.a $(LDFLAGS) \
 	  $(shell pkg-config --libs $(TEST_PKGS)) $(LDLIBS) -o $@
 
+# The kernels for AMX with tiles in memory, in their tests and in the program: see tests/emulated/tiles.h.
+EMULATED_TESTS = $(patsubst %,$(B)/emulated/test_%,factor activity reference)
+EMULATED       = $(EMULATED_TESTS) $(B)/emulated/lightcone
+$(B)/emulated/%.o: src/linalg/%.c $(B)/flags
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -include tests/emulated/tiles.h -MMD -MP -c $< -o $@
+
+$(EMULATED_TESTS): $(B)/emulated/test_%: $(B)/tests/unit/test_%.o
+$(B)/emulated/lightcone: $(call obj,src/main.c)
+$(EMULATED): $(B)/tests/emulated/tiles.o $(patsubst %,$(B)/emulated/%.o,amx amx_factor amx_screen) $(B)/liblightcone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(OPT) $(LDFLAGS) $(filter %.o,$^) $(B)/liblightcone.a $(shell pkg-config --libs $(TEST_PKGS)) $(LDLIBS) -o $@
+
 # The benchmark, one program: it draws with the report's own plots.
 $(B)/bench/bench: $(call obj,$(wildcard tests/bench/*.c)) $(B)/liblightcone.a
 	$(call say,LD,$@)
@@ -149,11 +163,11 @@ test: deps test-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j2 all tests
 	@$(MAKE) --no-print-directory check LIGHTCONE_SLURM_TESTS=$$(tests/slurm/allowed.sh && echo yes)
 
-tests: $(TESTS) $(SERVER) $(B)/bench/bench
+tests: $(TESTS) $(EMULATED) $(SERVER) $(B)/bench/bench
 
 mpi-tests: $(patsubst tests/mpi/%.c,$(B)/tests/%,$(wildcard tests/mpi/test_*.c))
 
-check: all $(TESTS) $(SERVER) $(B)/bench/bench ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
+check: all $(TESTS) $(EMULATED) $(SERVER) $(B)/bench/bench ## run the tests; TEST=name, NP=ranks, MODE=asan, WRAP=valgrind narrow it
 	$(Q)MPIRUN='$(MPIRUN)' MPICC='$(CC)' HDF5_MODULE='$(LC_HDF5)' WRAP='$(WRAP)' NP='$(NP)' tests/run.sh $(B) $(TEST)
 
 test-slurm: deps slurm-deps ## the batch scripts under a real Slurm that is installed and started for it (root; Debian, Ubuntu)

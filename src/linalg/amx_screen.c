@@ -15,10 +15,10 @@
 
 enum { L2_BYTES = 1 << 20 }; /* of x that is kept near */
 
-/* What stands before the packed weights. */
+/* What stands before the packed weights: the largest |dw| / |w| and |w| of any feature, rounded up. */
 struct header {
-    float ratio;
-    char pad[60];
+    float ratio, most;
+    char pad[56];
 };
 
 int64_t lc_amx_screen_packed_bytes(int64_t features, int64_t width)
@@ -58,16 +58,18 @@ LC_AMX static __m512i to_bf16(const float *x, int64_t n, __m512d *error, __m512d
 }
 
 /* A row of weights goes into column `i` of its panel's tiles: pairs of consecutive numbers stand together. */
-LC_AMX static double pack_row(uint8_t *panel, int64_t i, const float *w, int64_t width)
+LC_AMX static void pack_row(struct header *h, uint8_t *panel, int64_t i, const float *w, int64_t width)
 {
     __m512d error = _mm512_setzero_pd(), size = _mm512_setzero_pd();
-    double lost, left;
+    double lost, left, ratio;
 
     for (int64_t s = 0; s < lc_amx_steps(width); s++)
         lc_amx_put_column(panel + s * LC_PAIR, i, to_bf16(w + s * LC_STEP, width - s * LC_STEP, &error, &size));
     lost = sqrt(_mm512_reduce_add_pd(error));
     left = sqrt(_mm512_reduce_add_pd(size));
-    return lost == 0.0 ? 0.0 : lost / fmax(left - lost, 0.0); /* |w| >= |w'| - |dw| */
+    ratio = lost == 0.0 ? 0.0 : lost / fmax(left - lost, 0.0); /* |w| >= |w'| - |dw| */
+    h->ratio = fmaxf(h->ratio, (float)(ratio * 1.000001));
+    h->most = fmaxf(h->most, (float)((left + lost) * 1.000001));
 }
 
 void lc_amx_screen_pack(void *packed, const float *w, int64_t features, int64_t width)
@@ -75,19 +77,18 @@ void lc_amx_screen_pack(void *packed, const float *w, int64_t features, int64_t 
     int64_t bytes = lc_amx_steps(width) * LC_PAIR;
     struct header *h = packed;
     uint8_t *panel = (uint8_t *)(h + 1);
-    double ratio = 0.0;
 
+    *h = (struct header){0};
     memset(panel, 0, (size_t)(lc_amx_blocks(features) * bytes));
     for (int64_t i = 0; i < features; i++)
-        ratio = fmax(ratio, pack_row(panel + i / LC_SIDE * bytes, i % LC_SIDE, w + i * width, width));
-    h->ratio = (float)(ratio * 1.000001);
+        pack_row(h, panel + i / LC_SIDE * bytes, i % LC_SIDE, w + i * width, width);
 }
 
 /* Rows x as tiles, and what one unit of |w| may add to a sum: +inf where float32 might overflow. */
-LC_AMX static void pack_rows(const struct lc_screen *s, double ratio, double most, uint8_t *tiles, float *slack)
+LC_AMX static void pack_rows(const struct lc_screen *s, const struct header *h, uint8_t *tiles, float *slack)
 {
     int64_t d = s->width, steps = lc_amx_steps(d);
-    double gamma = lc_sum_gamma(d);
+    double gamma = lc_sum_gamma(d), ratio = (double)h->ratio;
 
     memset(tiles + (lc_amx_blocks(s->rows) - 1) * steps * LC_PAIR, 0, (size_t)(steps * LC_PAIR));
     for (int64_t r = 0; r < s->rows; r++) {
@@ -99,7 +100,7 @@ LC_AMX static void pack_rows(const struct lc_screen *s, double ratio, double mos
         lost = sqrt(_mm512_reduce_add_pd(error));
         left = sqrt(_mm512_reduce_add_pd(size));
         slack[r] = (float)((lost + ratio * left + gamma * (1.0 + ratio) * (left + lost) * 2.0) * 1.000001);
-        if (!((left + lost) * most * (1.0 + ratio) < 1e37))
+        if (!((left + lost) * (double)h->most * (1.0 + ratio) < 1e37))
             slack[r] = INFINITY;
     }
     for (int64_t r = s->rows; r < lc_amx_blocks(s->rows) * LC_SIDE; r++)
@@ -205,14 +206,11 @@ LC_AMX int lc_amx_screen(const struct lc_screen *s, struct lc_candidates *out, s
     uint8_t *tiles = s->scratch;
     float *slack = (float *)(void *)(tiles + blocks * bytes);
     struct sweep w = {.s = s, .out = out, .slack = slack};
-    double most = 0.0;
     int rc = LC_OK;
 
-    for (int64_t i = 0; i < s->features; i++)
-        most = fmax(most, (double)s->norm[i]);
     if (s->rows == 0)
         return LC_OK;
-    pack_rows(s, (double)h->ratio, most, tiles, slack);
+    pack_rows(s, h, tiles, slack);
     near = near > 0 ? near : 1;
     lc_amx_begin();
     for (int64_t b = 0; b < blocks && rc == LC_OK; b += near)
