@@ -199,8 +199,8 @@ pythia: deps ## fetch Pythia-70m, its six published SAEs and the text (about 1 G
 	@$(MAKE) --no-print-directory all
 	$(B)/lightcone fetch configs/pythia-70m/fetch.yaml
 
-bench: all $(B)/bench/bench ## speed and memory of every hot path, beside this machine's peaks, as table, JSON and roofline; FULL=1: long cells too
-	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' FULL='$(FULL)' tests/bench/run.sh $(B)
+bench: all $(B)/bench/bench ## speed and memory of every hot path, beside this machine's peaks, as table, JSON and roofline; FULL=1: all cells; LIMIT=seconds of a cell; CELLS="T F D"
+	$(Q)RANKS='$(RANKS)' MPIRUN='$(MPIRUN)' FULL='$(FULL)' LIMIT='$(LIMIT)' CELLS='$(CELLS)' tests/bench/run.sh $(B)
 
 # Users never need Python; a comparison with PyTorch does.
 PEERS_PYTHON ?= build/venv/bin/python

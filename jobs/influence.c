@@ -13,8 +13,7 @@
 
 extern const struct lc_job lc_job_influence;
 
-enum { UNITS_WANTED = 64, UNIT_WINDOWS_MOST = 8 };
-enum { BATCH_ROWS = 1024 };  /* seeds x positions of one product: full speed, buffers in cache */
+enum { UNITS_WANTED = 64 };
 enum { CHUNK_BYTES = 1 << 30 }; /* of a chunk's cotangents, where `residual` makes MLP Jacobians worth their making */
 
 enum { UNIT_VECTOR = -1, PROBE = -2 }; /* in place of a feature: a seed of `residual`, of `residual_estimate` */
@@ -76,7 +75,7 @@ static int64_t unit_windows(const struct lc_study *study)
 {
     int64_t windows = study->windows.count / UNITS_WANTED;
 
-    return windows < 1 ? 1 : windows > UNIT_WINDOWS_MOST ? UNIT_WINDOWS_MOST : windows;
+    return windows < 1 ? 1 : windows > LC_INFLUENCE_UNIT_WINDOWS ? LC_INFLUENCE_UNIT_WINDOWS : windows;
 }
 
 /* Readouts of every window. */
@@ -126,7 +125,8 @@ static int64_t usual_batch(const struct lc_study *study)
 {
     int64_t length = lc_study_longest_run(study);
 
-    return study->config.unit_features ? study->config.unit_features : (BATCH_ROWS + length - 1) / length;
+    return study->config.unit_features ? study->config.unit_features
+                                       : (LC_INFLUENCE_BATCH_ROWS + length - 1) / length;
 }
 
 /* Seeds of a chunk where memory is no question: with `residual` about all that a readout has, of two arrays each. */

@@ -6,6 +6,9 @@
 #include "lightcone/profiles.h"
 #include "lightcone/samples.h"
 
+/* Windows of a unit at most; and rows, seeds x positions, of one product: full speed, buffers in cache. */
+enum { LC_INFLUENCE_UNIT_WINDOWS = 8, LC_INFLUENCE_BATCH_ROWS = 1024 };
+
 enum lc_vector { LC_VECTOR_RESIDUAL, LC_VECTOR_RECONSTRUCTION, LC_VECTOR_ESTIMATE, LC_VECTORS };
 
 /* Everything one site adds up. A token vector's log holds one "sample" a readout, with its profile. */

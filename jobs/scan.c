@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
-
 int64_t lc_scan_unit_windows(const struct lc_study *study)
 {
-    int64_t windows = UNIT_TOKENS / study->config.windows.length;
+    int64_t windows = LC_SCAN_UNIT_TOKENS / study->config.windows.length;
 
     return windows > 0 ? windows : 1;
 }

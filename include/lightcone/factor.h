@@ -30,8 +30,10 @@ int64_t lc_factor_scratch_bytes(enum lc_precision precision);
 /* C[m, rows] = A[m, columns] w^T + beta C. */
 void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch);
-/* C[m, columns] = A[m, rows] w + beta C. */
+/* C[m, columns] = A[m, rows] w + beta C, and by the rows of w from `first` on, a multiple of 32: C = A[m, rows - first] w[first:]. */
 void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch);
+void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c,
+                       int64_t ldc, void *scratch);
 
 #endif

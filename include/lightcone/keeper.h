@@ -16,6 +16,7 @@ struct lc_keeper {
     int64_t units, steps;        /* see parts.h */
     double every, last, took;    /* seconds between segments; when the last one was written, and how long that took */
     double spent, longest;       /* seconds that writing segments took, in all and at most */
+    int holds;                   /* something went into `kept` */
     int whole;                   /* the next segment must be whole: `kept` has taken in what was not written */
     int warned;                  /* of a disk that takes nothing; once until it does again */
     void *apart;                 /* sums of the unit under way; NULL: none, or it adds to `fresh` */

@@ -1,4 +1,4 @@
-/* linalg.h - dense kernels in float32: matrix products (OpenBLAS, one thread), layer norm, softmax, GELU.
+/* linalg.h - dense kernels in float32: matrix products (one thread), layer norm, softmax, GELU.
  * All matrices row-major; leading dimensions in elements. Sizes that do not fit the BLAS integer are our bug. */
 #ifndef LC_LINALG_H
 #define LC_LINALG_H
@@ -20,9 +20,23 @@ void lc_gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, co
 void lc_gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
                 float *c, int64_t ldc);
 
+/* A right factor made ready once for several products: B[k,n], or B[n,k]^T, into lc_panels_floats(k, n) of them, 64-byte
+ * aligned. */
+int64_t lc_panels_floats(int64_t k, int64_t n);
+void lc_panels_nn(float *panels, int64_t k, int64_t n, const float *b, int64_t ldb);
+void lc_panels_nt(float *panels, int64_t k, int64_t n, const float *b, int64_t ldb);
+/* C[m,n] = A[m,k] B + beta C, and C[m,n] = A[k,m]^T B + beta C, of such a B[k,n]. */
+void lc_gemm_np(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *panels, float beta, float *c,
+                int64_t ldc);
+void lc_gemm_tp(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *panels, float beta, float *c,
+                int64_t ldc);
+
 /* sum a_i b_i in float32 (a fixed order, vectorised) and with float64 products and sums. */
 float lc_dot(const float *a, const float *b, int64_t n);
 double lc_dot_f64(const float *a, const float *b, int64_t n);
+/* Of several pairs at once, which is faster: out[k] has the bits of lc_dot(a[k], b[k], n). */
+enum { LC_DOTS = 4 };
+void lc_dots(const float *const a[LC_DOTS], const float *const b[LC_DOTS], int64_t n, float out[LC_DOTS]);
 /* Rounding of D products and their sum in float32, in any order, and of the terms around them: |error| <= gamma |a||b|. */
 static inline double lc_sum_gamma(int64_t width)
 {
@@ -65,10 +79,13 @@ void lc_blas_single_thread(void);
 int lc_isa_choose(int most, struct lc_err *err);
 int lc_isa(void);
 const char *lc_isa_name(int isa); /* NULL where there is none of that number */
-/* The best GFLOP/s of this core in a product of the jobs' shape at a precision, tried for `spend` seconds. */
+/* The best GFLOP/s of run(arg), `flop` each time, that is tried for `spend` seconds; run()'s error ends it. */
+typedef int lc_rate_run(void *arg, struct lc_err *err);
+int lc_best_rate(double *gflops, double flop, double spend, lc_rate_run *run, void *arg, struct lc_err *err);
+/* The same in a product of the jobs' shape at a precision, tried for `spend` seconds. */
 int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err);
-/* What this build and the BLAS compute with, e.g. "avx512 SkylakeX" or "avx512 SkylakeX amx": results agree to the last bit within a
- * class. Kernels that only screen change none, so it does not name them. */
+/* What the build, its matrix products and those of split factors compute with, e.g. "avx2 Haswell" (a BLAS core), "avx512 own" or
+ * "avx512 own amx": results agree to the last bit within a class. Kernels that only screen change none, so it does not name them. */
 void lc_kernel_class(char out[64]);
 
 #endif

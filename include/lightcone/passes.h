@@ -14,6 +14,7 @@ struct lc_block_trace {
     float *rstd1, *rstd2; /* [W T] */
     float *qkv;           /* [W T, 3D] rotated queries, rotated keys, values */
     float *attention;     /* [W, H, T, T] softmax weights, zero above the diagonal */
+    float *mixed;         /* [W T, D] sums of values by them */
     float *slope;         /* [W T, I] derivative of the activation function */
 };
 
@@ -28,7 +29,7 @@ struct lc_forward {
     float *y;                     /* [depth + 1, room, D]: y[0] embeddings, y[l + 1] output of block l */
     struct lc_block_trace *trace; /* [depth] */
     float *storage;               /* everything above and the scratch below, one allocation */
-    float *normed, *mixed, *hidden, *rotation, *product;
+    float *normed, *hidden, *rotation, *product;
 };
 
 /* Allocate for `room` tokens cut into windows of at most `context`; keep: for a backward pass to come. */
@@ -58,11 +59,11 @@ struct lc_backward {
     void (*breathe)(void *);      /* set by the caller before a run: called every now and then; may be NULL */
     void *breathe_arg;
     float *storage;               /* one allocation for all below */
-    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *dscore, *own, *product, *jacobian; /* see backward.c */
+    float *g, *at, *hidden, *u1, *u2, *mixed, *dqkv, *attention, *own, *product, *jacobian; /* see backward.c */
 };
 
 /* Chunks of `room` seeds at a time descend the blocks, `batch` <= room of them in one product, but all of them in one where
- * they are so many that the MLP's Jacobian at every position is worth its making (mlp_jacobian.h); windows at most
+ * they are so many that a Jacobian of the block at every position is worth its making (local_jacobian.h); windows at most
  * `context` long. What is done, and so the last digits, depends on these numbers, the model's shape and the seeds alone. */
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t batch, int64_t context,
                      struct lc_err *err);

@@ -8,7 +8,7 @@
 #include "lightcone/err.h"
 #include "lightcone/memory.h"
 
-enum { LC_POSITION_BINS = 64 };
+enum { LC_POSITION_BINS = 64 }; /* a bit each in what is saved */
 
 /* Of one feature that was seen. 128-bit sums as two words, least significant first. */
 struct lc_position_count {

@@ -19,7 +19,8 @@ struct lc_rank_record {
     int64_t storage_bytes; /* read from disks or the network, as the kernel counts; 0: not known */
     double flop;          /* useful ones */
     double compute_cpu;   /* processor time of computing, seconds: on rank 0 where ranks are many, that of handing out */
-    double seconds[LC_PHASES];
+    double seconds[LC_PHASES], loading[LC_LOADINGS]; /* of LC_LOAD some parts; see study.h */
+    double first_unit;    /* when it began the first one, in seconds since 1970 by its node's clock; 0: it did none */
     struct lc_checkpoint_cost checkpoint;
 };
 

@@ -39,7 +39,7 @@ void lc_sae_bind(struct lc_sae *sae, const struct lc_sae_shape *shape, int with_
 /* Make `packed` of the encoder, once that has its numbers. */
 void lc_sae_pack(struct lc_sae *sae);
 
-/* Fill a bound SAE, `packed` included, from its files under a bias rule: own = the SAE's rule with its loader's rescaling,
+/* Fill a bound SAE, all but `packed`, from its files under a bias rule: own = the SAE's rule with its loader's rescaling,
  * subtract = y - b_dec without rescaling, ignore = no subtraction and no rescaling. */
 int lc_sae_load(struct lc_sae *sae, const char *path, enum lc_bias_rule bias, struct lc_err *err);
 

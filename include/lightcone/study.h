@@ -27,6 +27,10 @@ struct lc_site {
     struct lc_wanted wanted;
 };
 
+/* Seconds of this rank in loading: of hashing files, of reading weights and bringing them into their form, and of splitting and
+ * packing them for the kernels in use. The rest is text, copies to other nodes and waiting. */
+enum lc_loading { LC_LOADING_HASH, LC_LOADING_READ, LC_LOADING_PACK, LC_LOADINGS };
+
 struct lc_study {
     struct lc_config config;
     const int32_t *token; /* the stream; node-shared */
@@ -45,6 +49,7 @@ struct lc_study {
      * but configuration, sites, the model's depth and provenance. NULL and 0: not of a grid. */
     struct lc_study *member;
     int64_t members;
+    double loading[LC_LOADINGS];
     /* internal, and of rank 0 alone where so marked */
     struct lc_shared stream;
     struct lc_tokenizer *tokenizer; /* rank 0 */

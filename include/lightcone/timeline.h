@@ -25,6 +25,7 @@ struct lc_timeline {
     double begun, since;    /* of the run; of the present phase */
     enum lc_phase now;
     double seconds[LC_PHASES];
+    double first_unit;      /* lc_seconds() when the first unit was begun; 0: none was */
     double inside;          /* of the present stay: seconds that went into a checkpoint */
     struct lc_span present; /* what is known of the present stay */
     struct lc_span *span;   /* [most] owned; NULL: no trace */

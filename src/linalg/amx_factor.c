@@ -236,12 +236,12 @@ static void slice(const struct lc_factor_call *p, struct workspace *w, int64_t r
 /* One block of the left factor against all panels. */
 static void block(const struct lc_factor_call *p, struct workspace *w, int64_t row, int64_t rows, int64_t begin)
 {
-    int64_t n = p->depth - begin < DEPTH ? p->depth - begin : DEPTH, steps = lc_amx_steps(n), all = lc_amx_steps(p->depth);
+    int64_t n = p->depth - begin < DEPTH ? p->depth - begin : DEPTH, steps = lc_amx_steps(n), all = lc_amx_steps(p->first + p->depth);
     int64_t bytes = (int64_t)p->parts * LC_PAIR;
 
     pack_left(p, w, row, rows, begin, n);
     for (int64_t j = 0; j < lc_amx_blocks(p->columns); j++) {
-        const uint8_t *panel = (const uint8_t *)p->b + (j * all + begin / LC_STEP) * bytes;
+        const uint8_t *panel = (const uint8_t *)p->b + (j * all + (p->first + begin) / LC_STEP) * bytes;
         for (int64_t s = 0; s < steps; s += slice_steps[p->parts])
             slice(p, w, rows, s, steps, panel);
         add_strip(p, w, row, rows, j * LC_SIDE, begin == 0 ? p->beta : 1.0f);

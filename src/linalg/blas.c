@@ -2,11 +2,10 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "isa.h"
+#include "gemm.h"
 #include "lightcone/linalg.h"
 
 static int blas_int(int64_t n)
@@ -15,31 +14,16 @@ static int blas_int(int64_t n)
     return (int)n;
 }
 
-static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
-                 const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+void lc_blas_gemm(const struct lc_gemm_call *p)
 {
-    if (m == 0 || n == 0)
+    int straight_a = p->a.right == 1, straight_b = p->b.right == 1;
+
+    if (p->m == 0 || p->n == 0)
         return;
-    cblas_sgemm(CblasRowMajor, ta, tb, blas_int(m), blas_int(n), blas_int(k), 1.0f, a, blas_int(lda), b, blas_int(ldb),
-                beta, c, blas_int(ldc));
-}
-
-void lc_gemm_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
-                float *c, int64_t ldc)
-{
-    gemm(CblasNoTrans, CblasNoTrans, m, n, k, a, lda, b, ldb, beta, c, ldc);
-}
-
-void lc_gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
-                float *c, int64_t ldc)
-{
-    gemm(CblasNoTrans, CblasTrans, m, n, k, a, lda, b, ldb, beta, c, ldc);
-}
-
-void lc_gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float beta,
-                float *c, int64_t ldc)
-{
-    gemm(CblasTrans, CblasNoTrans, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    cblas_sgemm(CblasRowMajor, straight_a ? CblasNoTrans : CblasTrans, straight_b ? CblasNoTrans : CblasTrans,
+                blas_int(p->m), blas_int(p->n), blas_int(p->k), 1.0f, p->a.at,
+                blas_int(straight_a ? p->a.down : p->a.right), p->b.at, blas_int(straight_b ? p->b.down : p->b.right),
+                p->beta, p->c, blas_int(p->ldc));
 }
 
 const char *lc_blas_core(void)
@@ -89,16 +73,3 @@ const char *lc_blas_core_repair(void)
     return NULL;
 }
 #endif
-
-void lc_kernel_class(char out[64])
-{
-#if defined(__AVX512F__)
-    const char *build = "avx512";
-#elif defined(__AVX2__)
-    const char *build = "avx2";
-#else
-    const char *build = "baseline";
-#endif
-    snprintf(out, 64, "%s %s%s%s", build, openblas_get_corename(), lc_kernels()->product ? " " : "",
-             lc_kernels()->product ? lc_kernels()->name : "");
-}

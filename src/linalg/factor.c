@@ -76,10 +76,16 @@ void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor
 void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
                    void *scratch)
 {
+    lc_factor_nn_from(0, m, a, lda, f, beta, c, ldc, scratch);
+}
+
+void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c,
+                       int64_t ldc, void *scratch)
+{
     if (!f->nn)
-        lc_gemm_nn(m, f->columns, f->rows, a, lda, f->w, f->columns, beta, c, ldc);
+        lc_gemm_nn(m, f->columns, f->rows - first, a, lda, f->w + first * f->columns, f->columns, beta, c, ldc);
     else
-        run((struct lc_factor_call){.m = m, .columns = f->columns, .depth = f->rows, .a = a, .lda = lda, .beta = beta, .c = c,
-                                .ldc = ldc, .scratch = scratch},
+        run((struct lc_factor_call){.m = m, .columns = f->columns, .first = first, .depth = f->rows - first, .a = a, .lda = lda,
+                                    .beta = beta, .c = c, .ldc = ldc, .scratch = scratch},
             f->nn);
 }

@@ -2,21 +2,17 @@
 #ifndef LC_LINALG_ISA_H
 #define LC_LINALG_ISA_H
 
+#include "gemm.h"
 #include "lightcone/factor.h"
 #include "lightcone/screen.h"
 
 /* Room for `more` candidates. */
 int lc_candidates_reserve(struct lc_candidates *c, int64_t more, struct lc_err *err);
 
-/* b(k, n) = at[k * down + n * right]. */
-struct lc_strided {
-    const float *at;
-    int64_t down, right;
-};
-
-/* C[m, columns] = A[m, depth] B[depth, columns] + beta C, B as factor_pack() made it of so many parts. */
+/* C[m, columns] = A[m, depth] B[first:first + depth, columns] + beta C, B as factor_pack() made it of so many parts with a depth of
+ * first + depth; `first` a multiple of 32. */
 struct lc_factor_call {
-    int64_t m, columns, depth;
+    int64_t m, columns, first, depth;
     int parts;
     const float *a;
     int64_t lda;

@@ -15,6 +15,24 @@ float lc_dot(const float *a, const float *b, int64_t n)
     return sum;
 }
 
+void lc_dots(const float *const a[LC_DOTS], const float *const b[LC_DOTS], int64_t n, float out[LC_DOTS])
+{
+    const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
+    float s0 = 0.0f, s1 = 0.0f, s2 = 0.0f, s3 = 0.0f;
+
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+    for (int64_t i = 0; i < n; i++) {
+        s0 += a0[i] * b0[i];
+        s1 += a1[i] * b1[i];
+        s2 += a2[i] * b2[i];
+        s3 += a3[i] * b3[i];
+    }
+    out[0] = s0;
+    out[1] = s1;
+    out[2] = s2;
+    out[3] = s3;
+}
+
 double lc_dot_f64(const float *a, const float *b, int64_t n)
 {
     double sum = 0.0;

@@ -1,37 +1,28 @@
 /* backward.c - cotangents from the sites down to the token embedding. All seeds of all sites go down together, a chunk
  * at a time: at each block the seeds of deeper sites (full rows: every position) are joined by those of its own site,
  * whose cotangent still lives at the readout position alone. Every step is a product over (seeds x positions) rows, of a
- * batch of the chunk's seeds, or of all of them where the MLP's Jacobian is worth its making. */
+ * batch of the chunk's seeds, or of all of them where a Jacobian of what the block does at
+ * each position alone is worth its making. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attention.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/passes.h"
-#include "mlp_jacobian.h"
+#include "local_jacobian.h"
 #include "rotary.h"
 
-enum { TILE = 64 };  /* queries of one attention product: no key beyond the tile's last position is touched */
 enum { STRIP = 16 }; /* positions whose key terms are held at once in a site's own block */
 
-/* One block as seen from one window: its weights and what the forward pass left. */
-struct view {
-    const struct lc_model_shape *shape;
-    const struct lc_block *w;
-    const float *unit1, *unit2, *rstd1, *rstd2; /* from the window's first row */
-    const float *qkv, *attention, *slope;
-    const float *rotation;
-    int64_t length, n; /* T of the window; positions that matter */
-};
-
-static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t window, int64_t n)
+static struct lc_view view_of(const struct lc_forward *f, int64_t layer, int64_t window, int64_t n)
 {
     const struct lc_model_shape *s = &f->model->shape;
     const struct lc_block_trace *t = &f->trace[layer];
     int64_t row = window * f->length, d = s->width;
 
-    return (struct view){.shape = s,
+    return (struct lc_view){.shape = s,
                          .w = &f->model->block[layer],
                          .unit1 = t->unit1 + row * d,
                          .unit2 = t->unit2 + row * d,
@@ -39,6 +30,7 @@ static struct view view_of(const struct lc_forward *f, int64_t layer, int64_t wi
                          .rstd2 = t->rstd2 + row,
                          .qkv = t->qkv + row * 3 * d,
                          .attention = t->attention + window * s->heads * f->length * f->length,
+                         .mixed = t->mixed + row * d,
                          .slope = t->slope + row * s->hidden,
                          .rotation = f->rotation,
                          .length = f->length,
@@ -53,8 +45,8 @@ static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int6
 static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
 {
     const struct lc_model_shape *s = &model->shape;
-    int64_t rows = batch * context, d = s->width, scores = (batch > TILE ? batch : TILE) * context;
-    int pays = lc_mlp_jacobian_pays(s, room);
+    int64_t rows = batch * context, d = s->width;
+    int pays = lc_local_jacobian_pays(s, room);
     const int64_t exact[PARTS] = {room * context * d,
                                   batch * d,
                                   rows * s->hidden,
@@ -62,10 +54,10 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
                                   pays ? room * context * d : rows * d,
                                   rows * d,
                                   rows * 3 * d,
-                                  scores,
+                                  lc_attention_floats(s, context),
                                   own_parts_size(s, batch, context),
                                   lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float),
-                                  pays ? lc_mlp_jacobian_floats(model) : 0};
+                                  pays ? lc_local_jacobian_floats(model, context) : 0};
 
     for (int i = 0; i < PARTS; i++)
         size[i] = lc_aligned_floats(exact[i]);
@@ -73,7 +65,7 @@ static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_
 
 int lc_backward_gains(const struct lc_model_shape *shape, int64_t room)
 {
-    return lc_mlp_jacobian_pays(shape, room);
+    return lc_local_jacobian_pays(shape, room);
 }
 
 int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
@@ -90,7 +82,7 @@ int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_
                      struct lc_err *err)
 {
     float **part[PARTS] = {&b->g,    &b->at,     &b->hidden, &b->u1,      &b->u2,      &b->mixed,
-                           &b->dqkv, &b->dscore, &b->own,    &b->product, &b->jacobian};
+                           &b->dqkv, &b->attention, &b->own,    &b->product, &b->jacobian};
     int64_t size[PARTS];
     float *next;
 
@@ -116,54 +108,22 @@ static void breathe(const struct lc_backward *b)
         b->breathe(b->breathe_arg);
 }
 
-/* u = u * w (+ u2 * w2): the cotangent of the normalised input. */
+/* u = u * w (+ u2 * w2, or u2 alone where that has been done): the cotangent of the normalised input. */
 static void weigh(float *u, const float *w, const float *u2, const float *w2, int64_t d)
 {
     if (!u2)
         for (int64_t i = 0; i < d; i++)
             u[i] *= w[i];
+    else if (!w2)
+        for (int64_t i = 0; i < d; i++)
+            u[i] = u[i] * w[i] + u2[i];
     else
         for (int64_t i = 0; i < d; i++)
             u[i] = u[i] * w[i] + u2[i] * w2[i];
 }
 
-/* Gradient of the scores of `m` queries (rows of p with leading dimension `lead`) from that of the weights, in place:
- * ds = p (dp - sum p dp) / sqrt(h). */
-static void score_gradient(float *dp, const float *p, int64_t lead, int64_t m, int64_t keys, float scale)
-{
-    for (int64_t t = 0; t < m; t++) {
-        float *row = dp + t * keys;
-        const float *weight = p + t * lead;
-        float sum = lc_dot(row, weight, keys);
-        for (int64_t s = 0; s < keys; s++)
-            row[s] = scale * weight[s] * (row[s] - sum);
-    }
-}
-
-/* One seed, one head: dqkv from the cotangent of the mixed values. Tiles from the last to the first, so that the first
- * product that touches a key's gradient sets it and later ones add. */
-static void head_gradient(const struct view *v, int64_t h, const float *dmixed, float *dqkv, float *dp)
-{
-    int64_t d = v->shape->width, head = d / v->shape->heads;
-    const float *q = v->qkv + h * head, *k = q + d, *value = q + 2 * d;
-    const float *p = v->attention + h * v->length * v->length;
-    float scale = (float)(1.0 / sqrt((double)head)), beta = 0.0f;
-
-    dmixed += h * head;
-    dqkv += h * head;
-    for (int64_t begin = (v->n - 1) / TILE * TILE; begin >= 0; begin -= TILE, beta = 1.0f) {
-        int64_t end = begin + TILE < v->n ? begin + TILE : v->n, m = end - begin;
-        const float *weight = p + begin * v->length, *cotangent = dmixed + begin * d;
-        lc_gemm_nt(m, end, head, cotangent, d, value, 3 * d, 0.0f, dp, end);
-        score_gradient(dp, weight, v->length, m, end, scale);
-        lc_gemm_nn(m, head, end, dp, end, k, 3 * d, 0.0f, dqkv + begin * 3 * d, 3 * d);
-        lc_gemm_tn(end, head, m, dp, end, q + begin * 3 * d, 3 * d, beta, dqkv + d, 3 * d);
-        lc_gemm_tn(end, head, m, weight, v->length, cotangent, d, beta, dqkv + 2 * d, 3 * d);
-    }
-}
-
 /* g += the pull-back of u2 through LN2, for sequential blocks. */
-static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
+static void pull_mlp(const struct lc_view *v, float *u2, float *g, int64_t seeds)
 {
     int64_t d = v->shape->width;
 
@@ -174,7 +134,7 @@ static void pull_mlp(const struct view *v, float *u2, float *g, int64_t seeds)
 }
 
 /* u2[seeds n, D] = cotangents g of the MLP's output pulled back to its input. */
-static void pull_plain(struct lc_backward *b, const struct view *v, const float *g, float *u2, int64_t seeds)
+static void pull_plain(struct lc_backward *b, const struct lc_view *v, const float *g, float *u2, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, rows = seeds * v->n;
 
@@ -184,57 +144,59 @@ static void pull_plain(struct lc_backward *b, const struct view *v, const float 
     lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, u2, d, b->product);
 }
 
-/* A batch of seeds with cotangents g at all n positions through one block; u2 is pull_plain()'s. */
-static void descend_batch(struct lc_backward *b, const struct view *v, float *g, float *u2, int64_t seeds)
+/* A batch of seeds with cotangents g at all n positions through one block. u2 is pull_plain()'s, or, if `local`,
+ * lc_local_jacobian_pull()'s. */
+static void descend_batch(struct lc_backward *b, const struct lc_view *v, float *g, float *u2, int local, int64_t seeds)
 {
-    int64_t d = v->shape->width, n = v->n, rows = seeds * n;
+    int64_t d = v->shape->width, n = v->n, rows = seeds * n, heads = v->shape->heads;
+    int queries = !(local && lc_local_jacobian_has_query(v->shape));
+    int64_t first = queries ? 0 : d; /* of the columns of dqkv that are there */
+    const struct lc_attention_pull attention = {
+        .view = v, .seeds = seeds, .dmixed = b->mixed, .dqkv = b->dqkv, .queries = queries, .scratch = b->attention};
 
     if (!v->shape->parallel)
         pull_mlp(v, u2, g, seeds);
     lc_factor_nn(rows, g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
-    for (int64_t i = 0; i < seeds; i++)
-        for (int64_t h = 0; h < v->shape->heads; h++)
-            head_gradient(v, h, b->mixed + i * n * d, b->dqkv + i * n * 3 * d, b->dscore);
+    lc_attention_pull(&attention);
     for (int64_t r = 0; r < rows; r++)
-        lc_rotate(b->dqkv + r * 3 * d, 2 * v->shape->heads, d / v->shape->heads, v->shape->rotary,
+        lc_rotate(b->dqkv + r * 3 * d + first, queries ? 2 * heads : heads, d / heads, v->shape->rotary,
                   v->rotation + r % n * (v->shape->rotary + 2), -1);
-    lc_factor_nn(rows, b->dqkv, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
+    lc_factor_nn_from(first, rows, b->dqkv + first, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
-        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, v->w->norm2_w, d);
+        weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, queries ? v->w->norm2_w : NULL, d);
         lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, g + r * d);
     }
 }
 
 /* The first `seeds` seeds of the chunk, which have cotangents at all n positions, through one block. */
-static void descend_full(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void descend_full(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t each = v->n * v->shape->width;
-    int together = lc_mlp_jacobian_pays(v->shape, seeds);
-    const struct lc_mlp_pull pull = {.block = v->w,
-                                     .slope = v->slope,
-                                     .rows = seeds,
-                                     .n = v->n,
-                                     .g = b->g,
-                                     .u = b->u2,
-                                     .scratch = b->jacobian,
-                                     .product = b->product,
-                                     .breathe = b->breathe,
-                                     .breathe_arg = b->breathe_arg};
+    int local = lc_local_jacobian_pays(v->shape, seeds);
+    const struct lc_local_pull pull = {.model = b->model,
+                                       .view = v,
+                                       .rows = seeds,
+                                       .g = b->g,
+                                       .u = b->u2,
+                                       .scratch = b->jacobian,
+                                       .product = b->product,
+                                       .breathe = b->breathe,
+                                       .breathe_arg = b->breathe_arg};
 
-    if (together)
-        lc_mlp_jacobian_pull(&pull, b->model);
+    if (local)
+        lc_local_jacobian_pull(&pull);
     for (int64_t begin = 0; begin < seeds; begin += b->batch) {
         int64_t some = seeds - begin < b->batch ? seeds - begin : b->batch;
-        float *g = b->g + begin * each, *u2 = together ? b->u2 + begin * each : b->u2;
-        if (!together)
+        float *g = b->g + begin * each, *u2 = local ? b->u2 + begin * each : b->u2;
+        if (!local)
             pull_plain(b, v, g, u2, some);
-        descend_batch(b, v, g, u2, some);
+        descend_batch(b, v, g, u2, local, some);
         breathe(b);
     }
 }
 
 /* The MLP of a site's own block: cotangents `at` [seeds, D] live at the readout row. u2 gets that of LN2's output. */
-static void own_mlp(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void own_mlp(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
 
@@ -262,12 +224,14 @@ struct own_parts {
     float *key;     /* [STRIP, H, D] R_s^T q_h W_k,h of a strip of positions */
     float *turned;  /* [STRIP, h] R_s^T q_h */
     float *dquery;  /* [seeds, D] */
+    float *score;   /* [seeds, n] of one head */
+    float *along;   /* see lc_score_gradient() */
 };
 
 static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context)
 {
     return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width +
-           room * s->width;
+           room * s->width + room * (context + 1);
 }
 
 static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
@@ -279,30 +243,33 @@ static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, 
     o.key = o.p + n * s->heads;
     o.turned = o.key + STRIP * s->heads * s->width;
     o.dquery = o.turned + STRIP * s->width;
+    o.score = o.dquery + seeds * s->width;
+    o.along = o.score + seeds * n;
     return o;
 }
 
 /* One head: gradients of the scores, of the readout's query, and the value term. */
-static void own_head(struct lc_backward *b, const struct view *v, int64_t h, int64_t seeds, struct own_parts *o)
+static void own_head(struct lc_backward *b, const struct lc_view *v, int64_t h, int64_t seeds, struct own_parts *o)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, n = v->n;
     const float *k = v->qkv + d + h * head, *value_w = v->w->qkv.w + (2 * d + h * head) * d;
     const float *p = v->attention + h * v->length * v->length + (n - 1) * v->length;
 
-    lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, b->dscore, n);
+    lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, o->score, n);
     for (int64_t i = 0; i < seeds; i++)
-        score_gradient(b->dscore + i * n, p, v->length, 1, n, (float)(1.0 / sqrt((double)head)));
-    lc_gemm_nn(seeds, head, n, b->dscore, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
+        o->along[i] = lc_dot(b->mixed + i * d + h * head, v->mixed + (n - 1) * d + h * head, head);
+    lc_score_gradient(o->score, p, 0, o->along, seeds, n, (float)(1.0 / sqrt((double)head)));
+    lc_gemm_nn(seeds, head, n, o->score, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
     lc_gemm_nn(seeds, d, head, b->mixed + h * head, d, value_w, d, 0.0f, o->value + h * d, heads * d);
     for (int64_t s = 0; s < n; s++) {
         o->p[s * heads + h] = p[s];
         for (int64_t i = 0; i < seeds; i++)
-            o->ds[(s * seeds + i) * heads + h] = b->dscore[i * n + s];
+            o->ds[(s * seeds + i) * heads + h] = o->score[i * n + s];
     }
 }
 
 /* Key terms of positions [begin, end): the readout's queries turned back by each position, through W_k. */
-static void own_keys(const struct view *v, int64_t begin, int64_t end, struct own_parts *o)
+static void own_keys(const struct lc_view *v, int64_t begin, int64_t end, struct own_parts *o)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, head = d / heads, rotary = v->shape->rotary;
     const float *q = v->qkv + (v->n - 1) * 3 * d;
@@ -319,7 +286,7 @@ static void own_keys(const struct view *v, int64_t begin, int64_t end, struct ow
 }
 
 /* u1[seeds n, D] = cotangent of LN1's output, through keys and values everywhere and the query at the readout. */
-static void own_attention(struct lc_backward *b, const struct view *v, int64_t seeds)
+static void own_attention(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
     struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
@@ -342,7 +309,7 @@ static void own_attention(struct lc_backward *b, const struct view *v, int64_t s
 }
 
 /* Seeds [first, first + seeds) of the chunk enter at their own block. */
-static void descend_own(struct lc_backward *b, const struct view *v, int64_t first, int64_t seeds,
+static void descend_own(struct lc_backward *b, const struct lc_view *v, int64_t first, int64_t seeds,
                         const struct lc_seed *seed)
 {
     int64_t d = v->shape->width, n = v->n;
@@ -363,7 +330,7 @@ static void descend_own(struct lc_backward *b, const struct view *v, int64_t fir
 }
 
 /* Seeds [first, first + own) of the chunk enter, a batch at a time. */
-static void enter(struct lc_backward *b, const struct view *v, int64_t first, int64_t own, const struct lc_seed *seed)
+static void enter(struct lc_backward *b, const struct lc_view *v, int64_t first, int64_t own, const struct lc_seed *seed)
 {
     for (int64_t begin = first; begin < first + own; begin += b->batch) {
         int64_t left = first + own - begin;
@@ -378,7 +345,7 @@ static void descend_chunk(struct lc_backward *b, const struct lc_forward *f, int
     int64_t full = 0;
 
     for (int64_t layer = seed[0].layer; layer >= 0; layer--) {
-        struct view v = view_of(f, layer, window, n);
+        struct lc_view v = view_of(f, layer, window, n);
         int64_t own = 0;
         while (full + own < count && seed[full + own].layer == layer)
             own++;
@@ -401,7 +368,7 @@ void lc_backward_run(struct lc_backward *b, const struct lc_forward *f, int64_t 
     }
 }
 
-/* Of one seed: in its own block, and in a block below but for the MLP. */
+/* Of one seed in its own block. */
 static double own_flop(const struct lc_model_shape *s, double n)
 {
     double d = (double)s->width, i = (double)s->hidden, h = (double)s->heads;
@@ -409,17 +376,17 @@ static double own_flop(const struct lc_model_shape *s, double n)
     return n * 4.0 * d * h + 6.0 * d * d + 4.0 * d * i + 4.0 * d * n;
 }
 
+/* All but what lc_local_jacobian_flop() stands for. */
 static double attention_flop(const struct lc_model_shape *s, double n)
 {
     double d = (double)s->width;
 
-    return n * (8.0 * d * d + 4.0 * d * (n + 1.0));
+    return n * ((lc_local_jacobian_has_query(s) ? 6.0 : 8.0) * d * d + 4.0 * d * (n + 1.0));
 }
 
-static double mlp_flop(const struct lc_model_shape *s, int64_t seeds, double n)
+static double local_flop(const struct lc_model_shape *s, int64_t seeds, double n)
 {
-    return n * (lc_mlp_jacobian_pays(s, seeds) ? lc_mlp_jacobian_flop(s, seeds)
-                                               : 4.0 * (double)s->width * (double)s->hidden * (double)seeds);
+    return n * (lc_local_jacobian_pays(s, seeds) ? lc_local_jacobian_flop(s, seeds) : lc_local_plain_flop(s, seeds));
 }
 
 double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
@@ -427,8 +394,7 @@ double lc_backward_flop(const struct lc_model *model, int64_t layer, int64_t n)
     const struct lc_model_shape *s = &model->shape;
     double positions = (double)n;
 
-    return (double)layer * (attention_flop(s, positions) + 4.0 * (double)s->width * (double)s->hidden * positions) +
-           own_flop(s, positions);
+    return (double)layer * (attention_flop(s, positions) + positions * lc_local_plain_flop(s, 1)) + own_flop(s, positions);
 }
 
 static int64_t between(int64_t x, int64_t high)
@@ -448,7 +414,7 @@ double lc_backward_run_flop(const struct lc_model *model, int64_t room, const in
         int64_t above = 0; /* seeds of deeper sites */
         for (int64_t layer = model->depth - 1; layer >= 0; above += seeds[layer--]) {
             int64_t full = between(above - begin, room), own = between(above + seeds[layer] - begin, room) - full;
-            flop += mlp_flop(s, full, positions) + (double)full * attention_flop(s, positions) +
+            flop += local_flop(s, full, positions) + (double)full * attention_flop(s, positions) +
                     (double)own * own_flop(s, positions);
         }
     }

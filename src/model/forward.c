@@ -30,7 +30,6 @@ static void lay_out(struct lc_forward *f, struct carve *c)
 
     f->y = carve(c, (f->model->depth + 1) * n * d);
     f->normed = carve(c, n * d);
-    f->mixed = carve(c, n * d);
     f->hidden = carve(c, n * s->hidden);
     f->rotation = carve(c, f->context * (s->rotary + 2));
     f->product = carve(c, lc_factor_scratch_bytes(f->model->precision) / (int64_t)sizeof *f->product);
@@ -38,6 +37,7 @@ static void lay_out(struct lc_forward *f, struct carve *c)
         struct lc_block_trace none, *t = f->trace ? &f->trace[l] : &none;
         t->qkv = carve(c, n * 3 * d);
         t->attention = carve(c, n * s->heads * f->context);
+        t->mixed = carve(c, n * d);
         if (!f->keep)
             continue;
         t->unit1 = carve(c, n * d);
@@ -121,7 +121,7 @@ static void attend(const float *qkv, float *p, float *out, int64_t length, int64
     }
 }
 
-/* out = x + attention(LN1 x), through mixed. */
+/* out = x + attention(LN1 x), through t->mixed. */
 static void attention_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
                            float *out)
 {
@@ -136,9 +136,9 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
     for (int64_t i = 0; i < f->windows; i++)
         for (int64_t h = 0; h < s->heads; h++)
             attend(t->qkv + i * f->length * 3 * d + h * head, t->attention + (i * s->heads + h) * square,
-                   f->mixed + i * f->length * d + h * head, f->length, d, head);
+                   t->mixed + i * f->length * d + h * head, f->length, d, head);
     memcpy(out, x, (size_t)(rows * d) * sizeof *out);
-    lc_factor_nt(rows, f->mixed, d, &w->out, 1.0f, out, d, f->product);
+    lc_factor_nt(rows, t->mixed, d, &w->out, 1.0f, out, d, f->product);
     lc_add_rows(out, w->out_b, rows, d);
 }
 

@@ -35,8 +35,19 @@ void lc_record_note_memory(struct lc_run_record *record)
     record->mine.own_bytes = lc_usage_share();
 }
 
-static void fill_own(struct lc_rank_record *mine, const struct lc_timeline *time)
+static double clock_now(void)
 {
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void fill_own(struct lc_rank_record *mine, const struct lc_study *study, const struct lc_timeline *time)
+{
+    if (time->first_unit > 0.0)
+        mine->first_unit = clock_now() - (lc_seconds() - time->first_unit);
+    memcpy(mine->loading, study->loading, sizeof mine->loading);
     gethostname(mine->host, sizeof mine->host - 1);
     memcpy(mine->seconds, time->seconds, sizeof mine->seconds);
     mine->peak_bytes = lc_usage_peak();
@@ -65,7 +76,8 @@ static json_t *spread_json(const struct lc_tally *t)
 
 /* All that is summed up over ranks. */
 struct sums {
-    struct lc_tally phase[LC_PHASES], compute;
+    struct lc_tally phase[LC_PHASES], loading[LC_LOADINGS], compute;
+    double first_unit; /* of all ranks */
     double flop, idle, worked; /* seconds of waiting, and of computing, on the ranks that work */
     double bytes, segments, wrote, storage;
 };
@@ -82,6 +94,10 @@ static void sum_up(struct sums *s, const struct lc_rank_record *all, int count)
         const struct lc_rank_record *r = &all[i];
         for (int k = 0; k < LC_PHASES; k++)
             lc_tally_add(&s->phase[k], r->seconds[k]);
+        for (int k = 0; k < LC_LOADINGS; k++)
+            lc_tally_add(&s->loading[k], r->loading[k]);
+        if (r->first_unit > 0.0 && (s->first_unit == 0.0 || r->first_unit < s->first_unit))
+            s->first_unit = r->first_unit;
         lc_tally_add(&s->compute, compute_seconds(r));
         s->flop += r->flop;
         s->bytes += (double)r->checkpoint.bytes;
@@ -105,18 +121,31 @@ static json_t *phases_json(const struct sums *s)
     return phases;
 }
 
+static const char *const loading_name[LC_LOADINGS] = {"hash", "read", "pack"};
+
+static json_t *loading_json(const struct sums *s)
+{
+    json_t *loading = json_object();
+
+    for (int k = 0; k < LC_LOADINGS; k++)
+        json_object_set_new(loading, loading_name[k], spread_json(&s->loading[k]));
+    return loading;
+}
+
 static json_t *rank_json(int rank, const struct lc_rank_record *r)
 {
-    json_t *seconds = json_object();
+    json_t *seconds = json_object(), *loading = json_object();
 
     for (int k = 0; k < LC_PHASES; k++)
         json_object_set_new(seconds, lc_phase_name[k], json_real(r->seconds[k]));
-    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "rank", rank, "host", r->host, "units",
+    for (int k = 0; k < LC_LOADINGS; k++)
+        json_object_set_new(loading, loading_name[k], json_real(r->loading[k]));
+    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:o, s:o}", "rank", rank, "host", r->host, "units",
                      (json_int_t)r->units, "peak_bytes", (json_int_t)r->peak_bytes, "own_bytes", (json_int_t)r->own_bytes,
                      "storage_bytes", (json_int_t)r->storage_bytes, "flop", r->flop, "compute_cpu_seconds",
                      r->compute_cpu, "checkpoint_bytes",
                      (json_int_t)r->checkpoint.bytes, "checkpoint_segments", (json_int_t)r->checkpoint.segments, "seconds",
-                     seconds);
+                     seconds, "loading", loading);
 }
 
 static json_t *ranks_json(const struct lc_rank_record *all, int count)
@@ -228,6 +257,8 @@ static json_t *describe(const struct lc_comm *par, const struct lc_study *study,
     add(record, "total_seconds", json_real(r->total_seconds));
     add(record, "compute_seconds", json_real(r->compute_seconds));
     add(record, "phases", phases_json(&s));
+    add(record, "loading", loading_json(&s));
+    add(record, "first_unit", s.first_unit > 0.0 ? json_real(s.first_unit) : json_null());
     add(record, "idle_share", json_real(r->idle_share));
     add(record, "flop", json_real(s.flop));
     add(record, "gflop_per_second", json_real(r->gflops));
@@ -291,7 +322,7 @@ int lc_record_write(const struct lc_comm *par, const struct lc_study *study, str
     struct lc_tally *others = NULL;
     int bytes = (int)sizeof record->mine;
 
-    fill_own(&record->mine, time);
+    fill_own(&record->mine, study, time);
     if (par->rank == 0)
         LC_ALLOC(&all, par->size, "run record", err);
     LC_ALLOC(&others, record->points, "run record", err);

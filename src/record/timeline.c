@@ -117,6 +117,7 @@ void lc_timeline_wrote(struct lc_timeline *t, double seconds)
 void lc_timeline_unit(struct lc_timeline *t, int64_t unit, int64_t point, int64_t first, int64_t windows)
 {
     lc_timeline_enter(t, LC_UNIT);
+    t->first_unit = t->first_unit > 0.0 ? t->first_unit : t->since;
     t->present = (struct lc_span){.first = unit,
                                   .last = unit,
                                   .units = 1,

@@ -121,8 +121,8 @@ static void order_means(const struct lc_view *v, enum lc_view_mean order[LC_VIEW
     free(lead);
 }
 
-/* Sites at which mean k lies below the token vector, and above it with its whole interval. */
-static void say_vector(const struct lc_view *v, enum lc_view_mean k, enum lc_view_id id, const char *name,
+/* Sites at which mean k lies below the token vector, and above it with its whole interval; how many have both. */
+static int64_t say_vector(const struct lc_view *v, enum lc_view_mean k, enum lc_view_id id, const char *name,
                        struct lc_bytes *out, struct lc_err *err)
 {
     int64_t sites = 0, below = 0, above = 0;
@@ -137,12 +137,13 @@ static void say_vector(const struct lc_view *v, enum lc_view_mean k, enum lc_vie
         above += s->mean[k].low > y.mean;
     }
     if (sites == 0)
-        return;
+        return 0;
     lc_bytes_printf(out, err, "Features reach less far than the token vector (%s) at %" PRId64 " of %" PRId64 " sites by %s",
                     name, below, sites, lc_view_mean_names[k]);
     if (above > 0)
         lc_bytes_printf(out, err, "; at %" PRId64 " they reach further, with their whole interval", above);
     lc_bytes_printf(out, err, ".\n");
+    return sites;
 }
 
 static void say_depth(const struct lc_view *v, const enum lc_view_mean *order, struct lc_bytes *out, struct lc_err *err)
@@ -165,9 +166,9 @@ void lc_figure_verdict(const struct lc_view *v, struct lc_bytes *out, struct lc_
 
     order_means(v, order);
     say_depth(v, order, out, err);
-    say_vector(v, order[0], LC_VIEW_RESIDUAL_ENTROPY, "residual", out, err);
+    if (say_vector(v, order[0], LC_VIEW_RESIDUAL_ENTROPY, "residual", out, err) == 0)
+        say_vector(v, order[0], LC_VIEW_ESTIMATE_ENTROPY, "residual, estimated", out, err);
     say_vector(v, order[0], LC_VIEW_RECONSTRUCTION_ENTROPY, "reconstruction", out, err);
-    say_vector(v, order[0], LC_VIEW_ESTIMATE_ENTROPY, "residual, estimated", out, err);
 }
 
 static int64_t add_means(const struct lc_view *v, enum lc_view_mean k, struct lc_table *t, struct lc_err *err)
@@ -194,7 +195,7 @@ static int64_t add_vector(const struct lc_view *v, enum lc_view_id id, const cha
     return lc_table_rows(t);
 }
 
-/* The six series, in the order of the key. */
+/* The series, in the order of the key. */
 static const struct series {
     const char *name, *label, *style, *of; /* of: what N counts */
     int mean;                              /* enum lc_view_mean, or -1: the token vector of `vector` */
@@ -209,7 +210,7 @@ static const struct series {
      "readouts", -1, LC_VIEW_RESIDUAL_ENTROPY},
     {"token_vector_reconstruction", "token vector, reconstruction",
      "pt 12 ps 0.9 lw 1.5 dt 3 lc rgb '" LC_PURPLE "'", "readouts", -1, LC_VIEW_RECONSTRUCTION_ENTROPY},
-    {"token_vector_residual_estimate", "token vector, residual, estimated",
+    {"token_vector_residual_estimate", "token vector, estimated",
      "pt 2 ps 0.9 lw 1.5 dt 4 lc rgb '" LC_RED "'", "readouts", -1, LC_VIEW_ESTIMATE_ENTROPY},
 };
 enum { SERIES = sizeof series / sizeof series[0] };
@@ -230,6 +231,20 @@ static void series_title(const struct series *s, const struct lc_table *t, int64
     lc_bytes_printf(script, err, " %s'", s->of);
 }
 
+/* Two columns below the figure, as high as they need to be. */
+static void place_key(const int64_t *end, int64_t length, struct lc_bytes *script, struct lc_err *err)
+{
+    int entries = length > 1, rows;
+
+    for (int k = 0; k < SERIES; k++)
+        entries += end[k] > (k > 0 ? end[k - 1] : 0);
+    rows = entries > 6 ? (entries + 1) / 2 : 3;
+    lc_bytes_printf(script, err,
+                    "set bmargin %d\nset key at screen 0.06,%g left top vertical maxrows %d width -12\n"
+                    "if (crowded) { unset bmargin; set key below left Left reverse width 0 maxrows auto }\n",
+                    6 + rows, 0.15 + 0.045 * (rows - 3), rows);
+}
+
 static void depth_script(const struct lc_view *v, const struct lc_table *t, const int64_t *end,
                          struct lc_bytes *script, struct lc_err *err)
 {
@@ -238,10 +253,8 @@ static void depth_script(const struct lc_view *v, const struct lc_table *t, cons
 
     lc_plot_begin(script, 860, 560, 1, err);
     lc_site_axis(script, v, err);
-    lc_bytes_printf(script, err,
-                    "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\nset bmargin 9\n"
-                    "set key at screen 0.06,0.15 left top vertical maxrows 3 width -12\n"
-                    "if (crowded) { unset bmargin; set key below left Left reverse width 0 maxrows auto }\n");
+    lc_bytes_printf(script, err, "set yrange [0:*]\nset ylabel 'mean entropy H (bit)'\n");
+    place_key(end, length, script, err);
     lc_plot_tokens_axis(script, 'y', err);
     for (int k = 0; k < SERIES; from = end[k++])
         lc_table_plot(t, series[k].name, from, end[k], script, err);

@@ -200,7 +200,7 @@ static int make_lines(const struct lc_view *v, struct line *line, struct lc_tabl
          LC_VIEW_RESIDUAL_ENTROPY},
         {"token_vector_reconstruction", "token vector, reconstruction",
          "pt 12 ps 0.8 lw 2 dt 3 lc rgb '" LC_RED "'", LC_VIEW_RECONSTRUCTION_ENTROPY},
-        {"token_vector_residual_estimate", "token vector, residual, estimated",
+        {"token_vector_residual_estimate", "token vector, estimated",
          "pt 2 ps 0.8 lw 2 dt 4 lc rgb '" LC_RED "'", LC_VIEW_ESTIMATE_ENTROPY},
     };
     struct tracked tracked[TRACKED];

@@ -17,7 +17,7 @@ const struct lc_points_value lc_points_values[LC_POINTS_KINDS][LC_POINTS_VALUES]
                              {"n", 'i', NULL, NULL, 0},
                              {"residual_bits", 'r', "token vector, residual", "mean H (bit)", 0},
                              {"reconstruction_bits", 'r', "token vector, reconstruction", "mean H (bit)", 0},
-                             {"residual_estimate_bits", 'r', "token vector, residual, estimated", "mean H (bit)", 0}},
+                             {"residual_estimate_bits", 'r', "token vector, estimated", "mean H (bit)", 0}},
     [LC_POINTS_SPARSITY] = {{"tokens", 'i', NULL, NULL, 0},
                             {"live", 'i', "live features", "features", 0},
                             {"mean_L0", 'r', "mean L0", "features a token", 0},

@@ -14,6 +14,21 @@ static double vector_mean(const struct lc_view_site *s, enum lc_view_id id)
     return lc_view_stat_f64(lc_view_f64(s, id), lc_view_count(s, id)).mean;
 }
 
+/* Standard error of the mean over readouts whose own errors are given, each from random probes of its own. */
+static double error_of_mean(const struct lc_view_site *s, enum lc_view_id id)
+{
+    const double *error = lc_view_f64(s, id);
+    int64_t n = lc_view_count(s, id), finite = 0;
+    double sum = 0.0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(error[i])) {
+            sum += error[i] * error[i];
+            finite++;
+        }
+    return finite > 0 ? sqrt(sum) / (double)finite : (double)NAN;
+}
+
 static void summary_influence(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {
@@ -37,18 +52,21 @@ static void summary_influence(const struct lc_view *v, struct lc_table *t, struc
 static void summary_token_vector(const struct lc_view *v, struct lc_table *t, struct lc_err *err)
 {
     static const char *const columns[] = {
-        "site",      "readouts",   "residual_bits", "reconstruction_bits", "share_explained", "share_low",
-        "share_high", "share_n",   "profile_overlap", "overlap_low",       "overlap_high",    "overlap_n", NULL};
+        "site",         "readouts", "residual_bits", "residual_estimate_bits", "estimate_se",     "reconstruction_bits",
+        "share_explained", "share_low", "share_high",  "share_n",              "profile_overlap", "overlap_low",
+        "overlap_high", "overlap_n", NULL};
 
     lc_table_begin(t, columns);
     for (int64_t i = 0; i < v->n_sites; i++) {
         const struct lc_view_site *s = &v->site[i];
         int64_t a = lc_view_count(s, LC_VIEW_RESIDUAL_ENTROPY),
-                b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY);
-        if (a > 0 || b > 0)
-            lc_table_row(t, err, "sirrrrrirrri", s->name, a > b ? a : b, vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY),
-                         vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY), s->share.value, s->share.low, s->share.high,
-                         s->share.n, s->overlap.value, s->overlap.low, s->overlap.high, s->overlap.n);
+                b = lc_view_count(s, LC_VIEW_RECONSTRUCTION_ENTROPY), c = lc_view_count(s, LC_VIEW_ESTIMATE_ENTROPY);
+        if (a > 0 || b > 0 || c > 0)
+            lc_table_row(t, err, "sirrrrrrrirrri", s->name, a > 0 ? a : b > 0 ? b : c,
+                         vector_mean(s, LC_VIEW_RESIDUAL_ENTROPY), vector_mean(s, LC_VIEW_ESTIMATE_ENTROPY),
+                         error_of_mean(s, LC_VIEW_ESTIMATE_SE), vector_mean(s, LC_VIEW_RECONSTRUCTION_ENTROPY),
+                         s->share.value, s->share.low, s->share.high, s->share.n, s->overlap.value, s->overlap.low,
+                         s->overlap.high, s->overlap.n);
     }
 }
 
@@ -114,7 +132,7 @@ const struct lc_summary_table lc_summary_tables[] = {
      "(no influence, or not finite) are counted and never averaged in.",
      summary_influence},
     {"summary_token_vector", "Token vectors, by site",
-     "Mean entropies in bits; share explained: sum of the reconstruction's influence over the residual's; "
+     "Mean entropies in bits; estimate se: standard error of the estimated residual's mean, of its random probes; share explained: sum of the reconstruction's influence over the residual's; "
      "profile overlap: sum over "
      "positions of the lesser of the two shares; means over readouts; low and high: bootstrap 95 % interval over windows; "
      "n: readouts with both.",

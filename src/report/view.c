@@ -64,6 +64,7 @@ static const struct {
     [LC_VIEW_RESIDUAL_ENTROPY] = {INFLUENCE "/token_vector/residual/entropy", RESIDUAL},
     [LC_VIEW_RECONSTRUCTION_ENTROPY] = {INFLUENCE "/token_vector/reconstruction/entropy", RECONSTRUCTION},
     [LC_VIEW_ESTIMATE_ENTROPY] = {INFLUENCE "/token_vector/residual_estimate/entropy", ESTIMATE},
+    [LC_VIEW_ESTIMATE_SE] = {INFLUENCE "/token_vector/residual_estimate/entropy_se", ESTIMATE},
     [LC_VIEW_STRENGTH_LEAST] = {INFLUENCE "/by_activation/least", STRENGTH},
     [LC_VIEW_STRENGTH_GREATEST] = {INFLUENCE "/by_activation/greatest", STRENGTH},
     [LC_VIEW_STRENGTH_SAMPLES] = {INFLUENCE "/by_activation/samples", STRENGTH},

@@ -82,32 +82,45 @@ static double exact_z(const struct lc_sae *sae, const float *y, int64_t i)
     return z;
 }
 
-/* z of one candidate, in float32 by one product in one order, whichever kernel named it, and in float64 once it is needed. */
+/* z of a candidate, in float32 by products in one order, whichever kernel named it, and in float64 once it is needed. */
 struct measured {
+    int64_t place, row, feature;
     double z, bound, exact; /* bound: how far z may be off */
     int has_exact;
 };
 
-static struct measured measure(const struct lc_active *scratch, const struct lc_sae *sae, int64_t row, int64_t i)
+/* The next candidates, as many as products are formed at once, or those that are left. */
+static void measure(const struct lc_active *scratch, const struct lc_sae *sae, const int64_t *place, int64_t count,
+                    struct measured m[LC_DOTS])
 {
     int64_t d = sae->shape.width;
-    struct measured m = {.z = (double)lc_dot(sae->encoder + i * d, scratch->shifted + row * d, d) + (double)sae->encoder_bias[i]};
+    const float *w[LC_DOTS], *x[LC_DOTS];
+    float product[LC_DOTS];
 
-    m.bound = (double)sae->norm[i] * (double)scratch->length[row] * lc_sum_gamma(d) + fabs(m.z) * 0x1p-23;
-    return m;
+    for (int64_t k = 0; k < LC_DOTS; k++) {
+        int64_t at = place[k < count ? k : 0], row = at / sae->shape.features, i = at - row * sae->shape.features;
+        m[k] = (struct measured){.place = at, .row = row, .feature = i};
+        w[k] = sae->encoder + i * d;
+        x[k] = scratch->shifted + row * d;
+    }
+    lc_dots(w, x, d, product);
+    for (int64_t k = 0; k < count; k++) {
+        double most = (double)sae->norm[m[k].feature] * (double)scratch->length[m[k].row];
+        m[k].z = (double)product[k] + (double)sae->encoder_bias[m[k].feature];
+        m[k].bound = most * lc_sum_gamma(d) + fabs(m[k].z) * 0x1p-23;
+    }
 }
 
 /* Is it above the level of theta, and of mark, exactly? Appends it to `a` when it is above the first. What else is asked of
  * it changes nothing. */
-static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, int64_t place, struct measured *m,
-                  double theta, double mark, struct lc_err *err)
+static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, struct measured *m, double theta, double mark,
+                  struct lc_err *err)
 {
-    int64_t row = place / sae->shape.features, i = place % sae->shape.features;
-    double low = level_of(sae, i, theta), high = level_of(sae, i, mark), z = m->z;
+    double low = level_of(sae, m->feature, theta), high = level_of(sae, m->feature, mark), z = m->z;
 
     if (!(fabs(z - low) > m->bound) || !(fabs(z - high) > m->bound)) {
         if (!m->has_exact)
-            m->exact = exact_z(sae, y + row * sae->shape.width, i);
+            m->exact = exact_z(sae, y + m->row * sae->shape.width, m->feature);
         m->has_exact = 1;
         a->rechecked++;
         z = m->exact;
@@ -116,7 +129,7 @@ static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y,
         return LC_OK;
     if (a->hits == a->hit_room && grow(a, err) != LC_OK)
         return err->code;
-    a->hit[a->hits] = z > high ? place : -1 - place;
+    a->hit[a->hits] = z > high ? m->place : -1 - m->place;
     a->value[a->hits++] = (float)z;
     return LC_OK;
 }
@@ -223,11 +236,12 @@ int lc_active_find_each(struct lc_active *scratch, struct lc_active *a, int64_t 
         a[k].rows = rows;
         a[k].hits = 0;
     }
-    for (int64_t c = 0; c < scratch->candidates.count; c++) {
-        int64_t place = scratch->candidates.place[c];
-        struct measured m = measure(scratch, sae, place / sae->shape.features, place % sae->shape.features);
-        for (int64_t k = 0; k < count; k++)
-            LC_TRY(rc, decide(&a[k], sae, y, place, &m, theta[k], mark[k], err));
+    for (int64_t c = 0; c < scratch->candidates.count; c += LC_DOTS) {
+        int64_t left = scratch->candidates.count - c, now = left < LC_DOTS ? left : LC_DOTS;
+        struct measured m[LC_DOTS];
+        measure(scratch, sae, scratch->candidates.place + c, now, m);
+        for (int64_t i = 0; i < now * count; i++)
+            LC_TRY(rc, decide(&a[i % count], sae, y, &m[i / count], theta[i % count], mark[i % count], err));
     }
     for (int64_t k = 0; k < count; k++)
         LC_TRY(rc, sort_by_row(&a[k], sae->shape.features, err));

@@ -400,8 +400,7 @@ static int sae_fill(struct lc_sae *sae, const struct lc_sae_file *file, enum lc_
         memset(sae->shift, 0, (size_t)d * sizeof *sae->shift);
     LC_TRY(rc, decoder_load(sae, file, rule == LC_BIAS_OWN && file->rescales, err));
     norms_fill(sae);
-    LC_TRY(rc, finite_check(sae, file, err));
-    lc_sae_pack(sae);
+    rc = finite_check(sae, file, err);
 done:
     return rc;
 }

@@ -56,26 +56,51 @@ int lc_counts_add(struct lc_counts *c, int32_t feature, int32_t token, int64_t c
     return LC_OK;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    uint64_t x = ((const struct lc_count *)a)->key, y = ((const struct lc_count *)b)->key;
+enum { DIGIT = 8, VALUES = 1 << DIGIT }; /* bits of a key that one pass sorts by */
 
-    return (x > y) - (x < y);
+/* One pass of a radix sort, which keeps the order of equal digits; 0 where all are equal, and nothing was done. */
+static int sort_digit(struct lc_count *to, const struct lc_count *from, int64_t n, int shift)
+{
+    int64_t end[VALUES] = {0}, at = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        end[from[i].key >> shift & (VALUES - 1)]++;
+    if (end[from[0].key >> shift & (VALUES - 1)] == n)
+        return 0;
+    for (int v = 0; v < VALUES; v++) {
+        int64_t count = end[v];
+        end[v] = at;
+        at += count;
+    }
+    for (int64_t i = 0; i < n; i++)
+        to[end[from[i].key >> shift & (VALUES - 1)]++] = from[i];
+    return 1;
 }
 
 int lc_counts_sorted(const struct lc_counts *c, struct lc_count **out, struct lc_err *err)
 {
-    struct lc_count *list;
+    struct lc_count *list = NULL, *other = NULL, *swap;
     int64_t n = 0;
+    int rc;
 
-    if (LC_ALLOC(&list, c->used, "token counts", err) != LC_OK)
-        return err->code;
+    LC_TRY(rc, LC_ALLOC(&list, c->used, "token counts", err));
+    LC_TRY(rc, LC_ALLOC(&other, c->used, "token counts", err));
     for (int64_t i = 0; i < c->room; i++)
         if (c->slot[i].count > 0)
             list[n++] = c->slot[i];
-    qsort(list, (size_t)n, sizeof *list, by_key);
+    for (int shift = 0; shift < 64 && n > 0; shift += DIGIT) {
+        if (!sort_digit(other, list, n, shift))
+            continue;
+        swap = list;
+        list = other;
+        other = swap;
+    }
     *out = list;
-    return LC_OK;
+done:
+    free(other);
+    if (rc != LC_OK)
+        free(list);
+    return rc;
 }
 
 double lc_counts_entropy(const int64_t *count, int64_t n)

@@ -1,6 +1,7 @@
 #include "lightcone/positions.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 __extension__ typedef unsigned __int128 wide;
@@ -92,6 +93,40 @@ void lc_positions_moments(const struct lc_positions *p, int64_t feature, double 
     *corpus_sd = deviation(item->count, item->corpus_sum, item->corpus_squares);
 }
 
+/* Of 64 bins, few of which count anything: which those are, a bit each, and their counts. */
+static int save_bins(const int64_t bin[LC_POSITION_BINS], struct lc_bytes *out, struct lc_err *err)
+{
+    int64_t count[LC_POSITION_BINS];
+    uint64_t which = 0;
+    size_t n = 0;
+    int rc;
+
+    for (int i = 0; i < LC_POSITION_BINS; i++) {
+        if (bin[i] == 0)
+            continue;
+        which |= UINT64_C(1) << i;
+        count[n++] = bin[i];
+    }
+    LC_TRY(rc, lc_bytes_add(out, &which, sizeof which, err));
+    LC_TRY(rc, lc_bytes_add(out, count, n * sizeof *count, err));
+done:
+    return rc;
+}
+
+static int merge_bins(int64_t bin[LC_POSITION_BINS], struct lc_reader *in, struct lc_err *err)
+{
+    int64_t count[LC_POSITION_BINS], *next = count;
+    uint64_t which;
+    int rc;
+
+    LC_TRY(rc, lc_reader_take(in, &which, sizeof which, err));
+    LC_TRY(rc, lc_reader_take(in, count, (size_t)__builtin_popcountll(which) * sizeof *count, err));
+    for (; which; which &= which - 1)
+        bin[__builtin_ctzll(which)] += *next++;
+done:
+    return rc;
+}
+
 int lc_positions_save(const struct lc_positions *p, struct lc_bytes *out, struct lc_err *err)
 {
     int64_t seen = 0;
@@ -101,43 +136,44 @@ int lc_positions_save(const struct lc_positions *p, struct lc_bytes *out, struct
         seen += p->item[i] != NULL;
     LC_TRY(rc, lc_bytes_add(out, &seen, sizeof seen, err));
     for (int64_t i = 0; i < p->features; i++) {
-        if (!p->item[i])
+        const struct lc_position_count *item = p->item[i];
+        if (!item)
             continue;
         LC_TRY(rc, lc_bytes_add(out, &i, sizeof i, err));
-        LC_TRY(rc, lc_bytes_add(out, p->item[i], sizeof *p->item[i], err));
+        LC_TRY(rc, lc_bytes_add(out, item, offsetof(struct lc_position_count, bin), err));
+        LC_TRY(rc, save_bins(item->bin, out, err));
+        LC_TRY(rc, save_bins(item->corpus_bin, out, err));
     }
 done:
     return rc;
 }
 
-static void add_item(struct lc_position_count *to, const struct lc_position_count *from)
+static void add_sums(struct lc_position_count *to, const struct lc_position_count *from)
 {
     to->count += from->count;
     wide_add(to->sum, wide_of(from->sum));
     wide_add(to->squares, wide_of(from->squares));
     wide_add(to->corpus_sum, wide_of(from->corpus_sum));
     wide_add(to->corpus_squares, wide_of(from->corpus_squares));
-    for (int i = 0; i < LC_POSITION_BINS; i++) {
-        to->bin[i] += from->bin[i];
-        to->corpus_bin[i] += from->corpus_bin[i];
-    }
 }
 
 int lc_positions_merge(struct lc_positions *p, struct lc_reader *in, struct lc_err *err)
 {
-    struct lc_position_count item, *to = NULL;
+    struct lc_position_count sums, *to = NULL;
     int64_t seen, feature;
     int rc;
 
     LC_TRY(rc, lc_reader_take(in, &seen, sizeof seen, err));
     for (int64_t i = 0; i < seen; i++) {
         LC_TRY(rc, lc_reader_take(in, &feature, sizeof feature, err));
-        LC_TRY(rc, lc_reader_take(in, &item, sizeof item, err));
+        LC_TRY(rc, lc_reader_take(in, &sums, offsetof(struct lc_position_count, bin), err));
         if (feature < 0 || feature >= p->features)
             return LC_FAIL(err, LC_E_FORMAT, "saved positions: feature %lld is not one of %lld", (long long)feature,
                            (long long)p->features);
         LC_TRY(rc, item_of(p, feature, &to, err));
-        add_item(to, &item);
+        add_sums(to, &sums);
+        LC_TRY(rc, merge_bins(to->bin, in, err));
+        LC_TRY(rc, merge_bins(to->corpus_bin, in, err));
     }
 done:
     return rc;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lightcone/clock.h"
 #include "lightcone/file.h"
 #include "lightcone/memory.h"
 
@@ -130,11 +131,12 @@ done:
     return rc;
 }
 
-int lc_hashes_fill(struct lc_hashes *h, const struct lc_comm *par, struct lc_err *err)
+int lc_hashes_fill(struct lc_hashes *h, const struct lc_comm *par, double *seconds, struct lc_err *err)
 {
     struct wanted *wanted = NULL;
     char (*hash)[LC_HASH_HEX] = NULL;
     int64_t bytes = 0, count;
+    double begun;
     int rc;
 
     if (par->rank == 0)
@@ -142,8 +144,10 @@ int lc_hashes_fill(struct lc_hashes *h, const struct lc_comm *par, struct lc_err
     LC_TRY(rc, lc_comm_agree(par, err));
     LC_TRY(rc, lc_comm_share(par, (void **)&wanted, &bytes, err));
     count = bytes / (int64_t)sizeof *wanted;
+    begun = lc_seconds();
     if (LC_ALLOC(&hash, count > 0 ? count : 1, "hashes of files", err) == LC_OK && par->with_root)
         hash_mine(par, wanted, count, hash, err);
+    *seconds += lc_seconds() - begun;
     LC_TRY(rc, lc_comm_agree(par, err));
     if (par->with_root)
         lc_comm_unite(par, hash, count * (int64_t)sizeof *hash);

@@ -15,7 +15,8 @@ int lc_hash_once(struct lc_hashes *hashes, const char *path, char hash[LC_HASH_H
 
 /* Rank 0: lc_hashes_fill() shall hash this file if it is not known. */
 int lc_hashes_note(struct lc_hashes *hashes, const char *path, struct lc_err *err);
-/* Hash what is noted; files that cannot be read stay without. Collective; agrees on errors. */
-int lc_hashes_fill(struct lc_hashes *hashes, const struct lc_comm *par, struct lc_err *err);
+/* Hash what is noted; files that cannot be read stay without. *seconds grows by what this rank took. Collective; agrees on
+ * errors. */
+int lc_hashes_fill(struct lc_hashes *hashes, const struct lc_comm *par, double *seconds, struct lc_err *err);
 
 #endif

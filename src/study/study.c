@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lightcone/corpus.h"
 #include "deal.h"
 #include "hashes.h"
+#include "lightcone/clock.h"
+#include "lightcone/corpus.h"
 #include "lightcone/file.h"
 #include "provenance.h"
 #include "selection.h"
@@ -250,13 +251,26 @@ done:
     return rc;
 }
 
+/* The seconds since *since were of that kind of loading, and a new stretch begins. */
+static void note_loading(struct lc_study *s, enum lc_loading kind, double *since)
+{
+    double now = lc_seconds();
+
+    s->loading[kind] += now - *since;
+    *since = now;
+}
+
 static int load_sae(struct lc_study *s, struct lc_site *site, struct lc_err *err)
 {
+    double since = lc_seconds();
     char path[LC_PATH_MAX];
     int rc;
 
     LC_TRY(rc, lc_sae_path(path, sizeof path, s->config.sae_path, site->layer, err));
-    rc = lc_sae_load(&site->sae, path, s->config.sae_bias, err);
+    LC_TRY(rc, lc_sae_load(&site->sae, path, s->config.sae_bias, err));
+    note_loading(s, LC_LOADING_READ, &since);
+    lc_sae_pack(&site->sae);
+    note_loading(s, LC_LOADING_PACK, &since);
 done:
     return rc;
 }
@@ -264,10 +278,12 @@ done:
 /* Fill what bind() laid out: the pieces that are this rank's, or all. */
 static int load_pieces(struct lc_study *s, void *weights, struct lc_deal *deal, struct lc_err *err)
 {
+    double since = lc_seconds();
     int rc = LC_OK;
 
     if (!deal || lc_deal_next(deal, lc_model_floats(&s->model.shape, s->model.depth)))
         rc = lc_model_load(&s->model.shape, s->model.depth, s->config.model_path, weights, err);
+    note_loading(s, LC_LOADING_READ, &since);
     for (int64_t i = 0; i < s->sites && rc == LC_OK; i++)
         if (!deal || lc_deal_next(deal, lc_sae_floats(&s->site[i].sae.shape, s->site[i].sae.decoder != NULL)))
             rc = load_sae(s, &s->site[i], err);
@@ -280,6 +296,7 @@ static int load_weights(struct lc_study *s, const struct lc_comm *par, struct lc
 {
     struct lc_err mine = LC_ERR_INIT;
     struct lc_deal deal = {0};
+    double since;
     int rc;
 
     if (par->with_root && lc_deal_init(&deal, par, &mine) == LC_OK)
@@ -289,22 +306,24 @@ static int load_weights(struct lc_study *s, const struct lc_comm *par, struct lc
         load_pieces(s, kept->weights.data, NULL, err);
     LC_TRY(rc, lc_comm_agree(par, err));
     lc_shared_meet(&kept->weights, par); /* factors may be split of what another rank read */
+    since = lc_seconds();
     if (par->with_root)
         lc_model_split(&s->model, par->node_rank, par->node_size);
+    note_loading(s, LC_LOADING_PACK, &since);
     lc_shared_publish(&kept->weights, par);
 done:
     return rc;
 }
 
 /* Rank 0 asks for the hashes of what is read. Collective; agrees on errors. */
-static int hash_weights(const struct lc_study *s, const struct lc_comm *par, struct lc_hashes *hashes, struct lc_err *err)
+static int hash_weights(struct lc_study *s, const struct lc_comm *par, struct lc_hashes *hashes, struct lc_err *err)
 {
     int rc;
 
     if (par->rank == 0)
         lc_provenance_note_weights(hashes, s, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    rc = lc_hashes_fill(hashes, par, err);
+    rc = lc_hashes_fill(hashes, par, &s->loading[LC_LOADING_HASH], err);
 done:
     return rc;
 }

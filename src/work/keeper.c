@@ -78,6 +78,7 @@ static int keep(struct lc_keeper *k, const struct lc_bytes *saved, struct lc_err
     const struct lc_job *job = k->fresh.job;
     const struct lc_study *study = k->fresh.study;
 
+    k->holds = 1;
     if (lc_parts_merge(&k->kept, &reader, err) == LC_OK) {
         lc_parts_end(&k->fresh);
         lc_parts_begin(&k->fresh, job, study, err);
@@ -235,6 +236,8 @@ static int resume(struct lc_keeper *k, const struct lc_comm *par, struct lc_err 
     int rc;
 
     LC_TRY(rc, lc_checkpoint_resume(k->store, lc_parts_merge, &k->kept, k->done, err));
+    for (int64_t u = 0; u < k->units; u++)
+        k->holds |= k->done[u];
     if (lc_checkpoint_wants_whole(k->store)) {
         k->whole = 1;
         lc_keeper_flush(k);
@@ -275,7 +278,7 @@ int lc_keeper_collect(struct lc_keeper *k, struct lc_err *err)
     int rc;
 
     LC_TRY(rc, check_broken(k, err));
-    if (!k->store)
+    if (!k->holds)
         goto done;
     LC_TRY(rc, keep_all(k, err));
     lc_parts_end(&k->fresh);

@@ -1,7 +1,11 @@
-/* bench grid OUT.json [quick | full]          the cells, beside this machine's peaks before and after them; OUT.json begins
- * bench job OUT.json NAME T WINDOWS RUN.json   a whole job by its run record, beside the peaks now; OUT.json grows
- * bench finish OUT.json                        what the jobs say together, and OUT.svg, OUT.pdf: the roofline; one process
- * bench model FOLDER                           random weights of the Pythia-70m shape for the jobs
+/* bench grid OUT.json quick | usual | full [LIMIT [T F D]]
+ *                                  the cells, beside this machine's peaks before and after them; OUT.json begins. Of which
+ *                                  one repetition should take at most LIMIT seconds; those of one T, F and D
+ * bench job OUT.json NAME T WINDOWS RUN.json BEGUN
+ *                                  a whole job by its run record, beside the peaks now; OUT.json grows. BEGUN: when the job's
+ *                                  mpirun was called, in seconds since 1970
+ * bench finish OUT.json            what the jobs say together, and OUT.svg, OUT.pdf: the roofline; one process
+ * bench model FOLDER               random weights of the Pythia-70m shape for the jobs
  * The first two and the last under mpirun with as many ranks as shall compute at once. */
 #include "bench.h"
 
@@ -14,11 +18,16 @@
 #include "lightcone/json.h"
 #include "lightcone/linalg.h"
 
-static const struct bench_axes usual = {.length = {64, 128, 256, 1024},
-                                        .features = {4096, 32768, 131072},
-                                        .width = {128, 512, 1024},
-                                        .job_features = 32768};
-static const struct bench_axes quick = {.length = {64}, .features = {4096}, .width = {128}, .job_features = 4096};
+/* How much of the grid; what a repetition may take and repetitions shall take at least, and each peak, in seconds. */
+static const struct size {
+    const char *name;
+    double limit, least, peak;
+    struct bench_axes axes;
+} sizes[] = {
+    {"quick", 12.0, 0.05, 0.1, {{64}, {4096}, {128}, {4096}}},
+    {"usual", 8.0, 0.3, 0.7, {{64, 128, 256, 1024}, {4096, 32768, 131072}, {128, 512, 1024}, {32768}}},
+    {"full", 1e9, 0.5, 0.7, {{64, 128, 256, 1024}, {4096, 32768, 131072}, {128, 512, 1024}, {4096, 32768, 131072}}},
+};
 
 static void print_peaks(const struct bench_peaks *p)
 {
@@ -26,24 +35,47 @@ static void print_peaks(const struct bench_peaks *p)
            p->product, p->screen, p->triad);
 }
 
-static int grid(const struct lc_comm *par, char **word, struct lc_err *err)
+/* `word` is OUT.json and what follows it. */
+static int choose(struct size *out, char **word, int words, struct lc_err *err)
 {
-    int is_quick = word[1] && strcmp(word[1], "quick") == 0, is_full = word[1] && strcmp(word[1], "full") == 0;
-    struct bench b = {.par = *par, .limit = is_full ? 120.0 : 12.0, .least = is_quick ? 0.05 : 0.5};
+    size_t i = 0;
+
+    while (i < sizeof sizes / sizeof sizes[0] && strcmp(sizes[i].name, word[1]) != 0)
+        i++;
+    if (i == sizeof sizes / sizeof sizes[0] || words == 4 || words == 5)
+        return LC_FAIL(err, LC_E_USAGE, "grid OUT.json quick | usual | full [LIMIT [T F D]]");
+    *out = sizes[i];
+    if (words > 2)
+        out->limit = strtod(word[2], NULL);
+    if (words > 3) {
+        const int64_t features = strtoll(word[4], NULL, 10);
+        out->axes = (struct bench_axes){
+            {strtoll(word[3], NULL, 10)}, {features}, {strtoll(word[5], NULL, 10)}, {features}};
+    }
+    return LC_OK;
+}
+
+static int grid(const struct lc_comm *par, char **word, int words, struct lc_err *err)
+{
+    struct bench b = {.par = *par};
     struct bench_peaks after = {0};
+    struct size size;
     json_t *root = NULL;
     int rc;
 
+    LC_TRY(rc, choose(&size, word, words, err));
+    b.limit = size.limit;
+    b.least = size.least;
     LC_TRY(rc, bench_precision(&b.precision, err));
-    LC_TRY(rc, bench_peaks_measure(&b.before, par, is_quick ? 0.1 : 0.7, 1, err));
+    LC_TRY(rc, bench_peaks_measure(&b.before, par, size.peak, 1, err));
     if (par->rank == 0) {
         root = bench_machine_json(par, b.precision);
         b.cells = json_object_get(root, "cells");
         print_peaks(&b.before);
     }
     bench_table_head(par);
-    LC_TRY(rc, bench_grid(&b, is_quick ? &quick : &usual, err));
-    LC_TRY(rc, bench_peaks_measure(&after, par, is_quick ? 0.1 : 0.7, 1, err));
+    LC_TRY(rc, bench_grid(&b, &size.axes, err));
+    LC_TRY(rc, bench_peaks_measure(&after, par, size.peak, 1, err));
     if (par->rank == 0) {
         print_peaks(&after);
         json_array_append_new(json_object_get(root, "peaks"), bench_peaks_json(&b.before, par->size));
@@ -79,7 +111,8 @@ static double node_bytes(const json_t *run)
 static void job_row(json_t *root, const struct lc_json *run, char **word, const struct bench_peaks *p, int ranks)
 {
     double seconds = field(run->root, NULL, NULL, "compute_seconds"), rate = field(run->root, NULL, NULL, "gflop_per_second");
-    double windows = strtod(word[3], NULL), length = strtod(word[2], NULL), start = field(run->root, "phases", "load", "max");
+    double windows = strtod(word[3], NULL), length = strtod(word[2], NULL);
+    double start = field(run->root, NULL, NULL, "first_unit") - strtod(word[5], NULL);
     double node = node_bytes(run->root);
 
     printf("%-28s %5.0f %7d %5d %10.4g %10.0f %9.1f %5.0f %% %s, %d: node %.0f MiB, first unit after %.2f s\n", word[1], length,
@@ -95,12 +128,13 @@ static void job_row(json_t *root, const struct lc_json *run, char **word, const 
     json_array_append_new(json_object_get(root, "peaks"), bench_peaks_json(p, ranks));
 }
 
-static int job(const struct lc_comm *par, char **word, struct lc_err *err)
+static int job(const struct lc_comm *par, char **word, int words, struct lc_err *err)
 {
     struct bench_peaks now = {0};
     struct lc_json all = {0}, run = {0};
     int rc;
 
+    (void)words;
     LC_TRY(rc, bench_peaks_measure(&now, par, 0.3, 0, err));
     if (par->rank == 0 && lc_json_open(&all, word[0], 1 << 26, err) == LC_OK &&
         lc_json_open(&run, word[4], 1 << 26, err) == LC_OK) {
@@ -137,11 +171,12 @@ static void compare_ranks(json_t *root)
     json_object_set_new(root, "bytes_of_a_further_rank", json_real(further));
 }
 
-static int finish(const struct lc_comm *par, char **word, struct lc_err *err)
+static int finish(const struct lc_comm *par, char **word, int words, struct lc_err *err)
 {
     struct lc_json all = {0};
     char stem[LC_PATH_MAX];
 
+    (void)words;
     if (par->size > 1)
         return LC_FAIL(err, LC_E_USAGE, "bench finish is for one process");
     if (lc_json_open(&all, word[0], 1 << 26, err) == LC_OK) {
@@ -155,16 +190,17 @@ static int finish(const struct lc_comm *par, char **word, struct lc_err *err)
     return err->code;
 }
 
-static int model(const struct lc_comm *par, char **word, struct lc_err *err)
+static int model(const struct lc_comm *par, char **word, int words, struct lc_err *err)
 {
+    (void)words;
     return bench_write_model(par, word[0], err);
 }
 
 static const struct {
     const char *name;
     int least, most; /* words behind it */
-    int (*act)(const struct lc_comm *par, char **word, struct lc_err *err);
-} modes[] = {{"grid", 1, 2, grid}, {"job", 5, 5, job}, {"finish", 1, 1, finish}, {"model", 1, 1, model}};
+    int (*act)(const struct lc_comm *par, char **word, int words, struct lc_err *err);
+} modes[] = {{"grid", 2, 6, grid}, {"job", 6, 6, job}, {"finish", 1, 1, finish}, {"model", 1, 1, model}};
 
 int main(int argc, char **argv)
 {
@@ -180,14 +216,14 @@ int main(int argc, char **argv)
     while (m < sizeof modes / sizeof modes[0] && (argc < 2 || strcmp(modes[m].name, argv[1]) != 0))
         m++;
     if (m == sizeof modes / sizeof modes[0] || argc - 2 < modes[m].least || argc - 2 > modes[m].most) {
-        fprintf(stderr, "usage: bench grid OUT.json [quick | full] | job OUT.json NAME T WINDOWS RUN.json | finish OUT.json | "
-                        "model FOLDER\n");
+        fprintf(stderr, "usage: bench grid OUT.json quick | usual | full [LIMIT [T F D]] | "
+                        "job OUT.json NAME T WINDOWS RUN.json BEGUN | finish OUT.json | model FOLDER\n");
         return 2;
     }
     MPI_Init(&argc, &argv);
     lc_blas_single_thread();
     if (lc_comm_init(&par, MPI_COMM_WORLD, &err) == LC_OK)
-        modes[m].act(&par, argv + 2, &err);
+        modes[m].act(&par, argv + 2, argc - 2, &err);
     if (err.code != LC_OK && par.rank == 0)
         fprintf(stderr, "bench: %s\n", err.msg);
     lc_comm_release(&par);

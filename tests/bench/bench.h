@@ -74,7 +74,8 @@ struct bench_cell {
     double flop;                      /* of one repetition, as expected; then of all that were timed */
     double bytes;                     /* that one repetition must move at least: weights, inputs, outputs */
     int64_t weights, buffers;         /* bytes, once a node and on every rank */
-    int64_t repetitions, resident;    /* as found; bytes of a rank at most, shared ones included */
+    int64_t repetitions;
+    int64_t touched;                  /* bytes of memory that a rank used, shared weights included */
     double seconds, spread;           /* of all repetitions: mean over ranks, and largest less smallest */
     double rate, share;               /* GFLOP/s of all ranks, and over the peak */
 };
@@ -94,13 +95,15 @@ struct bench {
 double bench_expected(const struct bench *b, const struct bench_cell *cell);
 /* 1 when it would take too long, which then stands in the table. */
 int bench_too_long(struct bench *b, const struct bench_cell *cell);
+/* The table says why a cell is not there. */
+void bench_leave_out(struct bench *b, const struct bench_cell *cell, const char *why);
 /* Repeat until b->least is over, and add the cell to table and list. */
 int bench_time(struct bench *b, struct bench_cell *cell, bench_repetition *run, void *arg, struct lc_err *err);
 
 /* The axes of the grid, each ended by 0. */
 struct bench_axes {
     int64_t length[5], features[4], width[4];
-    int64_t job_features; /* F of cells that run a job */
+    int64_t job_features[4]; /* F of cells that run a job */
 };
 int bench_grid(struct bench *b, const struct bench_axes *axes, struct lc_err *err);
 
@@ -111,9 +114,10 @@ double bench_encoder_traffic(const struct lc_sae *sae);
 double bench_forward_bytes(const struct lc_model *model, int64_t tokens);
 double bench_backward_bytes(const struct lc_model *model, int64_t seeds, int64_t length);
 
-/* Cells that run the influence job as the driver does, on windows of T random tokens (jobs.c). */
-int bench_jobs(struct bench *b, const struct bench_model *m, const struct bench_probe *probe,
-               const struct bench_axes *axes, struct lc_err *err);
+/* Cells that run the influence job as the driver does, with SAEs of F features, on windows of `length` random tokens, ended
+ * by 0 (jobs.c). */
+int bench_jobs(struct bench *b, const struct bench_model *m, const struct bench_probe *probe, int64_t features,
+               const int64_t *length, struct lc_err *err);
 
 /* --- table and file (table.c); rank 0 prints --- */
 void bench_table_head(const struct lc_comm *par);

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../jobs/influence.h"
+#include "../../jobs/scan.h"
 #include "bench.h"
 #include "lightcone/activity.h"
 #include "lightcone/clock.h"
 #include "lightcone/linalg.h"
 #include "lightcone/passes.h"
 #include "lightcone/random.h"
-#include "lightcone/usage.h"
 
-enum { UNIT_TOKENS = 1024, CHUNK_ROWS = 1024 }; /* as the jobs form units and chunks */
 enum { ENCODE_LENGTH = 128, VOCAB = 4096 };
 
 /* --- timing --- */
@@ -27,6 +27,16 @@ double bench_expected(const struct bench *b, const struct bench_cell *cell)
     return cell->flop / (0.7e9 * peak_of(b, cell) / b->par.size);
 }
 
+void bench_leave_out(struct bench *b, const struct bench_cell *cell, const char *why)
+{
+    if (b->par.rank == 0) {
+        json_t *entry = bench_cell_json(cell);
+        json_object_set_new(entry, "left_out", json_string(why));
+        json_array_append_new(b->cells, entry);
+        bench_table_skip(cell, why);
+    }
+}
+
 int bench_too_long(struct bench *b, const struct bench_cell *cell)
 {
     double expected = bench_expected(b, cell);
@@ -34,14 +44,35 @@ int bench_too_long(struct bench *b, const struct bench_cell *cell)
 
     if (expected <= b->limit)
         return 0;
-    snprintf(why, sizeof why, "left out: would take %.0f s, over %.0f s", expected, b->limit);
-    if (b->par.rank == 0) {
-        json_t *entry = bench_cell_json(cell);
-        json_object_set_new(entry, "left_out", json_string(why));
-        json_array_append_new(b->cells, entry);
-        bench_table_skip(cell, why);
-    }
+    snprintf(why, sizeof why, "left out: would take %.1f s, over %.1f s", expected, b->limit);
+    bench_leave_out(b, cell, why);
     return 1;
+}
+
+/* The kernel forgets which pages this process has touched. */
+static void forget_touched(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+
+    if (f) {
+        fputs("1", f);
+        fclose(f);
+    }
+}
+
+/* Bytes of pages that were touched since then, shared ones included; 0 where the kernel does not say. */
+static int64_t touched(void)
+{
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    long long kib = 0;
+    char line[256];
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "Referenced: %lld", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return 1024 * kib;
 }
 
 /* Repetitions on every rank at once; seconds: mean over ranks. */
@@ -69,15 +100,18 @@ int bench_time(struct bench *b, struct bench_cell *cell, bench_repetition *run, 
 {
     double flop, before, after;
 
-    if (bench_peak_now(&before, cell->peak, &b->par, err) != LC_OK || repeat(b, cell, 1, run, arg, err) != LC_OK)
+    if (bench_peak_now(&before, cell->peak, &b->par, err) != LC_OK)
+        return err->code;
+    forget_touched();
+    if (repeat(b, cell, 1, run, arg, err) != LC_OK)
         return err->code;
     if (cell->seconds < b->least &&
         repeat(b, cell, (int64_t)ceil(b->least / fmax(cell->seconds, 1e-5)), run, arg, err) != LC_OK)
         return err->code;
+    cell->touched = touched();
+    MPI_Allreduce(MPI_IN_PLACE, &cell->touched, 1, MPI_INT64_T, MPI_MAX, b->par.comm);
     if (bench_peak_now(&after, cell->peak, &b->par, err) != LC_OK)
         return err->code;
-    cell->resident = lc_usage_resident();
-    MPI_Allreduce(MPI_IN_PLACE, &cell->resident, 1, MPI_INT64_T, MPI_MAX, b->par.comm);
     MPI_Allreduce(&cell->flop, &flop, 1, MPI_DOUBLE, MPI_SUM, b->par.comm);
     cell->rate = flop / cell->seconds * 1e-9;
     cell->share = cell->rate / (0.5 * (before + after));
@@ -127,7 +161,7 @@ double bench_backward_bytes(const struct lc_model *model, int64_t seeds, int64_t
 {
     double n = (double)length, d = (double)model->shape.width, h = (double)model->shape.heads;
     double trace = 4.0 * n * (4.0 * d + h * (n + 1.0) / 2.0 + (double)model->shape.hidden), bytes = 0.0;
-    int64_t chunk = (CHUNK_ROWS + length - 1) / length, all = seeds * BENCH_LAYERS;
+    int64_t chunk = (LC_INFLUENCE_BATCH_ROWS + length - 1) / length, all = seeds * BENCH_LAYERS;
 
     for (int64_t begin = 0; begin < all; begin += chunk)
         bytes += (double)(BENCH_LAYERS - begin / seeds) * (bench_block_traffic(model) + trace);
@@ -185,7 +219,7 @@ static int64_t model_bytes(const struct lc_model *m)
 
 static int time_forward(struct bench *b, const struct lc_model *model, int64_t length, struct lc_err *err)
 {
-    int64_t windows = length < UNIT_TOKENS ? UNIT_TOKENS / length : 1, tokens = windows * length;
+    int64_t windows = length < LC_SCAN_UNIT_TOKENS ? LC_SCAN_UNIT_TOKENS / length : 1, tokens = windows * length;
     struct bench_cell cell = {.path = "forward",
                               .peak = "product",
                               .length = length,
@@ -247,7 +281,7 @@ static int seeds_init(struct passes *p, const struct lc_model *model, struct lc_
 
 static int time_backward(struct bench *b, const struct lc_model *model, int64_t length, struct lc_err *err)
 {
-    int64_t chunk = (CHUNK_ROWS + length - 1) / length;
+    int64_t chunk = (LC_INFLUENCE_BATCH_ROWS + length - 1) / length;
     struct bench_cell cell = {.path = "backward",
                               .peak = "product",
                               .length = length,
@@ -288,8 +322,8 @@ static int encode_once(void *arg, struct bench_cell *cell, struct lc_err *err)
 {
     struct encoding *e = arg;
 
-    cell->flop += 2.0 * UNIT_TOKENS * (double)e->sae->shape.features * (double)e->sae->shape.width;
-    return lc_active_find(&e->active, e->sae, e->y, UNIT_TOKENS, BENCH_THRESHOLD, BENCH_THRESHOLD, err);
+    cell->flop += 2.0 * LC_SCAN_UNIT_TOKENS * (double)e->sae->shape.features * (double)e->sae->shape.width;
+    return lc_active_find(&e->active, e->sae, e->y, LC_SCAN_UNIT_TOKENS, BENCH_THRESHOLD, BENCH_THRESHOLD, err);
 }
 
 static int time_encode(struct bench *b, const struct lc_model *model, const struct bench_probe *probe, int64_t features,
@@ -300,16 +334,16 @@ static int time_encode(struct bench *b, const struct lc_model *model, const stru
     struct bench_sae s = {.memory.window = MPI_WIN_NULL};
     struct encoding e = {.sae = &s.sae};
     struct passes p = {0};
-    struct bench_cell cell = {.path = "encode", .peak = "screen", .features = features, .width = d, .tokens = UNIT_TOKENS,
-                              .flop = 2.0 * UNIT_TOKENS * (double)features * (double)d,
-                              .buffers = lc_active_bytes(UNIT_TOKENS, d)};
+    struct bench_cell cell = {.path = "encode", .peak = "screen", .features = features, .width = d, .tokens = LC_SCAN_UNIT_TOKENS,
+                              .flop = 2.0 * LC_SCAN_UNIT_TOKENS * (double)features * (double)d,
+                              .buffers = lc_active_bytes(LC_SCAN_UNIT_TOKENS, d)};
     int rc;
 
     LC_TRY(rc, bench_sae_make(&s, &b->par, features, 0, probe, SITE, err));
-    cell.bytes = bench_encoder_traffic(&s.sae) + 4.0 * UNIT_TOKENS * (double)d;
+    cell.bytes = bench_encoder_traffic(&s.sae) + 4.0 * LC_SCAN_UNIT_TOKENS * (double)d;
     cell.weights = s.memory.size;
-    LC_TRY(rc, passes_init(&p, b, model, UNIT_TOKENS / ENCODE_LENGTH, ENCODE_LENGTH, 0, err));
-    if (lc_active_init(&e.active, UNIT_TOKENS, d, err) == LC_OK)
+    LC_TRY(rc, passes_init(&p, b, model, LC_SCAN_UNIT_TOKENS / ENCODE_LENGTH, ENCODE_LENGTH, 0, err));
+    if (lc_active_init(&e.active, LC_SCAN_UNIT_TOKENS, d, err) == LC_OK)
         lc_forward_run(&p.forward, p.token, p.windows, p.length, err);
     LC_TRY(rc, lc_comm_agree(&b->par, err));
     e.y = lc_forward_site(&p.forward, SITE);
@@ -335,7 +369,8 @@ static int grid_of_width(struct bench *b, const struct bench_axes *axes, int64_t
         LC_TRY(rc, time_encode(b, &m.model, &probe, axes->features[i], err));
     for (int i = 0; axes->length[i]; i++)
         LC_TRY(rc, time_backward(b, &m.model, axes->length[i], err));
-    rc = bench_jobs(b, &m, &probe, axes, err);
+    for (int i = 0; axes->job_features[i]; i++)
+        LC_TRY(rc, bench_jobs(b, &m, &probe, axes->job_features[i], axes->length, err));
 done:
     bench_probe_release(&probe);
     bench_model_release(&m);

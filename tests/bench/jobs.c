@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../jobs/influence.h"
 #include "bench.h"
 #include "lightcone/cost.h"
 #include "lightcone/job.h"
 #include "lightcone/passes.h"
 #include "lightcone/random.h"
-
-enum { UNIT_WINDOWS_MOST = 8 };
 
 static const struct {
     const char *path, *token_vector;
@@ -26,7 +25,7 @@ struct task {
 static int study_make(struct task *t, const struct bench *b, const struct lc_model *model, const struct bench_sae *saes,
                       const char *vector, int64_t length, struct lc_err *err)
 {
-    int64_t tokens = (UNIT_WINDOWS_MOST * b->par.size + 1) * length;
+    int64_t tokens = (LC_INFLUENCE_UNIT_WINDOWS * b->par.size + 1) * length;
     char text[512];
     int rc, n = snprintf(text, sizeof text,
                          "job: influence\nmodel: {path: m}\nsae: {path: s}\ncorpus: {path: c}\noutput: o.h5\n"
@@ -134,7 +133,7 @@ static int time_job(struct bench *b, const struct lc_model *model, const struct 
     if (bench_too_long(b, &cell))
         goto done;
     t.windows = (int64_t)(b->least / bench_expected(b, &cell));
-    t.windows = t.windows < 1 ? 1 : t.windows > UNIT_WINDOWS_MOST ? UNIT_WINDOWS_MOST : t.windows;
+    t.windows = t.windows < 1 ? 1 : t.windows > LC_INFLUENCE_UNIT_WINDOWS ? LC_INFLUENCE_UNIT_WINDOWS : t.windows;
     t.first = b->par.rank * t.windows;
     describe(&cell, &t, variants[variant].token_vector);
     if (t.job->open(&t.work, &t.study, t.windows, err) == LC_OK)
@@ -146,19 +145,26 @@ done:
     return rc;
 }
 
-int bench_jobs(struct bench *b, const struct bench_model *m, const struct bench_probe *probe,
-               const struct bench_axes *axes, struct lc_err *err)
+int bench_jobs(struct bench *b, const struct bench_model *m, const struct bench_probe *probe, int64_t features,
+               const int64_t *length, struct lc_err *err)
 {
+    const struct bench_cell none = {.path = "jobs", .features = features, .width = m->model.shape.width};
     struct bench_sae saes[BENCH_LAYERS] = {0};
     int rc = LC_OK;
 
     for (int64_t l = 0; l < BENCH_LAYERS; l++)
         saes[l].memory.window = MPI_WIN_NULL;
-    for (int64_t l = 0; l < BENCH_LAYERS; l++)
-        LC_TRY(rc, bench_sae_make(&saes[l], &b->par, axes->job_features, 1, probe, l, err));
-    for (int v = 0; v < (int)(sizeof variants / sizeof variants[0]); v++)
-        for (int i = 0; axes->length[i]; i++)
-            LC_TRY(rc, time_job(b, &m->model, saes, v, axes->length[i], err));
+    for (int64_t l = 0; l < BENCH_LAYERS && rc == LC_OK; l++)
+        rc = bench_sae_make(&saes[l], &b->par, features, 1, probe, l, err);
+    if (rc == LC_E_MEMORY) { /* as all ranks agreed */
+        bench_leave_out(b, &none, err->msg);
+        *err = (struct lc_err)LC_ERR_INIT;
+        rc = LC_OK;
+        goto done;
+    }
+    for (int v = 0; v < (int)(sizeof variants / sizeof variants[0]) && rc == LC_OK; v++)
+        for (int i = 0; length[i] && rc == LC_OK; i++)
+            rc = time_job(b, &m->model, saes, v, length[i], err);
 done:
     for (int64_t l = 0; l < BENCH_LAYERS; l++)
         bench_sae_release(&saes[l]);

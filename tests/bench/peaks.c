@@ -35,17 +35,27 @@ done:
     return rc;
 }
 
+struct screening {
+    struct lc_screen screen;
+    struct lc_candidates found;
+};
+
+static int screen_once(void *arg, struct lc_err *err)
+{
+    struct screening *s = arg;
+
+    return lc_screen_run(&s->screen, &s->found, err);
+}
+
 /* Screening whose floors nothing reaches. */
 static int screen_rate(double *gflops, double spend, struct lc_err *err)
 {
     enum { ROWS = 1024, FEATURES = 4096, WIDTH = 512 };
-    struct lc_candidates found = {0};
+    struct screening s = {.found = {0}};
     float *x = NULL, *length = NULL, *w = NULL, *norm = NULL, *floor = NULL;
     void *packed = NULL, *scratch = NULL;
-    double begin;
     int rc;
 
-    *gflops = 0.0;
     LC_TRY(rc, random_rows(&x, &length, ROWS, WIDTH, 1, err));
     LC_TRY(rc, random_rows(&w, &norm, FEATURES, WIDTH, 2, err));
     LC_TRY(rc, LC_ALLOC(&floor, FEATURES, "floors", err));
@@ -54,15 +64,9 @@ static int screen_rate(double *gflops, double spend, struct lc_err *err)
     LC_TRY(rc, lc_alloc(&packed, lc_screen_packed_bytes(FEATURES, WIDTH), 1, "an encoder", err));
     LC_TRY(rc, lc_alloc(&scratch, lc_screen_scratch_bytes(ROWS, WIDTH), 1, "screening", err));
     lc_screen_pack(packed, w, FEATURES, WIDTH);
-    begin = lc_seconds();
-    do {
-        const struct lc_screen s = {.rows = ROWS, .features = FEATURES, .width = WIDTH, .x = x, .length = length, .w = w,
-                                    .norm = norm, .floor = floor, .packed = packed, .scratch = scratch};
-        double start = lc_seconds(), rate;
-        LC_TRY(rc, lc_screen_run(&s, &found, err));
-        rate = 2.0 * ROWS * FEATURES * WIDTH / (lc_seconds() - start) * 1e-9;
-        *gflops = rate > *gflops ? rate : *gflops;
-    } while (lc_seconds() - begin < spend);
+    s.screen = (struct lc_screen){.rows = ROWS, .features = FEATURES, .width = WIDTH, .x = x, .length = length, .w = w,
+                                  .norm = norm, .floor = floor, .packed = packed, .scratch = scratch};
+    rc = lc_best_rate(gflops, 2.0 * ROWS * FEATURES * WIDTH, spend, screen_once, &s, err);
 done:
     free(x);
     free(length);
@@ -71,7 +75,7 @@ done:
     free(floor);
     free(packed);
     free(scratch);
-    lc_candidates_release(&found);
+    lc_candidates_release(&s.found);
     return rc;
 }
 

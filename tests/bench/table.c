@@ -18,7 +18,7 @@ void bench_table_head(const struct lc_comm *par)
 {
     if (par->rank == 0)
         printf("%-28s %5s %7s %5s %10s %10s %9s %7s %9s %9s %9s\n", "path", "T", "F", "D", "s/window", "tokens/s",
-               "GFLOP/s", "of peak", "weights", "buffers", "resident");
+               "GFLOP/s", "of peak", "weights", "buffers", "touched");
 }
 
 static void print_names(const struct bench_cell *c)
@@ -41,7 +41,7 @@ void bench_table_cell(const struct bench_cell *c)
     if (c->windows > 0)
         snprintf(each, sizeof each, "%.4g", c->seconds / (double)c->windows);
     printf("%10s %10.0f %9.1f %5.0f %% %5.0f MiB %5.0f MiB %5.0f MiB\n", each, (double)c->tokens / c->seconds, c->rate,
-           100.0 * c->share, mib(c->weights), mib(c->buffers), mib(c->resident));
+           100.0 * c->share, mib(c->weights), mib(c->buffers), mib(c->touched));
     fflush(stdout);
 }
 
@@ -53,7 +53,7 @@ void bench_table_skip(const struct bench_cell *c, const char *why)
 
 json_t *bench_cell_json(const struct bench_cell *c)
 {
-    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I}", "path", c->path, "peak", c->peak, "T", (json_int_t)c->length, "F",
+    json_t *o = json_pack("{s:s, s:s?, s:I, s:I, s:I}", "path", c->path, "peak", c->peak, "T", (json_int_t)c->length, "F",
                           (json_int_t)c->features, "D", (json_int_t)c->width);
 
     if (c->repetitions == 0)
@@ -67,7 +67,7 @@ json_t *bench_cell_json(const struct bench_cell *c)
         json_object_set_new(o, "flop_per_byte", json_real(c->flop / c->bytes));
     json_object_set_new(o, "weight_bytes", json_integer(c->weights));
     json_object_set_new(o, "buffer_bytes", json_integer(c->buffers));
-    json_object_set_new(o, "resident_bytes", json_integer(c->resident));
+    json_object_set_new(o, "touched_bytes", json_integer(c->touched));
     json_object_set_new(o, "repetitions", json_integer(c->repetitions));
     json_object_set_new(o, "spread_seconds", json_real(c->spread));
     return o;

@@ -11,7 +11,7 @@ for path in forward encode backward reconstruction residual; do
     grep -q "^$path .*%" "$WORK/table" || fail "no line of $path in the table"
     # the numbers of the path's cell, from its name to the end of the object
     sed -n "/\"path\": \"$path\"/,/}/p" "$WORK/bench.json" >"$WORK/cell"
-    for key in tokens_per_second gflop_per_second share_of_peak flop_per_byte weight_bytes buffer_bytes resident_bytes; do
+    for key in tokens_per_second gflop_per_second share_of_peak flop_per_byte weight_bytes buffer_bytes touched_bytes; do
         checks=$((checks + 1))
         grep -q "\"$key\": [0-9.]*[1-9]" "$WORK/cell" || fail "$path: $key is not a positive number"
     done

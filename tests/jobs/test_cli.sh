@@ -136,7 +136,7 @@ says stderr 'influence: 3 windows at 1 sites in 3 units' 'influence: done: 3 win
 [ -s made/deep/q.h5 ] || fail 'run: no result'
 [ -z "$(find . -name '*.partial')" ] || fail 'run: left a partial file'
 record=made/deep/q.run.json
-for key in lightcone job finished output ranks kernel_class libraries openblas_core started total_seconds phases compute_seconds flop host units peak_bytes; do
+for key in lightcone job finished output ranks kernel_class libraries openblas_core started total_seconds phases loading first_unit compute_seconds flop host units peak_bytes; do
     name='run record'
     says "$record" "\"$key\": "
 done

@@ -34,13 +34,18 @@ near() {
     holds "$3: $1 against $2" awk -v a="$1" -v b="$2" 'BEGIN { d = a > b ? a - b : b - a; exit !(b > 0 && d <= 0.01 * b + 0.005) }'
 }
 
-# number KEY - the first such number of the record; phase NAME - the mean over ranks
+# number KEY - the first such number of the record; phase NAME, loading NAME - the mean over ranks
 number() { sed -n "s/^ *\"$1\": \([-+0-9.e]*\),*$/\1/p" "$record" | head -n 1; }
-phase() {
-    awk -v name="\"$1\": {" '/"phases": {/ { on = 1 } on && index($0, name) { here = 1 }
+mean_in() {
+    awk -v group="\"$1\": {" -v name="\"$2\": {" 'index($0, group) { on = 1 } on && index($0, name) { here = 1 }
         here && /"mean": / { sub(/.*: /, ""); sub(/,.*/, ""); print; exit }' "$record"
 }
-sum() { awk 'BEGIN { for (i = 1; i < ARGC; i++) s += ARGV[i]; printf "%.9g", s }' "$@"; }
+phase() { mean_in phases "$1"; }
+loading() { mean_in loading "$1"; }
+# called by holds()
+# shellcheck disable=SC2317
+in_order() { awk 'BEGIN { for (i = 2; i < ARGC; i++) if (ARGV[i] + 0 < ARGV[i - 1] + 0) exit 1 }' "$@"; }
+sum() { awk 'BEGIN { for (i = 1; i < ARGC; i++) s += ARGV[i]; printf "%.15g", s }' "$@"; }
 
 # begin FOLDER RANKS WORD... - a long job in the background: $started, its log in FOLDER.log
 begin() {
@@ -67,9 +72,11 @@ until_status() {
 
 # --- an undisturbed run: the log from its first line to its last, the record adds up ------------------------------------
 name='a run of 2 ranks'
+begun=$(date +%s.%N)
 # words of $short, split on purpose
 # shellcheck disable=SC2086
 "$MPIRUN" -n 2 "$LIGHTCONE" run c.yaml $short --set output=one/r.h5 --trace >log 2>&1 || fail "$name: status $?"
+ended=$(date +%s.%N)
 date='^20[0-9-]{8} [0-9:]{8} influence: '
 says log "${date}lightcone 0.1.0, c.yaml .*--set output=one/r.h5" "${date}2 ranks on .* \(2\); kernels [a-z]" \
     "${date}30 windows at 1 sites in 30 units; the result goes to .*one/r.h5" "${date}begins anew; a checkpoint every 10 min in" \
@@ -85,6 +92,9 @@ near "$(phase compute)" "$(number compute_seconds)" 'computing, by phases and by
 near "$(awk '/"unit_seconds": {/ { on = 1 } on && /"mean"/ { sub(/.*: /, ""); m = $0 + 0 }
     on && /"count"/ { sub(/.*: /, ""); print m * $0; exit }' "$record")" "$(sum "$(phase busy)" "$(phase busy)")" \
     'units times their mean, and busy ranks'
+holds 'the first unit comes after loading, and before computing is over' in_order "$(sum "$begun" "$(phase load)")" \
+    "$(number first_unit)" "$(sum "$ended" "-$(number compute_seconds)")"
+holds 'parts of loading' in_order 1e-9 "$(loading hash)" "$(sum "$(loading hash)" "$(loading read)" "$(loading pack)")" "$(phase load)"
 holds 'units of the ranks' test "$(sed -n 's/^ *"units": \([0-9]*\),$/\1/p' "$record" | awk '{ s += $1 } END { print s }')" -eq 30
 says "$record" '"idle_share": 0\.' '"inputs": [0-9]+\.0,' '"restarts": 0' '"ranks": 2,$' '"own_bytes": [1-9]' '"compute_cpu_seconds": [0-9.]*[1-9]'
 

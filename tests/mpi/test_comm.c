@@ -165,7 +165,7 @@ static void more_than_the_node_has(void **state)
     struct lc_shared s;
 
     (void)state;
-    if (par.node_size == 1) /* plain memory then, whose refusal is the allocator's */
+    if (lc_comm_least(&par, par.node_size) == 1) /* plain memory there, whose refusal is the allocator's */
         return;
     REQUIRE(lc_shared_init(&s, &par, INT64_C(1) << 50, "weights", &err) == LC_E_MEMORY);
     REQUIRE(strstr(err.msg, "weights") && err.rank == 0);

@@ -3,9 +3,22 @@
 #define LC_TEST_RESULT_FIXTURE_H
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "check.h"
 #include "lightcone/results.h"
+
+/* The folder of the results that SCRIPT of tests/jobs makes, as it names it in `variable`; alone the test skips. */
+static inline const char *results_folder(const char *variable, const char *script)
+{
+    const char *folder = getenv(variable);
+
+    if (!folder) {
+        printf("tests/jobs/%s runs it on its results\n", script);
+        exit(77);
+    }
+    return folder;
+}
 
 /* FOLDER/NAME.h5; the caller closes it. */
 static inline struct lc_result *result_in(const char *folder, const char *name)

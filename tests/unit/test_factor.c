@@ -148,11 +148,35 @@ static void rows_stand_alone(void **state)
         }
 }
 
+/* The rows of the right factor from `first` on: as the whole one with a left factor that is zero before. */
+static void factors_begin_at_a_row(void **state)
+{
+    static const int64_t first[] = {32, 64, 480};
+
+    (void)state;
+    for (int p = LC_PRECISION_FLOAT32; p <= LC_PRECISION_BF16; p++)
+        for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+            enum { M = 9, K = 700, N = 70 };
+            float part[M * N];
+            struct bench b;
+            double error;
+            bench_init(&b, M, K, N, 0, (enum lc_precision)p);
+            for (int64_t r = 0; r < M; r++)
+                memset(b.a + r * K, 0, (size_t)first[i] * sizeof *b.a);
+            lc_factor_nn_from(first[i], M, b.a + first[i], K, &b.factor, 0.0f, part, N, b.scratch);
+            error = worst_error(&b, 0, part);
+            if (error > bounds[p])
+                fail_msg("%s, from row %lld: error %g", names[p], (long long)first[i], error);
+            bench_release(&b);
+        }
+}
+
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_bounded),
         cmocka_unit_test(rows_stand_alone),
+        cmocka_unit_test(factors_begin_at_a_row),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

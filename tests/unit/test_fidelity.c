@@ -392,11 +392,7 @@ int main(void)
     };
     int failed;
 
-    folder = getenv("LC_FIDELITY");
-    if (!folder) {
-        puts("tests/jobs/test_published.sh runs it on its results");
-        return 77;
-    }
+    folder = results_folder("LC_FIDELITY", "test_published.sh");
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     print_figures();
     return failed;

@@ -88,29 +88,151 @@ static void norm_backward_is_the_transpose(void **state)
     assert_true(worst < 1e-3);
 }
 
+/* A product of random factors in all its forms: A[m,k] and B[k,n], their transposes, and B's panels. */
+enum { MOST = 70, DEEPEST = 1100, FORMS = 6 };
+
+static float left[MOST * DEEPEST], left_t[DEEPEST * MOST], right[DEEPEST * MOST], right_t[MOST * DEEPEST];
+
+static void fill(int m, int n, int k)
+{
+    for (int i = 0; i < k; i++) {
+        for (int r = 0; r < m; r++)
+            left[r * k + i] = left_t[i * m + r] = uniform(1, (uint64_t)(r * k + i));
+        for (int c = 0; c < n; c++)
+            right[i * n + c] = right_t[c * k + i] = uniform(2, (uint64_t)(i * n + c));
+    }
+}
+
+static void multiply(int form, int m, int n, int k, float beta, float *c)
+{
+    static _Alignas(64) float panels[(DEEPEST + 16) * (MOST + 32)];
+
+    assert_true(lc_panels_floats(k, n) <= (int64_t)(sizeof panels / sizeof *panels));
+    if (form >= 4)
+        lc_panels_nt(panels, k, n, right_t, k);
+    else if (form == 3)
+        lc_panels_nn(panels, k, n, right, n);
+    switch (form) {
+    case 0: lc_gemm_nn(m, n, k, left, k, right, n, beta, c, MOST); break;
+    case 1: lc_gemm_nt(m, n, k, left, k, right_t, k, beta, c, MOST); break;
+    case 2: lc_gemm_tn(m, n, k, left_t, m, right, n, beta, c, MOST); break;
+    case 5: lc_gemm_tp(m, n, k, left_t, m, panels, beta, c, MOST); break;
+    default: lc_gemm_np(m, n, k, left, k, panels, beta, c, MOST);
+    }
+}
+
+static int own_kernel(void)
+{
+    char class[64];
+
+    lc_kernel_class(class);
+    return strstr(class, "own") != NULL;
+}
+
+/* What stands outside C[m,n] stays; a sum of k products errs by no more than gamma |a||b|. */
+static void check_product(int form, int m, int n, int k, float beta)
+{
+    static float c[MOST * MOST], one[MOST * MOST];
+
+    for (int i = 0; i < MOST * MOST; i++)
+        c[i] = one[i] = beta != 0.0f ? uniform(3, (uint64_t)i) : NAN;
+    multiply(form, m, n, k, beta, c);
+    for (int r = 0; r < MOST; r++)
+        for (int j = 0; j < MOST; j++) {
+            float old = one[r * MOST + j], now = c[r * MOST + j];
+            double sum = beta != 0.0f ? (double)(beta * old) : 0.0, size = fabs(sum);
+            if (r >= m || j >= n) {
+                assert_memory_equal(&now, &old, sizeof now);
+                continue;
+            }
+            for (int i = 0; i < k; i++) {
+                double term = (double)left[r * k + i] * (double)right[i * n + j];
+                sum += term;
+                size += fabs(term);
+            }
+            if (!(fabs(sum - (double)now) <= lc_sum_gamma(k) * size))
+                fail_msg("form %d, %d x %d x %d, beta %g: C[%d, %d] is %.9g, not %.9g", form, m, n, k, (double)beta, r, j,
+                         (double)now, sum);
+        }
+    multiply(form, form == 2 || form == 5 ? m : 1, n, k, beta, one);
+    if (own_kernel()) /* a row's bits do not depend on the rows beside it */
+        assert_memory_equal(one, c, (size_t)n * sizeof *c);
+}
+
 static void products_match_loops(void **state)
 {
-    enum { M = 5, N = 7, K = 9 };
-    float a[M * K], at[K * M], b[K * N], bt[N * K], c[3][M * N];
+    static const int rows[] = {1, 2, 13, 14, 15, 37}, columns[] = {1, 15, 16, 31, 32, 33, 70}, depths[] = {0, 1, 9, 16, 33, 64};
 
     (void)state;
-    for (int m = 0; m < M; m++)
-        for (int k = 0; k < K; k++)
-            a[m * K + k] = at[k * M + m] = uniform(1, (uint64_t)(m * K + k));
-    for (int k = 0; k < K; k++)
-        for (int n = 0; n < N; n++)
-            b[k * N + n] = bt[n * K + k] = uniform(2, (uint64_t)(k * N + n));
-    lc_gemm_nn(M, N, K, a, K, b, N, 0.0f, c[0], N);
-    lc_gemm_nt(M, N, K, a, K, bt, K, 0.0f, c[1], N);
-    lc_gemm_tn(M, N, K, at, M, b, N, 0.0f, c[2], N);
-    for (int m = 0; m < M; m++)
-        for (int n = 0; n < N; n++)
-            for (int form = 0; form < 3; form++) {
-                double sum = 0.0;
-                for (int k = 0; k < K; k++)
-                    sum += (double)a[m * K + k] * (double)b[k * N + n];
-                assert_true(fabs(sum - (double)c[form][m * N + n]) < 1e-5);
+    for (size_t m = 0; m < sizeof rows / sizeof *rows; m++)
+        for (size_t n = 0; n < sizeof columns / sizeof *columns; n++)
+            for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
+                fill(rows[m], columns[n], depths[k]);
+                for (int form = 0; form < FORMS; form++)
+                    check_product(form, rows[m], columns[n], depths[k], (float)form * 0.5f - 0.5f * (float)(n % 3));
             }
+}
+
+static void deep_products_match_loops(void **state)
+{
+    static const int depths[] = {511, 512, 513, 1040, DEEPEST};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
+        fill(17, 40, depths[k]);
+        for (int form = 0; form < FORMS; form++)
+            for (int beta = 0; beta < 2; beta++)
+                check_product(form, 17, 40, depths[k], (float)beta);
+    }
+}
+
+/* Blocks of columns and their edges: one row of ones picks sums that are exact in float32. */
+static void wide_products_are_exact(void **state)
+{
+    enum { N = 1100, K = 600 };
+    static float a[K], b[K * N], bt[N * K], c[2][N];
+
+    (void)state;
+    for (int i = 0; i < K; i++) {
+        a[i] = (float)(i % 3);
+        for (int j = 0; j < N; j++)
+            b[i * N + j] = bt[j * K + i] = (float)((i * 7 + j * 13) % 11);
+    }
+    lc_gemm_nn(1, N, K, a, K, b, N, 0.0f, c[0], N);
+    lc_gemm_nt(1, N, K, a, K, bt, K, 0.0f, c[1], N);
+    for (int j = 0; j < N; j++) {
+        int sum = 0;
+        for (int i = 0; i < K; i++)
+            sum += i % 3 * ((i * 7 + j * 13) % 11);
+        assert_true(c[0][j] == (float)sum && c[1][j] == (float)sum);
+    }
+}
+
+/* Each of the products that are formed at once has the bits of the single one, whatever stands beside it. */
+static void dots_have_the_bits_of_one(void **state)
+{
+    enum { N = 1100 };
+    static float a[LC_DOTS][N], b[LC_DOTS][N];
+    const float *x[LC_DOTS], *y[LC_DOTS];
+    float out[LC_DOTS];
+
+    (void)state;
+    for (int k = 0; k < LC_DOTS; k++)
+        for (int i = 0; i < N; i++) {
+            a[k][i] = uniform(31, (uint64_t)(k * N + i)) * (i % 97 == k ? 1e4f : 1.0f);
+            b[k][i] = uniform(32, (uint64_t)(k * N + i));
+        }
+    for (int n = 0; n <= N; n += n < 70 ? 1 : 103) {
+        for (int k = 0; k < LC_DOTS; k++) {
+            x[k] = a[(k + n) % LC_DOTS] + (n < N ? k % 2 : 0);
+            y[k] = b[k];
+        }
+        lc_dots(x, y, n, out);
+        for (int k = 0; k < LC_DOTS; k++) {
+            float one = lc_dot(x[k], y[k], n);
+            assert_memory_equal(&one, &out[k], sizeof one);
+        }
+    }
 }
 
 int main(void)
@@ -120,6 +242,9 @@ int main(void)
         cmocka_unit_test(softmax_matches_libm),
         cmocka_unit_test(norm_backward_is_the_transpose),
         cmocka_unit_test(products_match_loops),
+        cmocka_unit_test(deep_products_match_loops),
+        cmocka_unit_test(wide_products_are_exact),
+        cmocka_unit_test(dots_have_the_bits_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -411,6 +411,7 @@ static void load_saes(struct reference *c, const char *rule)
         check(LC_ALLOC(&c->sae_weights[layer], lc_sae_floats(&shape, 1), "SAE", &err), &err);
         lc_sae_bind(&c->sae[layer], &shape, 1, c->sae_weights[layer]);
         check(lc_sae_load(&c->sae[layer], path, bias, &err), &err);
+        lc_sae_pack(&c->sae[layer]);
     }
 }
 

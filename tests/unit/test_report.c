@@ -210,7 +210,7 @@ static void token_vectors_are_compared(void **state)
 
     (void)state;
     assert_int_equal(sscanf(line_with(csv, "resid_out_layer4,60,"),
-                            "resid_out_layer4,60,%lf,%lf,%lf,%lf,%lf,%d,%lf,%lf,%lf,%d", &residual, &reconstruction, &x[0],
+                            "resid_out_layer4,60,%lf,,,%lf,%lf,%lf,%lf,%d,%lf,%lf,%lf,%d", &residual, &reconstruction, &x[0],
                             &x[1], &x[2], &share, &x[3], &x[4], &x[5], &overlap),
                      10);
     assert_true(residual == reconstruction && x[0] == 0.625 && x[3] == 0.9375);

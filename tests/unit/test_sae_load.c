@@ -19,6 +19,7 @@ static void load(struct loaded *l, const char *path, enum lc_bias_rule rule, int
     assert_ok(LC_ALLOC(&l->weights, lc_sae_floats(&l->shape, with_decoder), "weights", &err), &err);
     lc_sae_bind(&l->sae, &l->shape, with_decoder, l->weights);
     assert_ok(lc_sae_load(&l->sae, path, rule, &err), &err);
+    lc_sae_pack(&l->sae);
 }
 
 /* sae.h's definition, feature by feature; f may be any feature count up to 16. */

@@ -236,6 +236,28 @@ static void counts_match_brute_force(void **state)
     lc_counts_release(&c);
 }
 
+/* Features and tokens of every size. */
+static void large_keys_are_sorted(void **state)
+{
+    enum { KEYS = 5000 };
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_counts c = {0};
+    struct lc_count *list;
+
+    (void)state;
+    for (int64_t i = 0; i < KEYS; i++)
+        check(lc_counts_add(&c, (int32_t)(below(41, i, INT64_C(1) << 31) >> i % 31),
+                            (int32_t)(below(42, i, INT64_C(1) << 31) >> i % 29), 1, i, &err), &err);
+    check(lc_counts_sorted(&c, &list, &err), &err);
+    assert_true(c.used > KEYS / 2);
+    for (int64_t k = 1; k < c.used; k++)
+        assert_true(list[k - 1].key < list[k].key);
+    free(list);
+    lc_counts_release(&c);
+    check(lc_counts_sorted(&c, &list, &err), &err);
+    free(list);
+}
+
 /* The events in `parts` accumulators, by a seeded order, saved and merged: in ascending order as bytes. */
 static void sorted_counts(struct lc_bytes *out, int64_t parts, uint64_t seed)
 {
@@ -807,6 +829,7 @@ int main(void)
         cmocka_unit_test(sums_are_exact),
         cmocka_unit_test(sums_of_large_and_small),
         cmocka_unit_test(counts_match_brute_force),
+        cmocka_unit_test(large_keys_are_sorted),
         cmocka_unit_test(counts_merge_in_any_order),
         cmocka_unit_test(positions_match_brute_force),
         cmocka_unit_test(short_streams_have_few_bins),
