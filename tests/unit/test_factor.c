@@ -162,8 +162,8 @@ static void factors_begin_at_a_row(void **state)
             double error;
             bench_init(&b, M, K, N, 0, (enum lc_precision)p);
             for (int64_t r = 0; r < M; r++)
-                memset(b.a + r * K, 0, (size_t)first[i] * sizeof *b.a);
-            lc_factor_nn_from(first[i], M, b.a + first[i], K, &b.factor, 0.0f, part, N, b.scratch);
+                memset(b.a + r * b.lda, 0, (size_t)first[i] * sizeof *b.a);
+            lc_factor_nn_from(first[i], M, b.a + first[i], b.lda, &b.factor, 0.0f, part, N, b.scratch);
             error = worst_error(&b, 0, part);
             if (error > bounds[p])
                 fail_msg("%s, from row %lld: error %g", names[p], (long long)first[i], error);
