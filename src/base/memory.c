@@ -36,10 +36,12 @@ int lc_add_overflows(int64_t a, int64_t b, int64_t *out)
 /* Large blocks begin on a huge page and ask for such, where the system has them. */
 static void *allocate(size_t bytes)
 {
-    void *memory = aligned_alloc(bytes < 2 * HUGE ? ALIGNMENT : HUGE, bytes);
+    void *memory;
 
+    if (posix_memalign(&memory, bytes < 2 * HUGE ? ALIGNMENT : HUGE, bytes) != 0)
+        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (memory && bytes >= 2 * HUGE)
+    if (bytes >= 2 * HUGE)
         madvise(memory, bytes, MADV_HUGEPAGE); /* a wish */
 #endif
     return memory;
