@@ -6,7 +6,7 @@
 #include "lightcone/job.h"
 #include "lightcone/passes.h"
 
-enum { LC_SCAN_UNIT_TOKENS = 1024 }; /* rows of one matrix product: enough to reach full speed */
+enum { LC_SCAN_UNIT_TOKENS = 2048 }; /* rows of one product: a quarter of them, as the last units have, are enough to reach full speed */
 
 /* A rank's buffers. The points of a task have one product with the encoder of a site for all their thresholds. */
 struct lc_scan {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 enum { HEX = LC_HASH_HEX - 1 };
 enum { RUN_MOST = 999999998 }; /* names have nine digits, and the next run has a name, too */
 enum { AT_DIGEST = 8, AT_REST = AT_DIGEST + HEX };                                       /* of headers and heads */
