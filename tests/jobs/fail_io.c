@@ -131,14 +131,14 @@ int open(const char *path, int flags, ...)
     return fails(is_below(path) && (flags & (O_WRONLY | O_RDWR))) ? -1 : REAL(open)(path, flags, mode);
 }
 
-void *aligned_alloc(size_t alignment, size_t size)
+int posix_memalign(void **out, size_t alignment, size_t size)
 {
     enum { LARGE = 100000, FILES = 64 }; /* larger than heads */
 
     for (int fd = 3; fd < FILES && size > LARGE && is_how("memory"); fd++)
         if (is_open_below(fd) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-            return NULL;
-    return REAL(aligned_alloc)(alignment, size);
+            return ENOMEM;
+    return REAL(posix_memalign)(out, alignment, size);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t)

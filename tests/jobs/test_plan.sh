@@ -81,7 +81,7 @@ done
 name=tokens
 plan sparsity.yaml --set corpus.tokens=8000 --set windows.length=96 -n 5
 equal tokens "$(value tokens plan.json)" 8000
-equal units "$(value units plan.json)" 29 # 83 windows by three, and a short one
+equal units "$(value units plan.json)" 15 # 83 windows by six, and a short one
 equal ranks "$(value ranks plan.json)" 5
 equal residual "$(value residual plan.json)" 0.0
 equal times "$(grep -c compute_seconds plan.json)" 2
