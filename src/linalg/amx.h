@@ -3,6 +3,7 @@
 #ifndef LC_LINALG_AMX_H
 #define LC_LINALG_AMX_H
 
+#include "avx512.h"
 #include "isa.h"
 
 #if defined(__x86_64__)
@@ -29,17 +30,11 @@ int lc_amx_is_there(void);
 void lc_amx_begin(void);
 void lc_amx_end(void);
 
-/* The first n of 16 numbers; none where n is not positive. */
-static inline __mmask16 lc_amx_mask(int64_t n)
-{
-    return (__mmask16)(n >= 16 ? 0xffffu : n > 0 ? (1u << n) - 1u : 0u);
-}
-
 /* The first n of 32 numbers, zeros behind them. */
 LC_AMX static inline void lc_amx_load32(const float *x, int64_t n, __m512 out[2])
 {
-    out[0] = _mm512_maskz_loadu_ps(lc_amx_mask(n), x);
-    out[1] = _mm512_maskz_loadu_ps(lc_amx_mask(n - 16), x + 16);
+    out[0] = _mm512_maskz_loadu_ps(lc_mask16(n), x);
+    out[1] = _mm512_maskz_loadu_ps(lc_mask16(n - 16), x + 16);
 }
 
 /* Rounded to bfloat16, which is returned; x becomes what is lost, rounded[] what is kept. */

@@ -51,7 +51,7 @@ LC_AMX static void pack_rows(uint8_t *packed, const struct lc_strided *b, int64_
         for (int64_t n = 0; n < columns; n += 16) {
             uint8_t *to = packed + (n / LC_SIDE * steps + k / LC_STEP) * parts * LC_PAIR + n % LC_SIDE / 16 * LC_TILE +
                           k % LC_STEP / 2 * 64;
-            __mmask16 there = lc_amx_mask(columns - n), next = k + 1 < depth ? there : 0;
+            __mmask16 there = lc_mask16(columns - n), next = k + 1 < depth ? there : 0;
             const float *at = b->at + k * b->down + n;
             __m512 even = _mm512_maskz_loadu_ps(there, at), odd = _mm512_maskz_loadu_ps(next, at + b->down);
             for (int p = 0; p < parts; p++) {
@@ -204,7 +204,7 @@ LC_AMX static void add_strip(const struct lc_factor_call *p, const struct worksp
                           float beta)
 {
     int64_t width = p->columns - n < LC_SIDE ? p->columns - n : LC_SIDE;
-    __mmask16 mask[2] = {lc_amx_mask(width), lc_amx_mask(width - 16)};
+    __mmask16 mask[2] = {lc_mask16(width), lc_mask16(width - 16)};
 
     for (int64_t r = 0; r < rows; r++) {
         float *c = p->c + (row + r) * p->ldc + n;

@@ -2,11 +2,10 @@
  * stay in L2; the left one is read where it stands: a number of it is broadcast to 32 products. 14 rows of sums fill
  * the registers. An element is the sum over blocks of the depth of sums that go up by one product after the other, so
  * a row's bits do not depend on the rows beside it. */
+#include "avx512.h"
 #include "gemm.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
 #define AVX512 __attribute__((target("avx512f")))
 
 enum { ROWS = 14, SIDE = 32, DEPTH = 512, COLUMNS = 512 };
@@ -17,15 +16,10 @@ int lc_avx512_gemm_is_there(void)
     return __builtin_cpu_supports("avx512f") != 0;
 }
 
-static inline __mmask16 first(int64_t n)
-{
-    return (__mmask16)(n >= 16 ? 0xffffu : n > 0 ? (1u << n) - 1u : 0u);
-}
-
 /* A panel of `width` columns whose rows stand at b, `down` apart. */
 AVX512 static void pack_rows(float *panel, const float *b, int64_t down, int64_t depth, int64_t width)
 {
-    const __mmask16 left = first(width), right = first(width - 16);
+    const __mmask16 left = lc_mask16(width), right = lc_mask16(width - 16);
 
     for (int64_t k = 0; k < depth; k++, panel += SIDE, b += down) {
         _mm512_store_ps(panel, _mm512_maskz_loadu_ps(left, b));
@@ -63,7 +57,7 @@ AVX512 static void pack_columns(float *panel, const float *b, int64_t right, int
             __m512i x[16];
 #pragma GCC unroll 16
             for (int64_t i = 0; i < 16; i++)
-                x[i] = n + i < width ? _mm512_maskz_loadu_epi32(first(depth - k), b + (n + i) * right + k) : _mm512_setzero_si512();
+                x[i] = n + i < width ? _mm512_maskz_loadu_epi32(lc_mask16(depth - k), b + (n + i) * right + k) : _mm512_setzero_si512();
             transpose(x);
 #pragma GCC unroll 16
             for (int64_t i = 0; i < 16; i++)
@@ -84,7 +78,7 @@ struct tile {
 
 AVX512 static inline __attribute__((always_inline)) void multiply(const struct tile *t, int rows)
 {
-    const __mmask16 mask[2] = {first(t->width), first(t->width - 16)};
+    const __mmask16 mask[2] = {lc_mask16(t->width), lc_mask16(t->width - 16)};
     const float *a = t->a, *b = t->panel;
     __m512 sum[ROWS][2];
 

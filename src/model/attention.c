@@ -5,8 +5,8 @@
 
 #include <math.h>
 
+#include "carve.h"
 #include "lightcone/linalg.h"
-#include "lightcone/memory.h"
 
 enum { SIDE = 64 };
 
@@ -33,17 +33,17 @@ static int64_t end_of(int64_t begin, int64_t n)
 /* Lays out `r` in `at`; floats that it takes. */
 static int64_t lay_out(struct ready *r, float *at, int64_t head, int64_t context)
 {
-    int64_t used = 0;
+    struct lc_carve c = {.at = at};
 
     r->key_step = lc_aligned_floats(lc_panels_floats(SIDE, head));
     r->value_step = lc_aligned_floats(lc_panels_floats(head, SIDE));
-    const int64_t size[] = {squares(context) * r->key_step, squares(context) * r->value_step, r->key_step, r->key_step, SIDE,
-                            SIDE * SIDE};
-    float **part[] = {&r->key, &r->value, &r->query, &r->cotangent, &r->along, &r->score};
-
-    for (int i = 0; i < 6; used += size[i++])
-        *part[i] = at ? at + used : NULL;
-    return used;
+    r->key = lc_carve(&c, squares(context) * r->key_step);
+    r->value = lc_carve(&c, squares(context) * r->value_step);
+    r->query = lc_carve(&c, r->key_step);
+    r->cotangent = lc_carve(&c, r->key_step);
+    r->along = lc_carve(&c, SIDE);
+    r->score = lc_carve(&c, SIDE * SIDE);
+    return c.used;
 }
 
 int64_t lc_attention_floats(const struct lc_model_shape *shape, int64_t context)
@@ -95,7 +95,8 @@ static void pull_head(const struct lc_attention_pull *p, const struct ready *r, 
 
     for (int64_t j = 0; j < n; j += SIDE) {
         int64_t keys = end_of(j, n) - j;
-        lc_panels_nn(r->key + j / SIDE * r->key_step, keys, head, key + j * 3 * d, 3 * d);
+        if (p->queries)
+            lc_panels_nn(r->key + j / SIDE * r->key_step, keys, head, key + j * 3 * d, 3 * d);
         lc_panels_nt(r->value + j / SIDE * r->value_step, head, keys, value + j * 3 * d, 3 * d);
     }
     for (int64_t begin = 0; begin < n; begin += SIDE) {

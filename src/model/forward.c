@@ -4,54 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "carve.h"
 #include "lightcone/linalg.h"
 #include "lightcone/memory.h"
 #include "lightcone/passes.h"
 #include "rotary.h"
 
-struct carve {
-    float *at;
-    int64_t used;
-};
-
-/* The next `count` floats of an allocation, on a cache line; with at NULL it only counts. */
-static float *carve(struct carve *c, int64_t count)
-{
-    float *p = c->at ? c->at + c->used : NULL;
-
-    c->used += lc_aligned_floats(count);
-    return p;
-}
-
-static void lay_out(struct lc_forward *f, struct carve *c)
+static void lay_out(struct lc_forward *f, struct lc_carve *c)
 {
     const struct lc_model_shape *s = &f->model->shape;
     int64_t n = f->room, d = s->width, traces = f->keep ? f->model->depth : 1;
 
-    f->y = carve(c, (f->model->depth + 1) * n * d);
-    f->normed = carve(c, n * d);
-    f->hidden = carve(c, n * s->hidden);
-    f->rotation = carve(c, f->context * (s->rotary + 2));
-    f->product = carve(c, lc_factor_scratch_bytes(f->model->precision) / (int64_t)sizeof *f->product);
+    f->y = lc_carve(c, (f->model->depth + 1) * n * d);
+    f->normed = lc_carve(c, n * d);
+    f->hidden = lc_carve(c, n * s->hidden);
+    f->rotation = lc_carve(c, f->context * (s->rotary + 2));
+    f->product = lc_carve(c, lc_factor_scratch_bytes(f->model->precision) / (int64_t)sizeof *f->product);
     for (int64_t l = 0; l < traces; l++) {
         struct lc_block_trace none, *t = f->trace ? &f->trace[l] : &none;
-        t->qkv = carve(c, n * 3 * d);
-        t->attention = carve(c, n * s->heads * f->context);
-        t->mixed = carve(c, n * d);
+        t->qkv = lc_carve(c, n * 3 * d);
+        t->attention = lc_carve(c, n * s->heads * f->context);
+        t->mixed = lc_carve(c, n * d);
         if (!f->keep)
             continue;
-        t->unit1 = carve(c, n * d);
-        t->rstd1 = carve(c, n);
-        t->unit2 = s->parallel ? t->unit1 : carve(c, n * d);
-        t->rstd2 = s->parallel ? t->rstd1 : carve(c, n);
-        t->slope = carve(c, n * s->hidden);
+        t->unit1 = lc_carve(c, n * d);
+        t->rstd1 = lc_carve(c, n);
+        t->unit2 = s->parallel ? t->unit1 : lc_carve(c, n * d);
+        t->rstd2 = s->parallel ? t->rstd1 : lc_carve(c, n);
+        t->slope = lc_carve(c, n * s->hidden);
     }
 }
 
 int64_t lc_forward_bytes(const struct lc_model *model, int64_t room, int64_t context, int keep)
 {
     struct lc_forward f = {.model = model, .room = room, .context = context, .keep = keep};
-    struct carve c = {0};
+    struct lc_carve c = {0};
 
     lay_out(&f, &c);
     return c.used * (int64_t)sizeof *f.storage;
@@ -60,7 +47,7 @@ int64_t lc_forward_bytes(const struct lc_model *model, int64_t room, int64_t con
 int lc_forward_init(struct lc_forward *f, const struct lc_model *model, int64_t room, int64_t context, int keep,
                     struct lc_err *err)
 {
-    struct carve c = {0};
+    struct lc_carve c = {0};
     int rc;
 
     *f = (struct lc_forward){.model = model, .room = room, .context = context, .keep = keep};

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "carve.h"
 #include "lightcone/linalg.h"
-#include "lightcone/memory.h"
 #include "rotary.h"
 
 /* Time of a multiply-add in percent of one in the plain products, as measured with float32 products at D = 512: M_s is made of
@@ -54,16 +54,16 @@ struct parts {
 static int64_t lay_out(struct parts *p, float *at, const struct lc_model *model, int64_t context)
 {
     const struct lc_model_shape *s = &model->shape;
-    int64_t d = s->width, head = d / s->heads, query = query_width(s), bytes = lc_factor_bytes(model->precision, d, d), used = 0;
-    const int64_t size[] = {d * d,        d * s->hidden, d * query, query ? context * head : 0,
-                            head * head,  bytes / (int64_t)sizeof(float)};
-    float **part[] = {&p->matrix, &p->scaled, &p->query, &p->values, &p->turn, &p->split};
+    int64_t d = s->width, head = d / s->heads, query = query_width(s), split = lc_factor_bytes(model->precision, d, d);
+    struct lc_carve c = {.at = at};
 
-    for (int i = 0; i < 6; used += lc_aligned_floats(size[i++]))
-        *part[i] = at ? at + used : NULL;
-    if (bytes == 0)
-        p->split = NULL;
-    return used;
+    p->matrix = lc_carve(&c, d * d);
+    p->scaled = lc_carve(&c, d * s->hidden);
+    p->query = lc_carve(&c, d * query);
+    p->values = lc_carve(&c, query ? context * head : 0);
+    p->turn = lc_carve(&c, head * head);
+    p->split = split > 0 ? lc_carve(&c, split / (int64_t)sizeof(float)) : NULL;
+    return c.used;
 }
 
 int64_t lc_local_jacobian_floats(const struct lc_model *model, int64_t context)

@@ -20,6 +20,14 @@ fail() {
     echo "FAIL $*"
 }
 
+# check WHAT COMMAND... - it succeeds; else the end of $WORK/log is shown
+check() {
+    what=$1
+    checks=$((checks + 1))
+    shift
+    "$@" || { fail "$what" && tail -n 5 "$WORK/log" | sed 's/^/     | /'; }
+}
+
 # children PID - the processes that it started; ps and pgrep are not everywhere
 children() {
     sed -n "s/^\([0-9]*\) (.*) [A-Z] $1 .*/\1/p" /proc/[0-9]*/stat 2>/dev/null

@@ -34,8 +34,8 @@ whole() {
     fi
 }
 
-# check HOW K - fail, look, continue
-check() {
+# disturb HOW K - fail, look, continue
+disturb() {
     rm -rf "$out"
     attempt "$1" "$2"
     checks=$((checks + 1))
@@ -77,13 +77,13 @@ for job in correlation contexts; do
     fi
     k=1
     while [ "$k" -le "$calls" ]; do
-        check once "$k"
-        [ "${ALL:-0}" -eq 0 ] || check from "$k"
+        disturb once "$k"
+        [ "${ALL:-0}" -eq 0 ] || disturb from "$k"
         draw $((calls / 4))
         k=$((k + 1 + (${ALL:-0} == 0) * drawn))
     done
     draw "$calls"
-    check from $((drawn + 1))
+    disturb from $((drawn + 1))
     rm -rf "$out"
 done
 

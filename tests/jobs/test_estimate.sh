@@ -7,14 +7,6 @@ set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
 
-# check WHAT COMMAND...
-check() {
-    what=$1
-    checks=$((checks + 1))
-    shift
-    "$@" || { fail "$what" && tail -n 5 "$WORK/log" | sed 's/^/     | /'; }
-}
-
 # run RANKS NAME VECTORS ARGUMENT... - into $WORK/NAME.h5
 run() {
     ranks=$1 name=$2 vectors=$3

@@ -7,14 +7,6 @@ set -u
 # shellcheck source=tests/jobs/lib.sh
 . tests/jobs/lib.sh
 
-# check WHAT COMMAND...
-check() {
-    what=$1
-    checks=$((checks + 1))
-    shift
-    "$@" || { fail "$what" && tail -n 5 "$WORK/log" | sed 's/^/     | /'; }
-}
-
 # run NODE_RANKS RANKS JOB NAME ARGUMENT... - into $WORK/NAME.h5; NODE_RANKS 0: all on one node
 run() {
     each=$1 n=$2 job=$3 out=$4

@@ -17,14 +17,6 @@ lightcone() {
     if [ "$ranks" -eq 1 ]; then "$LIGHTCONE" "$@" >"$WORK/log" 2>&1; else $MPIRUN -n "$ranks" "$LIGHTCONE" "$@" >"$WORK/log" 2>&1; fi
 }
 
-# check WHAT COMMAND...
-check() {
-    what=$1
-    shift
-    checks=$((checks + 1))
-    "$@" || { fail "$what" && tail -n 3 "$WORK/log" | sed 's/^/     | /'; }
-}
-
 # says TEXT - the last run's output holds it
 says() { grep -qF -- "$1" "$WORK/log"; }
 
