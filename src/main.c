@@ -135,6 +135,15 @@ static int positive_number(const char *flag, const char *text, double *out, stru
     return LC_OK;
 }
 
+/* --gflops, of screening as well: how much faster that is on another machine is not known. */
+static int given_speed(const struct arguments *a, struct lc_plan_speed *speed, struct lc_err *err)
+{
+    if (a->gflops && positive_number("--gflops", a->gflops, &speed->product, err) != LC_OK)
+        return err->code;
+    speed->screen = speed->product;
+    return LC_OK;
+}
+
 static int act_plan(const struct lc_comm *par, const struct arguments *a, struct lc_err *err)
 {
     struct lc_plan_options how = {.ranks = 1,
@@ -150,7 +159,7 @@ static int act_plan(const struct lc_comm *par, const struct arguments *a, struct
         return LC_FAIL(err, LC_E_USAGE, "%s goes with --simulate", a->like_run ? "--like-run" : "--assume");
     if (a->ranks && whole_number("-n", a->ranks, 1, a->simulate ? 1 << 20 : INT32_MAX, &how.ranks, err) != LC_OK)
         return err->code;
-    if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
+    if (given_speed(a, &how.speed, err) != LC_OK)
         return err->code;
     return lc_plan(par, a->positional.word[0], a->set.word, a->set.count, &how, stdout, err);
 }
@@ -166,7 +175,7 @@ static int act_submit(const struct lc_comm *par, const struct arguments *a, stru
 
     if (a->nodes && whole_number("-N", a->nodes, 1, 1000000, &how.nodes, err) != LC_OK)
         return err->code;
-    if (a->gflops && positive_number("--gflops", a->gflops, &how.gflops, err) != LC_OK)
+    if (given_speed(a, &how.speed, err) != LC_OK)
         return err->code;
     return lc_submit(par, a->positional.word[0], &how, stdout, err);
 }

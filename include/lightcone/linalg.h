@@ -84,6 +84,8 @@ typedef int lc_rate_run(void *arg, struct lc_err *err);
 int lc_best_rate(double *gflops, double flop, double spend, lc_rate_run *run, void *arg, struct lc_err *err);
 /* The same in a product of the jobs' shape at a precision, tried for `spend` seconds. */
 int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, struct lc_err *err);
+/* And in screening an encoder, whose products may be cheaper than float32's. */
+int lc_screen_rate(double *gflops, double spend, struct lc_err *err);
 /* What the build, its matrix products and those of split factors compute with, e.g. "avx2 Haswell" (a BLAS core), "avx512 own" or
  * "avx512 own amx": results agree to the last bit within a class. Kernels that only screen change none, so it does not name them. */
 void lc_kernel_class(char out[64]);

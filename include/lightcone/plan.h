@@ -10,11 +10,16 @@
 #include "lightcone/tasks.h"
 #include "lightcone/units.h"
 
+/* GFLOP/s of one core: in products, and in screening encoders. */
+struct lc_plan_speed {
+    double product, screen;
+};
+
 struct lc_plan_options {
     int64_t ranks;
     int json;
     int tasks; /* the list of a sweep's tasks, and nothing else */
-    double gflops;    /* of one core; 0: measured here */
+    struct lc_plan_speed speed; /* 0: measured here */
     const char *like; /* a sparsity result that tells how many features are active; NULL: none */
     int simulate;     /* the hand-out on 1, 2, 4, ... ranks as well */
     const char *like_run;       /* for that: a run record that tells what units take; NULL: none */
@@ -22,9 +27,10 @@ struct lc_plan_options {
     int64_t assumes;
 };
 
-/* Seconds of one core: FLOP / (its sgemm rate x the share of it that a part reaches) + updates x LC_PLAN_UPDATE_SECONDS.
- * Shares as measured at widths 128 and 512: narrow rows leave more to norms, scans and sums beside the products. */
+/* Seconds of one core: FLOP / (its speed x the share of it that a part reaches) + updates x LC_PLAN_UPDATE_SECONDS. Shares
+ * as measured at widths 128 and 512: narrow rows leave more to norms, sums and looking again at what was screened. */
 #define LC_PLAN_FORWARD_SHARE(width)  ((width) / ((width) + 64.0))
+#define LC_PLAN_ENCODER_SHARE(width)  ((width) / ((width) + 250.0))
 #define LC_PLAN_BACKWARD_SHARE(width) (0.9 * (width) / ((width) + 16.0))
 #define LC_PLAN_UPDATE_SECONDS        50e-9
 /* Bytes a second: of inputs read and checked, of accumulators merged, of a result made and written; and what a rank
@@ -58,8 +64,8 @@ struct lc_plan {
     struct lc_plan_point *point;         /* [members][lengths] */
     int64_t points, lengths;
     int64_t ranks;
-    double gflops, reached; /* of a core in sgemm; the share of it that the points reach */
-    int measured; /* gflops were, here */
+    struct lc_plan_speed speed;
+    int measured; /* it was, here */
     double file_bytes, result_bytes;
     double buffer_bytes;                 /* of a rank, for units of any point */
     double rank_bytes, root_bytes;       /* of one rank at work; of rank 0 at the end */

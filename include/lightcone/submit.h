@@ -6,12 +6,13 @@
 #include <stdio.h>
 
 #include "lightcone/comm.h"
+#include "lightcone/plan.h"
 
 struct lc_submit_options {
     const char *const *set; /* for `run`, as well as the plan */
     int64_t sets;
     int64_t nodes;    /* of a job; 0: as few as end within LC_SUBMIT_HOURS */
-    double gflops;    /* of a core; 0: measured here */
+    struct lc_plan_speed speed; /* 0: measured here */
     const char *like; /* as of `plan` */
     int dry;          /* print only */
     const char *const *sbatch; /* further options of sbatch, which override those found here */

@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE /* madvise */
 #include "lightcone/memory.h"
 
 #include <inttypes.h>
@@ -6,12 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum {
-    ALIGNMENT = 64,
-    HUGE = 1 << 21, /* a huge page, whose first touch costs as little as that of one of 4 KiB */
-};
+enum { ALIGNMENT = 64 };
 
 int lc_mul_overflows(int64_t a, int64_t b, int64_t *out)
 {
@@ -33,20 +28,6 @@ int lc_add_overflows(int64_t a, int64_t b, int64_t *out)
     return 0;
 }
 
-/* Large blocks begin on a huge page and ask for such, where the system has them. */
-static void *allocate(size_t bytes)
-{
-    void *memory;
-
-    if (posix_memalign(&memory, bytes < 2 * HUGE ? ALIGNMENT : HUGE, bytes) != 0)
-        return NULL;
-#ifdef MADV_HUGEPAGE
-    if (bytes >= 2 * HUGE)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish */
-#endif
-    return memory;
-}
-
 int lc_alloc(void **out, int64_t count, size_t size, const char *what, struct lc_err *err)
 {
     int64_t bytes;
@@ -57,8 +38,7 @@ int lc_alloc(void **out, int64_t count, size_t size, const char *what, struct lc
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (bytes == 0)
         bytes = ALIGNMENT;
-    memory = allocate((size_t)bytes);
-    if (!memory)
+    if (posix_memalign(&memory, ALIGNMENT, (size_t)bytes) != 0)
         return LC_FAIL(err, LC_E_MEMORY, "%s: no memory for %" PRId64 " bytes", what, bytes);
     memset(memory, 0, (size_t)bytes);
     *out = memory;

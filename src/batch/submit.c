@@ -73,14 +73,14 @@ static const char *partition_of(const struct lc_submit_options *o)
 /* Every task, on the ranks of a node. */
 static int plan_all(struct submission *s, struct lc_err *err)
 {
-    struct lc_plan_options how = {.ranks = s->nodes.cores, .gflops = s->options->gflops, .like = s->options->like};
+    struct lc_plan_options how = {.ranks = s->nodes.cores, .speed = s->options->speed, .like = s->options->like};
     int rc;
 
     LC_TRY(rc, LC_ALLOC(&s->plan, s->tasks.count, "plans", err));
     for (int64_t k = 0; k < s->tasks.count; k++) {
         LC_TRY(rc, lc_plan_open(&s->plan[k], &s->tasks, k, &how, err));
         s->plans++;
-        how.gflops = s->plan[k].gflops; /* measured once */
+        how.speed = s->plan[k].speed; /* measured once */
     }
 done:
     return rc;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "attention.h"
+#include "carve.h"
 #include "lightcone/linalg.h"
-#include "lightcone/memory.h"
 #include "lightcone/passes.h"
 #include "local_jacobian.h"
 #include "rotary.h"
@@ -23,44 +23,39 @@ static struct lc_view view_of(const struct lc_forward *f, int64_t layer, int64_t
     int64_t row = window * f->length, d = s->width;
 
     return (struct lc_view){.shape = s,
-                         .w = &f->model->block[layer],
-                         .unit1 = t->unit1 + row * d,
-                         .unit2 = t->unit2 + row * d,
-                         .rstd1 = t->rstd1 + row,
-                         .rstd2 = t->rstd2 + row,
-                         .qkv = t->qkv + row * 3 * d,
-                         .attention = t->attention + window * s->heads * f->length * f->length,
-                         .mixed = t->mixed + row * d,
-                         .slope = t->slope + row * s->hidden,
-                         .rotation = f->rotation,
-                         .length = f->length,
-                         .n = n};
+                            .w = &f->model->block[layer],
+                            .unit1 = t->unit1 + row * d,
+                            .unit2 = t->unit2 + row * d,
+                            .rstd1 = t->rstd1 + row,
+                            .rstd2 = t->rstd2 + row,
+                            .qkv = t->qkv + row * 3 * d,
+                            .attention = t->attention + window * s->heads * f->length * f->length,
+                            .mixed = t->mixed + row * d,
+                            .slope = t->slope + row * s->hidden,
+                            .rotation = f->rotation,
+                            .length = f->length,
+                            .n = n};
 }
 
-enum { PARTS = 11 };
+static int64_t own_parts_floats(const struct lc_model_shape *s, int64_t seeds, int64_t context);
 
-static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context);
-
-/* Floats of every part of the workspace, in the order of the pointers in struct lc_backward. */
-static void part_sizes(int64_t size[PARTS], const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
+static void lay_out(struct lc_backward *b, struct lc_carve *c)
 {
-    const struct lc_model_shape *s = &model->shape;
-    int64_t rows = batch * context, d = s->width;
-    int pays = lc_local_jacobian_pays(s, room);
-    const int64_t exact[PARTS] = {room * context * d,
-                                  batch * d,
-                                  rows * s->hidden,
-                                  rows * d,
-                                  pays ? room * context * d : rows * d,
-                                  rows * d,
-                                  rows * 3 * d,
-                                  lc_attention_floats(s, context),
-                                  own_parts_size(s, batch, context),
-                                  lc_factor_scratch_bytes(model->precision) / (int64_t)sizeof(float),
-                                  pays ? lc_local_jacobian_floats(model, context) : 0};
+    const struct lc_model_shape *s = &b->model->shape;
+    int64_t rows = b->batch * b->context, all = b->room * b->context, d = s->width;
+    int pays = lc_local_jacobian_pays(s, b->room);
 
-    for (int i = 0; i < PARTS; i++)
-        size[i] = lc_aligned_floats(exact[i]);
+    b->g = lc_carve(c, all * d);
+    b->at = lc_carve(c, b->batch * d);
+    b->hidden = lc_carve(c, rows * s->hidden);
+    b->u1 = lc_carve(c, rows * d);
+    b->u2 = lc_carve(c, (pays ? all : rows) * d);
+    b->mixed = lc_carve(c, rows * d);
+    b->dqkv = lc_carve(c, rows * 3 * d);
+    b->attention = lc_carve(c, lc_attention_floats(s, b->context));
+    b->own = lc_carve(c, own_parts_floats(s, b->batch, b->context));
+    b->product = lc_carve(c, lc_factor_scratch_bytes(b->model->precision) / (int64_t)sizeof *b->product);
+    b->jacobian = lc_carve(c, pays ? lc_local_jacobian_floats(b->model, b->context) : 0);
 }
 
 int lc_backward_gains(const struct lc_model_shape *shape, int64_t room)
@@ -70,29 +65,23 @@ int lc_backward_gains(const struct lc_model_shape *shape, int64_t room)
 
 int64_t lc_backward_bytes(const struct lc_model *model, int64_t room, int64_t batch, int64_t context)
 {
-    int64_t size[PARTS], total = 0;
+    struct lc_backward b = {.model = model, .room = room, .batch = batch, .context = context};
+    struct lc_carve c = {0};
 
-    part_sizes(size, model, room, batch, context);
-    for (int i = 0; i < PARTS; i++)
-        total += size[i];
-    return total * (int64_t)sizeof(float);
+    lay_out(&b, &c);
+    return c.used * (int64_t)sizeof *b.storage;
 }
 
 int lc_backward_init(struct lc_backward *b, const struct lc_model *model, int64_t room, int64_t batch, int64_t context,
                      struct lc_err *err)
 {
-    float **part[PARTS] = {&b->g,    &b->at,     &b->hidden, &b->u1,      &b->u2,      &b->mixed,
-                           &b->dqkv, &b->attention, &b->own,    &b->product, &b->jacobian};
-    int64_t size[PARTS];
-    float *next;
+    struct lc_carve c = {0};
 
     *b = (struct lc_backward){.model = model, .room = room, .batch = batch, .context = context};
     if (lc_alloc((void **)&b->storage, lc_backward_bytes(model, room, batch, context), 1, "backward pass", err) != LC_OK)
         return err->code;
-    part_sizes(size, model, room, batch, context);
-    next = b->storage;
-    for (int i = 0; i < PARTS; next += size[i++])
-        *part[i] = next;
+    c.at = b->storage;
+    lay_out(b, &c);
     return LC_OK;
 }
 
@@ -218,34 +207,37 @@ static void own_mlp(struct lc_backward *b, const struct lc_view *v, int64_t seed
  *   u1[i, s] = sum_h p_h[s] (c_ih W_v,h) + ds_ih[s] (R_s^T q_h W_k,h),
  * which costs 4 H D operations a row and position where the plain products cost 4 D^2. */
 struct own_parts {
-    float *value;   /* [seeds, H, D] c_ih W_v,h */
-    float *ds;      /* [n, seeds, H] gradients of the scores */
-    float *p;       /* [n, H] softmax weights of the readout's query */
-    float *key;     /* [STRIP, H, D] R_s^T q_h W_k,h of a strip of positions */
-    float *turned;  /* [STRIP, h] R_s^T q_h */
-    float *dquery;  /* [seeds, D] */
-    float *score;   /* [seeds, n] of one head */
-    float *along;   /* see lc_score_gradient() */
+    float *value;  /* [seeds, H, D] c_ih W_v,h */
+    float *ds;     /* [n, seeds, H] gradients of the scores */
+    float *p;      /* [n, H] softmax weights of the readout's query */
+    float *key;    /* [STRIP, H, D] R_s^T q_h W_k,h of a strip of positions */
+    float *turned; /* [STRIP, h] R_s^T q_h */
+    float *dquery; /* [seeds, D] */
+    float *score;  /* [seeds, n] of one head */
+    float *along;  /* [seeds] see lc_score_gradient() */
 };
 
-static int64_t own_parts_size(const struct lc_model_shape *s, int64_t room, int64_t context)
+/* Returns how many floats that takes; at NULL: no more than that. */
+static int64_t own_parts_at(struct own_parts *o, float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
 {
-    return room * s->heads * s->width + context * (room + 1) * s->heads + STRIP * (s->heads + 1) * s->width +
-           room * s->width + room * (context + 1);
+    struct lc_carve c = {.at = at};
+
+    o->value = lc_carve(&c, seeds * s->heads * s->width);
+    o->ds = lc_carve(&c, n * seeds * s->heads);
+    o->p = lc_carve(&c, n * s->heads);
+    o->key = lc_carve(&c, STRIP * s->heads * s->width);
+    o->turned = lc_carve(&c, STRIP * s->width / s->heads);
+    o->dquery = lc_carve(&c, seeds * s->width);
+    o->score = lc_carve(&c, seeds * n);
+    o->along = lc_carve(&c, seeds);
+    return c.used;
 }
 
-static struct own_parts own_parts_at(float *at, const struct lc_model_shape *s, int64_t seeds, int64_t n)
+static int64_t own_parts_floats(const struct lc_model_shape *s, int64_t seeds, int64_t context)
 {
-    struct own_parts o = {.value = at};
+    struct own_parts o;
 
-    o.ds = o.value + seeds * s->heads * s->width;
-    o.p = o.ds + n * seeds * s->heads;
-    o.key = o.p + n * s->heads;
-    o.turned = o.key + STRIP * s->heads * s->width;
-    o.dquery = o.turned + STRIP * s->width;
-    o.score = o.dquery + seeds * s->width;
-    o.along = o.score + seeds * n;
-    return o;
+    return own_parts_at(&o, NULL, s, seeds, context);
 }
 
 /* One head: gradients of the scores, of the readout's query, and the value term. */
@@ -289,8 +281,9 @@ static void own_keys(const struct lc_view *v, int64_t begin, int64_t end, struct
 static void own_attention(struct lc_backward *b, const struct lc_view *v, int64_t seeds)
 {
     int64_t d = v->shape->width, heads = v->shape->heads, n = v->n, step = v->shape->rotary + 2;
-    struct own_parts o = own_parts_at(b->own, v->shape, seeds, n);
+    struct own_parts o;
 
+    own_parts_at(&o, b->own, v->shape, seeds, n);
     lc_factor_nn(seeds, b->at, d, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t h = 0; h < heads; h++)
         own_head(b, v, h, seeds, &o);

@@ -16,23 +16,19 @@
 
 enum { FILE_BYTES = 4096, RATE_TRIES_MS = 200 }; /* of a result's own header and attributes; of the timing */
 
-static double flop_of(const struct lc_cost *c)
-{
-    double sum = 0.0;
-
-    for (int i = 0; i < LC_PARTS; i++)
-        sum += c->flop[i];
-    return sum;
-}
-
 /* On one core. */
-static double seconds_of(const struct lc_cost *c, double width, double gflops)
+static double seconds_of(const struct lc_cost *c, double width, const struct lc_plan_speed *speed)
 {
+    const double forward = speed->product * LC_PLAN_FORWARD_SHARE(width), backward = speed->product * LC_PLAN_BACKWARD_SHARE(width);
+    const double rate[LC_PARTS] = {[LC_PART_FORWARD] = forward,
+                                   [LC_PART_ENCODER] = speed->screen * LC_PLAN_ENCODER_SHARE(width),
+                                   [LC_PART_FEATURES] = backward,
+                                   [LC_PART_RECONSTRUCTION] = backward,
+                                   [LC_PART_RESIDUAL] = backward};
     double seconds = c->updates * LC_PLAN_UPDATE_SECONDS;
 
     for (int i = 0; i < LC_PARTS; i++)
-        seconds += c->flop[i] * 1e-9 / gflops /
-                   (i < LC_PART_FEATURES ? LC_PLAN_FORWARD_SHARE(width) : LC_PLAN_BACKWARD_SHARE(width));
+        seconds += c->flop[i] * 1e-9 / rate[i];
     return seconds;
 }
 
@@ -93,7 +89,7 @@ static int plan_point(struct lc_plan *plan, int64_t m, int64_t k, struct lc_err 
     if (plan->study.members > 0)
         p->cost.flop[LC_PART_FORWARD] = together.flop[LC_PART_FORWARD];
     cost_windows(own, &p->cost);
-    p->seconds = seconds_of(&p->cost, (double)own->model.shape.width, plan->gflops);
+    p->seconds = seconds_of(&p->cost, (double)own->model.shape.width, &plan->speed);
     p->unit_seconds = p->seconds * fmin(1.0, (double)p->cut.each / (double)own->windows.count);
     return LC_OK;
 }
@@ -216,12 +212,20 @@ static int size_buffers(struct lc_plan *plan, struct lc_err *err)
     return LC_OK;
 }
 
+static int measure_speed(struct lc_plan *plan, struct lc_err *err)
+{
+    double each = 0.5e-3 * RATE_TRIES_MS;
+
+    if (lc_gemm_rate(&plan->speed.product, plan->study.config.precision, each, err) != LC_OK)
+        return err->code;
+    return lc_screen_rate(&plan->speed.screen, each, err);
+}
+
 /* Everything of an outlined study. */
 static int make(struct lc_plan *plan, const struct lc_plan_options *options, const struct lc_needs *needs,
                 struct lc_err *err)
 {
     struct lc_cost common = {0};
-    double flop = 0.0, seconds = 0.0;
     int rc;
 
     plan->lengths = plan->study.points > 0 ? plan->study.points : 1;
@@ -230,17 +234,14 @@ static int make(struct lc_plan *plan, const struct lc_plan_options *options, con
     LC_TRY(rc, LC_ALLOC(&plan->point, plan->points, "points", err));
     LC_TRY(rc, lc_assume(&plan->assumed, &plan->study, options->like, &plan->assumed_from, err));
     LC_TRY(rc, assume_members(plan, err));
-    if (plan->gflops == 0.0)
-        LC_TRY(rc, lc_gemm_rate(&plan->gflops, plan->study.config.precision, RATE_TRIES_MS * 1e-3, err));
+    if (plan->measured)
+        LC_TRY(rc, measure_speed(plan, err));
     LC_TRY(rc, cost_common(&plan->study, &common, err));
     plan->result_bytes = common.result_bytes * (double)(plan->points / plan->lengths);
     for (int64_t k = 0; k < plan->points; k++) {
         LC_TRY(rc, plan_point(plan, k / plan->lengths, k % plan->lengths, err));
         plan->result_bytes += plan->point[k].cost.result_bytes;
-        flop += flop_of(&plan->point[k].cost);
-        seconds += plan->point[k].seconds;
     }
-    plan->reached = seconds > 0.0 ? flop * 1e-9 / seconds / plan->gflops : 0.0;
     plan->file_bytes = lc_study_input_bytes(&plan->study);
     add_memory(plan, needs);
     lc_plan_time_on(plan, 1, &plan->one);
@@ -270,7 +271,7 @@ int lc_plan_open(struct lc_plan *plan, const struct lc_tasks *tasks, int64_t tas
     if (lc_tasks_inputs(tasks, task, &in, err) != LC_OK)
         return err->code;
     *plan = (struct lc_plan){
-        .job = in.job, .ranks = options->ranks, .gflops = options->gflops, .measured = options->gflops == 0.0};
+        .job = in.job, .ranks = options->ranks, .speed = options->speed, .measured = options->speed.product == 0.0};
     needs = plan->job->needs(&in.all);
     inputs = (struct lc_inputs){
         .config = &in.all, .member = in.member, .members = in.members, .needs = &needs, .warn = lc_run_warn};
@@ -320,8 +321,8 @@ static int plan_sweep(const struct lc_tasks *tasks, const struct lc_plan_options
         if (lc_plan_open(&plan, tasks, k, &how, err) != LC_OK)
             break;
         warn_memory(&plan);
-        plan.measured = options->gflops == 0.0;
-        how.gflops = plan.gflops; /* measured once */
+        plan.measured = options->speed.product == 0.0;
+        how.speed = plan.speed; /* measured once */
         values.size = 0;
         lc_tasks_describe(tasks, k, &values, err);
         lc_plan_print_task(&sum, &plan, k, (const char *)values.data, options->json, out, err);

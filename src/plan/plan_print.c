@@ -114,8 +114,8 @@ void lc_plan_print(const struct lc_plan *plan, FILE *out)
         fprintf(out, "  matrices           of at most %.0f features a site\n", plan->point[0].cost.leading);
     fprintf(out, "  result             about %sB, %s\n", lc_amount(plan->result_bytes).text, c->output);
     print_memory(plan, out);
-    fprintf(out, "  speed of a core    %.1f GFLOP/s %s, of which %.0f %% are reached; a unit takes %s\n", plan->gflops,
-            plan->measured ? "in sgemm, measured here" : "in sgemm, as given", 100.0 * plan->reached,
+    fprintf(out, "  speed of a core    %.1f GFLOP/s in products, %.1f in screening encoders, %s; a unit takes %s\n",
+            plan->speed.product, plan->speed.screen, plan->measured ? "measured here" : "as given",
             lc_duration(plan->point[plan->points - 1].unit_seconds).text);
     fprintf(out, "  time on ranks\n");
     print_time(&plan->one, out);
@@ -205,14 +205,15 @@ static json_t *describe(const struct lc_plan *plan)
         json_array_append_new(sites, json_site(&plan->study.site[i], &plan->assumed.site[i]));
     for (int64_t k = 0; k < plan->points; k++)
         json_array_append_new(points, json_point(&plan->point[k]));
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:s, s:f, s:[o, o]}",
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:s, s:[o, o]}",
                      "job", plan->job->name, "config", plan->study.config.source, "output", plan->study.config.output,
                      "ranks", (json_int_t)plan->ranks, "active_from", plan->assumed_from ? plan->assumed_from : "assumed",
                      "sites", sites, "points", points, "result_bytes", plan->result_bytes, "input_bytes",
                      plan->file_bytes, "buffer_bytes", plan->buffer_bytes, "rank_bytes", plan->rank_bytes, "root_bytes", plan->root_bytes, "weight_bytes",
                      plan->weight_bytes, "token_bytes", plan->token_bytes, "node_ranks", (json_int_t)plan->node_ranks,
-                     "node_bytes", plan->node_bytes, "machine_bytes", plan->machine_bytes, "core_gflops", plan->gflops,
-                     "core_gflops_from", plan->measured ? "measured" : "given", "efficiency", plan->reached,
+                     "node_bytes", plan->node_bytes, "machine_bytes", plan->machine_bytes, "core_gflops",
+                     plan->speed.product, "core_screen_gflops", plan->speed.screen, "core_gflops_from",
+                     plan->measured ? "measured" : "given",
                      "times", json_time(&plan->one), json_time(&plan->asked));
 }
 

@@ -57,10 +57,9 @@ static int choose(struct size *out, char **word, int words, struct lc_err *err)
 
 static int grid(const struct lc_comm *par, char **word, int words, struct lc_err *err)
 {
-    struct bench b = {.par = *par};
+    struct bench b = {.par = *par, .path = word[0]};
     struct bench_peaks after = {0};
     struct size size;
-    json_t *root = NULL;
     int rc;
 
     LC_TRY(rc, choose(&size, word, words, err));
@@ -69,8 +68,8 @@ static int grid(const struct lc_comm *par, char **word, int words, struct lc_err
     LC_TRY(rc, bench_precision(&b.precision, err));
     LC_TRY(rc, bench_peaks_measure(&b.before, par, size.peak, 1, err));
     if (par->rank == 0) {
-        root = bench_machine_json(par, b.precision);
-        b.cells = json_object_get(root, "cells");
+        b.root = bench_machine_json(par, b.precision);
+        json_array_append_new(json_object_get(b.root, "peaks"), bench_peaks_json(&b.before, par->size));
         print_peaks(&b.before);
     }
     bench_table_head(par);
@@ -78,13 +77,12 @@ static int grid(const struct lc_comm *par, char **word, int words, struct lc_err
     LC_TRY(rc, bench_peaks_measure(&after, par, size.peak, 1, err));
     if (par->rank == 0) {
         print_peaks(&after);
-        json_array_append_new(json_object_get(root, "peaks"), bench_peaks_json(&b.before, par->size));
-        json_array_append_new(json_object_get(root, "peaks"), bench_peaks_json(&after, par->size));
-        bench_json_write(root, word[0], err);
+        json_array_append_new(json_object_get(b.root, "peaks"), bench_peaks_json(&after, par->size));
+        bench_json_write(b.root, word[0], err);
     }
     rc = lc_comm_agree(par, err);
 done:
-    json_decref(root);
+    json_decref(b.root);
     return rc;
 }
 

@@ -89,7 +89,8 @@ struct bench {
     struct bench_peaks before;
     double limit;   /* seconds that one repetition may take by the estimate */
     double least;   /* seconds of repetitions */
-    json_t *cells;  /* of rank 0 */
+    json_t *root;     /* of rank 0: what is known so far, its "cells" among it */
+    const char *path; /* where that stands after each cell, since all of them take hours */
 };
 /* How long one repetition should take on this rank; not collective. */
 double bench_expected(const struct bench *b, const struct bench_cell *cell);

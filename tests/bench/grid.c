@@ -32,7 +32,7 @@ void bench_leave_out(struct bench *b, const struct bench_cell *cell, const char 
     if (b->par.rank == 0) {
         json_t *entry = bench_cell_json(cell);
         json_object_set_new(entry, "left_out", json_string(why));
-        json_array_append_new(b->cells, entry);
+        json_array_append_new(json_object_get(b->root, "cells"), entry);
         bench_table_skip(cell, why);
     }
 }
@@ -118,10 +118,11 @@ int bench_time(struct bench *b, struct bench_cell *cell, bench_repetition *run, 
     cell->flop = flop / (double)(cell->repetitions * b->par.size);
     cell->seconds /= (double)(cell->repetitions * b->par.size); /* a repetition, by all ranks together */
     if (b->par.rank == 0) {
-        json_array_append_new(b->cells, bench_cell_json(cell));
+        json_array_append_new(json_object_get(b->root, "cells"), bench_cell_json(cell));
         bench_table_cell(cell);
+        bench_json_write(b->root, b->path, err);
     }
-    return LC_OK;
+    return lc_comm_agree(&b->par, err);
 }
 
 /* --- what must move --- */

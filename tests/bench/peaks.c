@@ -21,64 +21,6 @@ int bench_precision(enum lc_precision *out, struct lc_err *err)
     return LC_OK;
 }
 
-static int random_rows(float **out, float **length, int64_t rows, int64_t width, uint64_t stream, struct lc_err *err)
-{
-    struct lc_comm alone = {.comm = MPI_COMM_NULL, .size = 1, .node_size = 1};
-    int rc;
-
-    LC_TRY(rc, LC_ALLOC(out, rows * width, "rows", err));
-    LC_TRY(rc, LC_ALLOC(length, rows, "rows", err));
-    bench_fill(&alone, *out, rows * width, 0.04f, 0.0f, stream);
-    for (int64_t r = 0; r < rows; r++)
-        (*length)[r] = (float)(lc_square_sum(*out + r * width, width) + 1.0); /* at least the length */
-done:
-    return rc;
-}
-
-struct screening {
-    struct lc_screen screen;
-    struct lc_candidates found;
-};
-
-static int screen_once(void *arg, struct lc_err *err)
-{
-    struct screening *s = arg;
-
-    return lc_screen_run(&s->screen, &s->found, err);
-}
-
-/* Screening whose floors nothing reaches. */
-static int screen_rate(double *gflops, double spend, struct lc_err *err)
-{
-    enum { ROWS = 1024, FEATURES = 4096, WIDTH = 512 };
-    struct screening s = {.found = {0}};
-    float *x = NULL, *length = NULL, *w = NULL, *norm = NULL, *floor = NULL;
-    void *packed = NULL, *scratch = NULL;
-    int rc;
-
-    LC_TRY(rc, random_rows(&x, &length, ROWS, WIDTH, 1, err));
-    LC_TRY(rc, random_rows(&w, &norm, FEATURES, WIDTH, 2, err));
-    LC_TRY(rc, LC_ALLOC(&floor, FEATURES, "floors", err));
-    for (int64_t i = 0; i < FEATURES; i++)
-        floor[i] = 1e30f;
-    LC_TRY(rc, lc_alloc(&packed, lc_screen_packed_bytes(FEATURES, WIDTH), 1, "an encoder", err));
-    LC_TRY(rc, lc_alloc(&scratch, lc_screen_scratch_bytes(ROWS, WIDTH), 1, "screening", err));
-    lc_screen_pack(packed, w, FEATURES, WIDTH);
-    s.screen = (struct lc_screen){.rows = ROWS, .features = FEATURES, .width = WIDTH, .x = x, .length = length, .w = w,
-                                  .norm = norm, .floor = floor, .packed = packed, .scratch = scratch};
-    rc = lc_best_rate(gflops, 2.0 * ROWS * FEATURES * WIDTH, spend, screen_once, &s, err);
-done:
-    free(x);
-    free(length);
-    free(w);
-    free(norm);
-    free(floor);
-    free(packed);
-    free(scratch);
-    lc_candidates_release(&s.found);
-    return rc;
-}
-
 /* a = b + s c over arrays that no cache holds: GB/s of the three, as the best of a few passes. */
 static int triad_rate(double *out, const struct lc_comm *par, struct lc_err *err)
 {
@@ -124,7 +66,7 @@ int bench_peaks_measure(struct bench_peaks *p, const struct lc_comm *par, double
     if (lc_factor_bytes(precision, 512, 512) > 0)
         lc_gemm_rate(&mine.product, precision, spend, err);
     MPI_Barrier(par->comm);
-    screen_rate(&mine.screen, spend, err);
+    lc_screen_rate(&mine.screen, spend, err);
     if (lc_comm_agree(par, err) != LC_OK)
         return err->code;
     if (triad)
@@ -142,7 +84,7 @@ int bench_peak_now(double *out, const char *peak, const struct lc_comm *par, str
     bench_precision(&precision, err);
     MPI_Barrier(par->comm);
     if (strcmp(peak, "screen") == 0)
-        screen_rate(&mine, spend, err);
+        lc_screen_rate(&mine, spend, err);
     else
         lc_gemm_rate(&mine, precision, spend, err);
     MPI_Allreduce(&mine, out, 1, MPI_DOUBLE, MPI_SUM, par->comm);

@@ -35,7 +35,7 @@ row() { # name, ranks, job, T, windows, options of lightcone run...
 }
 echo "whole jobs: all six sites, threshold 0.2"
 row "job: sparsity" "$RANKS" sparsity 128 64
-row "job: features" 1 influence 64 8
+row "job: features" 1 influence 64 16
 row "job: features" "$RANKS" influence 64 16
 row "job: and reconstruction" "$RANKS" influence 64 16 --set 'token_vector=[reconstruction]'
 row "job: and reconstruction" "$RANKS" influence 1024 "$RANKS" --set 'token_vector=[reconstruction]' --set unit.windows=1

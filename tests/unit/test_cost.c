@@ -103,13 +103,15 @@ static void buffers_of_active_features(void **state)
     assert_int_equal(lc_isa_choose(-1, &err), LC_OK);
 }
 
-static void sgemm_has_a_rate(void **state)
+static void products_and_screening_have_a_rate(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
     double rate = 0.0;
 
     (void)state;
     assert_int_equal(lc_gemm_rate(&rate, LC_PRECISION_FLOAT32, 0.02, &err), LC_OK);
+    assert_true(rate > 0.1 && rate < 1e5);
+    assert_int_equal(lc_screen_rate(&rate, 0.02, &err), LC_OK);
     assert_true(rate > 0.1 && rate < 1e5);
 }
 
@@ -130,7 +132,7 @@ int main(void)
         cmocka_unit_test(datasets_add_their_bytes),
         cmocka_unit_test(rank_0_only_hands_out_where_ranks_are_many),
         cmocka_unit_test(buffers_of_active_features),
-        cmocka_unit_test(sgemm_has_a_rate),
+        cmocka_unit_test(products_and_screening_have_a_rate),
         cmocka_unit_test(every_job_can_be_planned),
     };
 
