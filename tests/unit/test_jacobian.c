@@ -24,16 +24,23 @@ struct kit {
     int64_t seeds;
 };
 
-/* Uniform numbers of variance `scale` squared about `middle`. */
-static void fill(const float *at, int64_t count, double scale, double middle, uint64_t stream)
+/* Uniform numbers of variance `spread` squared about `middle`. */
+static void fill(const float *at, int64_t count, double spread, double middle, uint64_t stream)
 {
     float *out = (float *)(uintptr_t)at;
 
     for (int64_t i = 0; i < count; i++)
-        out[i] = (float)(middle + scale * sqrt(12.0) * ((double)(lc_random_bits(8, stream, (uint64_t)i) >> 11) * 0x1p-53 - 0.5));
+        out[i] = (float)(middle + spread * sqrt(12.0) * ((double)(lc_random_bits(8, stream, (uint64_t)i) >> 11) * 0x1p-53 - 0.5));
 }
 
-static void fill_model(const struct lc_model *m)
+static void scale(const float *at, int64_t count, float by)
+{
+    for (int64_t i = 0; i < count; i++)
+        ((float *)(uintptr_t)at)[i] *= by;
+}
+
+/* Weights and biases of queries and keys are `sharp` times what they would be. */
+static void fill_model(const struct lc_model *m, float sharp)
 {
     int64_t d = m->shape.width, hidden = m->shape.hidden;
     double in = 1.0 / sqrt((double)d), across = 1.0 / sqrt((double)hidden);
@@ -48,6 +55,8 @@ static void fill_model(const struct lc_model *m)
         fill(b->norm2_b, d, 0.1, 0.0, stream + 3);
         fill(b->qkv.w, 3 * d * d, 1.5 * in, 0.0, stream + 4);
         fill(b->qkv_b, 3 * d, 0.1, 0.0, stream + 5);
+        scale(b->qkv.w, 2 * d * d, sharp);
+        scale(b->qkv_b, 2 * d, sharp);
         fill(b->out.w, d * d, in, 0.0, stream + 6);
         fill(b->out_b, d, 0.1, 0.0, stream + 7);
         fill(b->up.w, hidden * d, in, 0.0, stream + 8);
@@ -72,7 +81,7 @@ static void make_seeds(struct kit *k)
             k->seed[k->seeds++] = (struct lc_seed){.layer = site[s], .value = k->value + i * d};
 }
 
-static void make(struct kit *k, int64_t width, int parallel, enum lc_precision precision)
+static void make(struct kit *k, int64_t width, int parallel, enum lc_precision precision, float sharp)
 {
     const struct lc_model_shape shape = {.family = "gpt_neox", .layers = LAYERS, .width = width, .heads = 4, .hidden = 4 * width,
                                          .vocab = VOCAB, .context = LENGTH, .rotary = width / 8, .rotary_base = 10000.0,
@@ -84,7 +93,7 @@ static void make(struct kit *k, int64_t width, int parallel, enum lc_precision p
     check(LC_ALLOC(&k->weights, lc_model_floats(&shape, LAYERS), "model", &err), &err);
     check(LC_ALLOC(&k->packed, lc_model_packed_floats(&shape, LAYERS, precision, 1) + 1, "packed weights", &err), &err);
     check(lc_model_bind(&k->model, &shape, LAYERS, k->weights, &err), &err);
-    fill_model(&k->model);
+    fill_model(&k->model, sharp);
     lc_model_pack_bind(&k->model, precision, 1, k->packed);
     lc_model_pack(&k->model, 0, 1);
     for (uint64_t t = 0; t < 2 * LENGTH; t++)
@@ -132,14 +141,14 @@ static void take(void *arg, int64_t seed, const float *gradient, int64_t n)
     memcpy(x->g + seed * n * x->width, gradient, (size_t)(n * x->width) * sizeof *gradient);
 }
 
-static void descend(const struct kit *k, int64_t room, float *g)
+static void descend(const struct kit *k, int64_t position, int64_t room, float *g)
 {
     struct gradients x = {.g = g, .width = k->model.shape.width};
     struct lc_err err = LC_ERR_INIT;
     struct lc_backward b;
 
     check(lc_backward_init(&b, &k->model, room, room < 7 ? room : 7, LENGTH, &err), &err);
-    lc_backward_run(&b, &k->forward, 1, POSITION, k->seed, k->seeds, take, &x);
+    lc_backward_run(&b, &k->forward, 1, position, k->seed, k->seeds, take, &x);
     lc_backward_release(&b);
 }
 
@@ -182,7 +191,7 @@ static void compare(int64_t width, int parallel, int p)
     float *plain = NULL, *other = NULL;
     struct kit k;
 
-    make(&k, width, parallel, precisions[p].precision);
+    make(&k, width, parallel, precisions[p].precision, 1.0f);
     while (!lc_backward_gains(&k.model.shape, enough))
         enough++;
     const struct {
@@ -191,13 +200,13 @@ static void compare(int64_t width, int parallel, int p)
     } chunks[] = {{enough - 1, 0, 1}, {enough + 5, 1, 1}, {k.seeds, 1, 0}};
     check(LC_ALLOC(&plain, k.seeds * (POSITION + 1) * width, "gradients", &err), &err);
     check(LC_ALLOC(&other, k.seeds * (POSITION + 1) * width, "gradients", &err), &err);
-    descend(&k, 3, plain);
+    descend(&k, POSITION, 3, plain);
     for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
         double error;
         count_blocks(&k, chunks[c].room, &with, &without);
         assert_int_equal(with > 0, chunks[c].with);
         assert_int_equal(without > 0, chunks[c].without);
-        descend(&k, chunks[c].room, other);
+        descend(&k, POSITION, chunks[c].room, other);
         error = apart(&k, other, plain);
         print_message("D %lld, %s, %-7s chunks of %3lld: %2lld blocks with Jacobians, %2lld without: %.1f units of rounding apart\n",
                       (long long)width, parallel ? "parallel  " : "sequential", precisions[p].name, (long long)chunks[c].room,
@@ -220,9 +229,42 @@ static void jacobians_are_the_products_one_by_one(void **state)
     }
 }
 
+/* The first position sees itself alone: however long queries and keys are, what comes down is what comes without them, to
+ * the last bit, by Jacobians and by products one by one. */
+static void blind_to_scores(int64_t width, int parallel)
+{
+    float *sharp = NULL, *without = NULL;
+    struct lc_err err = LC_ERR_INIT;
+    struct kit k, none;
+
+    make(&k, width, parallel, LC_PRECISION_FLOAT32, 30.0f);
+    make(&none, width, parallel, LC_PRECISION_FLOAT32, 0.0f);
+    check(LC_ALLOC(&sharp, k.seeds * width, "gradients", &err), &err);
+    check(LC_ALLOC(&without, k.seeds * width, "gradients", &err), &err);
+    for (int64_t room = 3; room <= k.seeds; room += k.seeds - 3) {
+        descend(&k, 0, room, sharp);
+        descend(&none, 0, room, without);
+        for (int64_t i = 0; i < k.seeds * width; i++)
+            assert_true(sharp[i] == without[i]);
+    }
+    free(sharp);
+    free(without);
+    release(&k);
+    release(&none);
+}
+
+static void nothing_comes_through_scores_of_one_key(void **state)
+{
+    (void)state;
+    blind_to_scores(64, 1);
+    blind_to_scores(64, 0);
+    blind_to_scores(72, 1);
+}
+
 static int run(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(jacobians_are_the_products_one_by_one)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(jacobians_are_the_products_one_by_one),
+                                       cmocka_unit_test(nothing_comes_through_scores_of_one_key)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
