@@ -71,22 +71,62 @@ static double level_of(const struct lc_sae *sae, int64_t i, double theta)
     return cut > theta ? cut : theta;
 }
 
-/* w . (y - s) + b in float64 of the stored float32 values. */
-static double exact_z(const struct lc_sae *sae, const float *y, int64_t i)
+/* z = w . (y - s) + b in float64 of the stored float32 values, and the sum of its terms' sizes. */
+static double z_f64(const struct lc_sae *sae, const float *y, int64_t i, double *size)
 {
     const float *w = sae->encoder + i * sae->shape.width;
     double z = (double)sae->encoder_bias[i];
 
-    for (int64_t j = 0; j < sae->shape.width; j++)
+    *size = fabs(z);
+    for (int64_t j = 0; j < sae->shape.width; j++) {
         z += (double)w[j] * ((double)y[j] - (double)sae->shift[j]);
+        *size += fabs((double)w[j]) * (fabs((double)y[j]) + fabs((double)sae->shift[j]));
+    }
     return z;
 }
 
-/* z of a candidate, in float32 by products in one order, whichever kernel named it, and in float64 once it is needed. */
+/* A sum of doubles of which none reaches into the bits of the next, ascending, so that the last has its sign: exact. (J. R. Shewchuk,
+ * Adaptive precision floating-point arithmetic, 1997: grow-expansion without zeros.) */
+struct expansion {
+    double part[64]; /* more than the bits from the least product of two floats to the greatest fill */
+    int parts;
+};
+
+static void expansion_add(struct expansion *e, double x)
+{
+    int kept = 0;
+
+    for (int k = 0; k < e->parts; k++) {
+        double y = e->part[k], sum = x + y, from_x = sum - y, lost = (x - from_x) + (y - (sum - from_x));
+        if (lost != 0.0)
+            e->part[kept++] = lost;
+        x = sum;
+    }
+    e->part[kept++] = x;
+    e->parts = kept;
+}
+
+/* Is z above the level in exact arithmetic? Products of two floats are exact doubles. */
+static int is_above_exactly(const struct lc_sae *sae, const float *y, int64_t i, double level)
+{
+    const float *w = sae->encoder + i * sae->shape.width;
+    struct expansion e = {.parts = 0};
+
+    expansion_add(&e, (double)sae->encoder_bias[i]);
+    expansion_add(&e, -level);
+    for (int64_t j = 0; j < sae->shape.width; j++) {
+        expansion_add(&e, (double)w[j] * (double)y[j]);
+        expansion_add(&e, -(double)w[j] * (double)sae->shift[j]);
+    }
+    return e.part[e.parts - 1] > 0.0;
+}
+
+/* z of a candidate, in float32 by products in one order, whichever kernel named it, and in float64 once it is needed; each
+ * bound: how far that may be off, but for the rounding of the level. */
 struct measured {
     int64_t place, row, feature;
-    double z, bound, exact; /* bound: how far z may be off */
-    int has_exact;
+    double z, bound, fine, fine_bound;
+    int has_fine;
 };
 
 /* The next candidates, as many as products are formed at once, or those that are left. */
@@ -111,26 +151,50 @@ static void measure(const struct lc_active *scratch, const struct lc_sae *sae, c
     }
 }
 
+static int is_near(const struct measured *m, double level)
+{
+    return !(fabs(m->z - level) > m->bound);
+}
+
+/* In exact arithmetic. */
+static int is_above(const struct lc_sae *sae, const float *y, const struct measured *m, double level)
+{
+    if (!is_near(m, level))
+        return m->z > level;
+    if (fabs(m->fine - level) > m->fine_bound + fabs(level) * 0x1p-52)
+        return m->fine > level;
+    return is_above_exactly(sae, y + m->row * sae->shape.width, m->feature, level);
+}
+
+static void measure_finely(const struct lc_sae *sae, const float *y, struct measured *m)
+{
+    double size;
+
+    if (m->has_fine)
+        return;
+    m->fine = z_f64(sae, y + m->row * sae->shape.width, m->feature, &size);
+    m->fine_bound = (double)(sae->shape.width + 4) * 0x1p-52 * size;
+    m->has_fine = 1;
+}
+
 /* Is it above the level of theta, and of mark, exactly? Appends it to `a` when it is above the first. What else is asked of
  * it changes nothing. */
 static int decide(struct lc_active *a, const struct lc_sae *sae, const float *y, struct measured *m, double theta, double mark,
                   struct lc_err *err)
 {
-    double low = level_of(sae, m->feature, theta), high = level_of(sae, m->feature, mark), z = m->z;
+    double low = level_of(sae, m->feature, theta), high = level_of(sae, m->feature, mark);
+    int fine = is_near(m, low) || is_near(m, high);
 
-    if (!(fabs(z - low) > m->bound) || !(fabs(z - high) > m->bound)) {
-        if (!m->has_exact)
-            m->exact = exact_z(sae, y + m->row * sae->shape.width, m->feature);
-        m->has_exact = 1;
+    if (fine) {
+        measure_finely(sae, y, m);
         a->rechecked++;
-        z = m->exact;
     }
-    if (!(z > low))
+    if (!is_above(sae, y, m, low))
         return LC_OK;
     if (a->hits == a->hit_room && grow(a, err) != LC_OK)
         return err->code;
-    a->hit[a->hits] = z > high ? m->place : -1 - m->place;
-    a->value[a->hits++] = (float)z;
+    a->hit[a->hits] = is_above(sae, y, m, high) ? m->place : -1 - m->place;
+    a->value[a->hits++] = (float)(fine ? m->fine : m->z);
     return LC_OK;
 }
 
