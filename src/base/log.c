@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lightcone/clock.h"
 
 static int drawn; /* a bar stands in the last line */
 
@@ -84,18 +85,16 @@ int lc_log_columns(void)
 /* A line goes out in one piece, so that ranks' lines do not mix. */
 void lc_log(const char *fmt, ...)
 {
-    char text[2048] = "", date[32] = "";
+    char text[2048] = "";
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (lc_log_columns() == 0) {
-        time_t now = time(NULL);
-        struct tm local;
-        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S ", localtime_r(&now, &local));
-    }
-    fprintf(stderr, "%s%s%s\n", drawn ? "\r\033[K" : "", date, text);
+    fprintf(stderr, "%s", drawn ? "\r\033[K" : "");
+    if (lc_log_columns() == 0)
+        fprintf(stderr, "%s ", lc_date_here(lc_wall_seconds()).text);
+    fprintf(stderr, "%s\n", text);
     drawn = 0;
 }
 

@@ -2,28 +2,32 @@
 
 #include <stdlib.h>
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+#define ORDER(type, suffix)                                          \
+    static int compare_##suffix(const void *a, const void *b)        \
+    {                                                                \
+        const type x = *(const type *)a, y = *(const type *)b;       \
+        return (x > y) - (x < y);                                    \
+    }                                                                \
+    void lc_sort_##suffix(type *list, int64_t n)                     \
+    {                                                                \
+        if (n > 0)                                                   \
+            qsort(list, (size_t)n, sizeof *list, compare_##suffix);  \
+    }
+ORDER(int32_t, i32)
+ORDER(int64_t, i64)
+ORDER(double, f64)
 
-    return (x > y) - (x < y);
-}
-
-void lc_sort_i32(int32_t *list, int64_t n)
-{
-    if (n > 0)
-        qsort(list, (size_t)n, sizeof *list, ascending);
-}
-
-int64_t lc_unique_i32(int32_t *list, int64_t n)
-{
-    int64_t left = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || list[i] != list[i - 1])
-            list[left++] = list[i];
-    return left;
-}
+#define UNIQUE(type, suffix)                                         \
+    int64_t lc_unique_##suffix(type *list, int64_t n)                \
+    {                                                                \
+        int64_t left = 0;                                            \
+        for (int64_t i = 0; i < n; i++)                              \
+            if (i == 0 || list[i] != list[i - 1])                    \
+                list[left++] = list[i];                              \
+        return left;                                                 \
+    }
+UNIQUE(int32_t, i32)
+UNIQUE(int64_t, i64)
 
 int64_t lc_find_i32(const int32_t *list, int64_t n, int64_t value)
 {
@@ -37,4 +41,12 @@ int64_t lc_find_i32(const int32_t *list, int64_t n, int64_t value)
             high = middle;
     }
     return low < n && list[low] == value ? low : -1;
+}
+
+double lc_percentile(const double *list, int64_t n, double percent)
+{
+    const double at = (double)(n - 1) * percent / 100.0;
+    const int64_t below = (int64_t)at;
+
+    return below + 1 < n ? list[below] + (at - (double)below) * (list[below + 1] - list[below]) : list[n - 1];
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/order.h"
 #include "scalar.h"
 
 enum { NAME_ROOM = 64, SHOWN = 64, ALLOWED = 256, CHILDREN = 256 };
@@ -215,13 +216,6 @@ static int path_fill(const struct filler *f, const struct lc_key *key, const str
     return LC_OK;
 }
 
-static int compare_ints(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int site_number(const char *text, int64_t *out)
 {
     static const char prefix[] = "resid_out_layer";
@@ -271,7 +265,7 @@ static int ints_fill(const struct filler *f, const struct lc_key *key, size_t at
     for (int n = list->first; n >= 0; n = f->tree->node[n].next, i++)
         LC_TRY(rc, item_take(f, key, &f->tree->node[n], &value[i]));
     memcpy(sorted, value, (size_t)list->count * sizeof *sorted);
-    qsort(sorted, (size_t)list->count, sizeof *sorted, compare_ints);
+    lc_sort_i64(sorted, list->count);
     twice = repeated(sorted, list->count);
     if (twice >= 0)
         rc = lc_tree_fail(f->tree, list->line, f->err,

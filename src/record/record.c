@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lightcone/clock.h"
 #include "lightcone/file.h"
 #include "lightcone/handout.h"
 #include "lightcone/linalg.h"
@@ -35,18 +35,10 @@ void lc_record_note_memory(struct lc_run_record *record)
     record->mine.own_bytes = lc_usage_share();
 }
 
-static double clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void fill_own(struct lc_rank_record *mine, const struct lc_study *study, const struct lc_timeline *time)
 {
     if (time->first_unit > 0.0)
-        mine->first_unit = clock_now() - (lc_seconds() - time->first_unit);
+        mine->first_unit = lc_wall_seconds() - (lc_seconds() - time->first_unit);
     memcpy(mine->loading, study->loading, sizeof mine->loading);
     gethostname(mine->host, sizeof mine->host - 1);
     memcpy(mine->seconds, time->seconds, sizeof mine->seconds);
@@ -215,22 +207,15 @@ static void add_slurm(json_t *record)
     json_decref(slurm);
 }
 
-static void show_date(char out[32], time_t moment)
-{
-    struct tm utc;
-
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&moment, &utc));
-}
-
 static json_t *describe_run(const struct lc_comm *par, const struct lc_study *study, const struct lc_run_record *r)
 {
-    char class[64], finished[32], started[32];
+    const double now = lc_wall_seconds();
+    const struct lc_date finished = lc_date_utc(now), started = lc_date_utc(now - r->total_seconds);
+    char class[64];
 
-    show_date(finished, time(NULL));
-    show_date(started, time(NULL) - (time_t)(r->total_seconds + 0.5));
     lc_kernel_class(class);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:o, s:{s:I, s:I, s:I}}", "lightcone", r->version, "job",
-                     study->config.job, "started", started, "finished", finished, "output", study->config.output, "ranks",
+                     study->config.job, "started", started.text, "finished", finished.text, "output", study->config.output, "ranks",
                      par->size, "workers", (json_int_t)lc_handout_workers(par->size), "kernel_class", class, "kernels",
                      lc_isa_name(lc_isa()), "libraries", libraries(), "units", "all", (json_int_t)r->units, "resumed", (json_int_t)r->resumed, "done",
                      (json_int_t)(r->units - r->resumed));

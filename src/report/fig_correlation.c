@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "figures.h"
+#include "lightcone/order.h"
 
 enum { SHOWN = 100, PERCENTILE = 99 };
 
@@ -53,25 +54,6 @@ struct map {
     double limit; /* of the colours */
 };
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* numpy's default: linear between the order statistics around (n - 1) q / 100. Sorts x; 0 without any. */
-static double percentile(double *x, int64_t n, double q)
-{
-    double at = (double)(n - 1) * q / 100;
-    int64_t below = (int64_t)at;
-
-    if (n == 0)
-        return 0;
-    qsort(x, (size_t)n, sizeof *x, ascending);
-    return below + 1 < n ? x[below] + (at - (double)below) * (x[below + 1] - x[below]) : x[n - 1];
-}
-
 static int find_limit(struct map *m, struct lc_err *err)
 {
     double *size = NULL;
@@ -82,7 +64,8 @@ static int find_limit(struct map *m, struct lc_err *err)
     for (int64_t i = 0; i < m->k * m->k; i++)
         if (isfinite(m->c[i]))
             size[n++] = fabs(m->c[i]);
-    m->limit = percentile(size, n, PERCENTILE);
+    lc_sort_f64(size, n);
+    m->limit = n ? lc_percentile(size, n, PERCENTILE) : 0;
     if (!(m->limit > 0)) /* nearly all are 0: the greatest, or anything */
         m->limit = n && size[n - 1] > 0 ? size[n - 1] : 1;
 done:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "figures.h"
+#include "lightcone/order.h"
 
 enum { TRACKED = 10, SUMS = 4, HIGHEST = 20, STEPS = 2048, STEPS_PER_BIT = 100 };
 
@@ -82,18 +83,11 @@ static int choose_tracked(const struct lc_view *v, struct tracked out[TRACKED], 
     return have;
 }
 
-static int down(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x < y) - (x > y);
-}
-
 /* Mean of the HIGHEST greatest of the site's feature means; NaN without any. */
 static double highest_mean(const struct lc_view_site *s, struct lc_err *err)
 {
     const double *mean = lc_view_f64(s, LC_VIEW_F_MEAN);
-    int64_t all = lc_view_count(s, LC_VIEW_F_MEAN), n = 0;
+    int64_t all = lc_view_count(s, LC_VIEW_F_MEAN), n = 0, top;
     double *x = NULL, sum = 0;
 
     if (LC_ALLOC(&x, all, "feature means", err) != LC_OK)
@@ -101,12 +95,12 @@ static double highest_mean(const struct lc_view_site *s, struct lc_err *err)
     for (int64_t i = 0; i < all; i++)
         if (isfinite(mean[i]))
             x[n++] = mean[i];
-    qsort(x, (size_t)n, sizeof *x, down);
-    n = n < HIGHEST ? n : HIGHEST;
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i];
+    lc_sort_f64(x, n);
+    top = n < HIGHEST ? n : HIGHEST;
+    for (int64_t i = 1; i <= top; i++)
+        sum += x[n - i];
     free(x);
-    return n ? sum / (double)n : NAN;
+    return top ? sum / (double)top : NAN;
 }
 
 /* Grey dots to the table; to the plot one for each hundredth of a bit. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lightcone/order.h"
+
 #define INFLUENCE "sites/SITE/influence"
 #define SPARSITY  "sites/SITE/sparsity"
 #define PAIRS     "sites/SITE/correlation"
@@ -56,20 +58,13 @@ static double int_of(const struct lc_result *r, const char *group, const char *s
     return found ? (double)x : (double)NAN;
 }
 
-static int compare_reals(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sorts x. */
 static double median(double *x, int64_t n)
 {
     if (n == 0)
         return NAN;
-    qsort(x, (size_t)n, sizeof *x, compare_reals);
-    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+    lc_sort_f64(x, n);
+    return lc_percentile(x, n, 50.0);
 }
 
 static double vector_mean(const struct lc_result *r, const char *name, const char *site, struct lc_err *err)

@@ -4,29 +4,18 @@
 #include <stdlib.h>
 
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 #include "lightcone/random.h"
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
 
 void lc_bootstrap_interval(double *value, int64_t n, double centre, double *low, double *high)
 {
-    double at[2] = {0.025 * (double)(n - 1), 0.975 * (double)(n - 1)}, q[2], sum = 0.0;
+    double sum = 0.0;
 
-    qsort(value, (size_t)n, sizeof *value, ascending);
+    lc_sort_f64(value, n);
     for (int64_t i = 0; i < n; i++)
         sum += value[i];
-    for (int k = 0; k < 2; k++) {
-        int64_t i = (int64_t)at[k];
-        double next = i + 1 < n ? value[i + 1] : value[i];
-        q[k] = value[i] + (at[k] - (double)i) * (next - value[i]);
-    }
-    *low = centre + q[0] - sum / (double)n;
-    *high = centre + q[1] - sum / (double)n;
+    *low = centre + lc_percentile(value, n, 2.5) - sum / (double)n;
+    *high = centre + lc_percentile(value, n, 97.5) - sum / (double)n;
 }
 
 int lc_bootstrap_mean(const double *x, int64_t n, uint64_t seed, int64_t rounds, struct lc_summary *out,

@@ -6,6 +6,7 @@
 
 #include "lightcone/config.h"
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 
 enum { HEAD = 2, FIRST_ROOM = 1 << 12 };
 
@@ -90,13 +91,6 @@ static int sort_by_token(const struct lc_lists *l, int64_t vocab, int64_t *start
     return LC_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* One counter a feature, zero between tokens, and the features it was used for. */
 struct tally {
     int32_t *count, *seen, *entry; /* [F], [F], [2 F] */
@@ -122,7 +116,7 @@ static int tally_put(struct tally *t, int32_t token, struct lc_lists *out, struc
 {
     int64_t n = t->n;
 
-    qsort(t->seen, (size_t)n, sizeof *t->seen, by_value);
+    lc_sort_i32(t->seen, n);
     for (int64_t k = 0; k < n; k++) {
         t->entry[2 * k] = t->seen[k];
         t->entry[2 * k + 1] = t->count[t->seen[k]];

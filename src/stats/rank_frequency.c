@@ -1,14 +1,8 @@
 #include "lightcone/rank_frequency.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-static int descending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x < y) - (x > y);
-}
+#include "lightcone/order.h"
 
 /* Centred sums over y = log10 p and x = log10 rank. */
 static void fit_line(const double *sorted, struct lc_rank_fit *fit)
@@ -39,6 +33,11 @@ void lc_rank_frequency(const double *p, int64_t n, double *sorted, struct lc_ran
     for (int64_t i = 0; i < n; i++)
         if (p[i] > 0)
             sorted[fit->n++] = p[i];
-    qsort(sorted, (size_t)fit->n, sizeof *sorted, descending);
+    lc_sort_f64(sorted, fit->n);
+    for (int64_t low = 0, high = fit->n - 1; low < high; low++, high--) {
+        double x = sorted[low];
+        sorted[low] = sorted[high];
+        sorted[high] = x;
+    }
     fit_line(sorted, fit);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lightcone/memory.h"
+#include "lightcone/order.h"
 
 double lc_saturation_length(const int64_t *t, const double *h, int64_t points, double share)
 {
@@ -82,13 +83,6 @@ static void fill_point(struct lc_sweep *s, const struct lc_samples *log, int64_t
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int summarise_features(struct lc_sweep *s, const int64_t *t, struct lc_err *err)
 {
     double *value = NULL, sum = 0.0;
@@ -102,12 +96,12 @@ static int summarise_features(struct lc_sweep *s, const int64_t *t, struct lc_er
         if (isfinite(x))
             value[n++] = x;
     }
-    qsort(value, (size_t)n, sizeof *value, by_value);
+    lc_sort_f64(value, n);
     for (int64_t i = 0; i < n; i++)
         sum += value[i];
     s->saturated = n;
     s->saturation_mean = n > 0 ? sum / (double)n : (double)NAN;
-    s->saturation_median = n > 0 ? (value[(n - 1) / 2] + value[n / 2]) / 2.0 : (double)NAN;
+    s->saturation_median = n > 0 ? lc_percentile(value, n, 50.0) : (double)NAN;
     free(value);
     return LC_OK;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lightcone/clock.h"
@@ -33,14 +32,6 @@ static const struct field {
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-static double wall_clock(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* An array's task goes by the array's number and its own, as in squeue. */
 static void name_slurm_job(char out[32])
 {
@@ -58,7 +49,7 @@ void lc_alive_init(struct lc_alive *a, const char *job, const char *version)
 {
     uint64_t drawn;
 
-    *a = (struct lc_alive){.pid = getpid(), .started = wall_clock(), .ranks = 1, .workers = -1, .busy = -1, .units = -1,
+    *a = (struct lc_alive){.pid = getpid(), .started = lc_wall_seconds(), .ranks = 1, .workers = -1, .busy = -1, .units = -1,
                            .done = -1, .restarts = -1, .memory_bytes = -1, .rate = -1.0, .left = -1.0};
     snprintf(a->job, sizeof a->job, "%s", job);
     snprintf(a->version, sizeof a->version, "%s", version);
@@ -95,7 +86,7 @@ int lc_alive_write(const char *output, struct lc_alive *a, struct lc_err *err)
     if (lc_record_path(path, output, "status", "json", err) != LC_OK)
         return err->code;
     a->beat++;
-    a->written = wall_clock();
+    a->written = lc_wall_seconds();
     text = to_text(a);
     if (!text)
         return LC_FAIL(err, LC_E_LIBRARY, "%s: a sign of life cannot be put into JSON", path);
@@ -171,7 +162,7 @@ int lc_alive_read(const char *output, struct lc_alive *out, struct lc_err *err)
     if (parse(path, text, size, out, err) != LC_OK)
         return err->code;
     changed = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
-    out->age = wall_clock() - changed;
+    out->age = lc_wall_seconds() - changed;
     out->ahead = out->written - changed;
     return LC_OK;
 }

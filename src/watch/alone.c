@@ -15,14 +15,6 @@ enum process { GONE, RUNNING, UNKNOWN };
 
 #define START_MOST 120.0 /* seconds that a program may need from its start to its first sign of life */
 
-static double clock_now(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A process with that number, of this machine; a number that came round has another start. */
 static enum process find_process(const struct lc_alive *a)
 {
@@ -45,22 +37,16 @@ static enum process find_process(const struct lc_alive *a)
         return UNKNOWN;
     if (state == 'Z' || state == 'X')
         return GONE;
-    before = a->started - clock_now(CLOCK_REALTIME) + clock_now(CLOCK_BOOTTIME) -
-             (double)ticks / (double)sysconf(_SC_CLK_TCK);
+    before = a->started - lc_wall_seconds() + lc_boot_seconds() - (double)ticks / (double)sysconf(_SC_CLK_TCK);
     return before > -2.0 && before < START_MOST ? RUNNING : UNKNOWN;
 }
 
 static int refuse(const char *output, const struct lc_alive *a, struct lc_err *err)
 {
-    time_t started = (time_t)a->started;
-    char since[32] = "";
-    struct tm local;
-
-    strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&started, &local));
     return LC_FAIL(err, LC_E_IO,
                    "%s: another run is at work on it: job %s, process %" PRId64 " on %s%s%s, since %s; wait for it, stop it, or "
                    "give another output",
-                   output, a->job, a->pid, a->host, a->slurm[0] ? ", Slurm job " : "", a->slurm, since);
+                   output, a->job, a->pid, a->host, a->slurm[0] ? ", Slurm job " : "", a->slurm, lc_date_here(a->started).text);
 }
 
 /* One of which this machine cannot know whether it runs. */

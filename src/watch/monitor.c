@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "heart.h"
 #include "lightcone/alone.h"
@@ -45,10 +44,7 @@ static double newest_file(const char *folder)
 /* Up to now, by this machine's clock. */
 static double seconds_since(double moment)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return fmax(0.0, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - moment);
+    return fmax(0.0, lc_wall_seconds() - moment);
 }
 
 /* "n1 (16), n2 (16)": neighbours in rank order. */

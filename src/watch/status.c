@@ -6,10 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lightcone/alive.h"
 #include "lightcone/alone.h"
+#include "lightcone/clock.h"
 #include "lightcone/json.h"
 #include "lightcone/keeper.h"
 #include "lightcone/log.h"
@@ -63,14 +63,6 @@ static int print_checkpoint(const char *folder, FILE *out, struct lc_err *err)
     return LC_OK;
 }
 
-static void show_moment(char out[32], double seconds)
-{
-    time_t moment = (time_t)seconds;
-    struct tm local;
-
-    strftime(out, 32, "%Y-%m-%d %H:%M:%S", localtime_r(&moment, &local));
-}
-
 /* Whose clock says what: ages are this machine's time less the file system's. */
 static void print_clocks(const struct lc_alive *a, FILE *out)
 {
@@ -86,10 +78,9 @@ static void print_clocks(const struct lc_alive *a, FILE *out)
 
 static void print_alive(const struct lc_alive *a, FILE *out)
 {
-    char started[32], rate[32], left[32], memory[32];
+    char rate[32], left[32], memory[32];
 
-    show_moment(started, a->started);
-    fprintf(out, "  job              %s, lightcone %s, started %s\n", a->job, a->version, started);
+    fprintf(out, "  job              %s, lightcone %s, started %s\n", a->job, a->version, lc_date_here(a->started).text);
     fprintf(out, "  phase            %s, %" PRId64 " ranks", a->phase, a->ranks);
     if (a->busy >= 0)
         fprintf(out, ", %" PRId64 " of %" PRId64 " workers busy", a->busy, a->workers);
@@ -176,18 +167,17 @@ struct found {
 /* Why a run that gave a sign of life is not running. */
 static void print_death(const struct lc_alive *a, const char *who, FILE *out)
 {
-    char age[32], last[32], here[32];
+    char age[32];
 
     if (lc_alone_is_gone(a)) {
         fprintf(out, "unfinished: %s is gone: it was killed; the same command continues\n", who);
         return;
     }
-    show_moment(last, a->written);
-    show_moment(here, (double)time(NULL));
     fprintf(out,
             "unfinished: no sign of life from %s for %s: killed, or its node is dead or cannot reach this disk; when it is "
             "gone, the same command continues (last %s by its clock, now %s here)\n",
-            who, lc_show_seconds(age, a->age), last, here);
+            who, lc_show_seconds(age, a->age), lc_date_here(a->written).text,
+            lc_date_here(lc_wall_seconds()).text);
 }
 
 static void print_first_line(const char *output, const struct found *f, FILE *out)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lightcone/merge.h"
+#include "lightcone/order.h"
 #include "lightcone/prepare.h"
 #include "lightcone/record.h"
 
@@ -178,13 +179,6 @@ done:
     return rc;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* The layers of all members, ascending; none when one of them names none, which is every layer with an SAE. */
 static int join_layers(struct lc_int_list *out, const struct lc_config *member, int64_t members, struct lc_err *err)
 {
@@ -205,11 +199,9 @@ static int join_layers(struct lc_int_list *out, const struct lc_config *member, 
     for (int64_t m = 0; m < members; m++)
         for (int64_t i = 0; i < member[m].layers.count; i++)
             value[total++] = member[m].layers.value[i];
-    qsort(value, (size_t)total, sizeof *value, by_value);
+    lc_sort_i64(value, total);
     out->value = value;
-    for (int64_t i = 0; i < total; i++)
-        if (out->count == 0 || value[i] != value[out->count - 1])
-            value[out->count++] = value[i];
+    out->count = lc_unique_i64(value, total);
     return LC_OK;
 }
 

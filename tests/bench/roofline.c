@@ -12,7 +12,7 @@ static const struct {
     int point; /* gnuplot's */
 } series[] = {{"forward", 7}, {"encode", 5}, {"backward", 9}, {"reconstruction", 11}, {"residual", 13}};
 
-enum { SERIES = sizeof series / sizeof series[0], LEFT = 1, RIGHT = 3000 };
+enum { SERIES = sizeof series / sizeof series[0], LEFT = 1, RIGHT = 10000 };
 
 static double mean_peak(const json_t *root, const char *key)
 {
@@ -51,7 +51,7 @@ static void put_cells(struct lc_bytes *script, const json_t *root, struct lc_err
 /* A roof: the peak from where memory's slope reaches it; its name stands there, above it. */
 static void put_roof(struct lc_bytes *script, const char *name, double peak, double triad, struct lc_err *err)
 {
-    lc_bytes_printf(script, err, "set label \"%s %.0f GFLOP/s\" at %g,%g left offset 0.5,0.7\n", name, peak, peak / triad,
+    lc_bytes_printf(script, err, "set label \"%s %.0f GFLOP/s\" at %g,%g left offset 2.5,0.7\n", name, peak, peak / triad,
                     peak);
     lc_bytes_printf(script, err, "set arrow from %g,%g to %d,%g nohead lc rgb '%s' lw 1.5\n", peak / triad, peak, RIGHT, peak,
                     LC_GREY);
@@ -72,9 +72,8 @@ static void put_script(struct lc_bytes *script, const json_t *root, struct lc_er
     put_cells(script, root, err);
     lc_bytes_printf(script, err, "set arrow from %d,%g to %g,%g nohead lc rgb '%s' lw 1.5\n", LEFT, triad * LEFT,
                     most / triad, most, LC_GREY);
-    lc_bytes_printf(script, err, "set label 'memory %.0f GB/s' at %g,%g left offset 1.5,0\n", triad, most / triad / 3.0,
-                    most / 3.0);
-    put_roof(script, "sgemm", sgemm, triad, err);
+    lc_bytes_printf(script, err, "set label 'memory %.0f GB/s' at %d,%g left offset 1.5,0\n", triad, 2 * LEFT, 2.0 * triad * LEFT);
+    put_roof(script, "float32 products", sgemm, triad, err);
     if (product > 1.05 * sgemm)
         put_roof(script, "split products", product, triad, err);
     if (screen > 1.05 * sgemm)

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench.h"
+#include "lightcone/clock.h"
 #include "lightcone/file.h"
 #include "lightcone/linalg.h"
 
@@ -95,18 +95,16 @@ static void cpu_model(char out[128])
 json_t *bench_machine_json(const struct lc_comm *par, enum lc_precision precision)
 {
     static const char *const names[] = {"float32", "bf16x6", "bf16x3", "bf16"};
-    char cpu[128], class[64], date[32], mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-    time_t now = time(NULL);
-    struct tm utc;
+    char cpu[128], class[64], mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+    const struct lc_date date = lc_date_utc(lc_wall_seconds());
     int length;
 
     cpu_model(cpu);
     lc_kernel_class(class);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
-    printf("%s, %s, kernels %s, precision %s, %d ranks\n", date, cpu, class, names[precision], par->size);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:s}, s:[], s:[], s:[]}", "date", date, "cpu", cpu,
+    printf("%s, %s, kernels %s, precision %s, %d ranks\n", date.text, cpu, class, names[precision], par->size);
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:s}, s:[], s:[], s:[]}", "date", date.text, "cpu", cpu,
                      "kernel_class", class, "precision", names[precision], "ranks", par->size, "libraries", "mpi", mpi,
                      "openblas", lc_blas_config(), "jansson", JANSSON_VERSION, "peaks", "cells", "jobs");
 }

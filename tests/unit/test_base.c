@@ -1,6 +1,7 @@
 /* Errors, memory, files, hashes and random numbers against published test vectors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +61,6 @@ static void reader_stops_at_the_end(void **state)
     lc_bytes_release(&b);
 }
 
-/* FIPS 180-4's example "abc" */
 static void indices_are_found(void **state)
 {
     static const int32_t once[] = {INT32_MIN, -7, 0, 3, 5, INT32_MAX};
@@ -79,6 +79,27 @@ static void indices_are_found(void **state)
     assert_int_equal(lc_find_i32(NULL, 0, 3), -1);
 }
 
+static void reals_and_their_percentiles(void **state)
+{
+    double list[] = {3.0, -1.0, 2.0, 10.0};
+    int64_t whole[] = {INT64_MAX, 4, INT64_MIN, 4};
+
+    (void)state;
+    lc_sort_f64(list, 4);
+    assert_true(list[0] == -1.0 && list[1] == 2.0 && list[2] == 3.0 && list[3] == 10.0);
+    /* numpy.percentile([3, -1, 2, 10], [0, 2.5, 50, 97.5, 100]) */
+    assert_true(lc_percentile(list, 4, 0.0) == -1.0);
+    assert_true(fabs(lc_percentile(list, 4, 2.5) + 0.775) < 1e-14);
+    assert_true(fabs(lc_percentile(list, 4, 50.0) - 2.5) < 1e-14);
+    assert_true(fabs(lc_percentile(list, 4, 97.5) - 9.475) < 1e-14);
+    assert_true(lc_percentile(list, 4, 100.0) == 10.0);
+    assert_true(lc_percentile(list, 1, 97.5) == -1.0);
+    lc_sort_i64(whole, 4);
+    assert_int_equal(lc_unique_i64(whole, 4), 3);
+    assert_true(whole[0] == INT64_MIN && whole[1] == 4 && whole[2] == INT64_MAX);
+}
+
+/* FIPS 180-4's example "abc" */
 static void sha256_of_abc(void **state)
 {
     struct lc_err err = LC_ERR_INIT;
@@ -198,7 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_keeps_the_first), cmocka_unit_test(allocation_refuses_overflow),
-        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(indices_are_found),
+        cmocka_unit_test(reader_stops_at_the_end), cmocka_unit_test(indices_are_found), cmocka_unit_test(reals_and_their_percentiles),
         cmocka_unit_test(sha256_of_abc), cmocka_unit_test(git_blobs_of_two_files),
         cmocka_unit_test(philox_known_answers), cmocka_unit_test(files_appear_whole),
         cmocka_unit_test(files_appear_on_nfs), cmocka_unit_test(drafts_of_the_dead_go),
