@@ -14,9 +14,15 @@ static int blas_int(int64_t n)
     return (int)n;
 }
 
+/* A matrix of one row or column has both steps 1: then that way round is taken in which BLAS accepts its step. */
+static int is_straight(struct lc_strided x, int64_t columns)
+{
+    return x.right == 1 && (x.down != 1 || columns <= 1);
+}
+
 void lc_blas_gemm(const struct lc_gemm_call *p)
 {
-    int straight_a = p->a.right == 1, straight_b = p->b.right == 1;
+    int straight_a = is_straight(p->a, p->k), straight_b = is_straight(p->b, p->n);
 
     if (p->m == 0 || p->n == 0)
         return;

@@ -32,7 +32,8 @@ static int show_overview(const struct lc_view *v, FILE *out, struct lc_err *err)
 {
     struct lc_table t;
 
-    fwrite(v->notes.data, 1, v->notes.size, out);
+    if (v->notes.size > 0)
+        fwrite(v->notes.data, 1, v->notes.size, out);
     lc_summary_definitions(v->result[0], &t, err);
     print_titled("Definitions", &t, INT64_MAX, out, err);
     for (int i = 0; i < lc_summary_table_count; i++) {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/linalg/gemm.h"
 #include "lightcone/linalg.h"
 #include "lightcone/random.h"
 
@@ -88,8 +89,9 @@ static void norm_backward_is_the_transpose(void **state)
     assert_true(worst < 1e-3);
 }
 
-/* A product of random factors in all its forms: A[m,k] and B[k,n], their transposes, and B's panels. */
-enum { MOST = 70, DEEPEST = 1100, FORMS = 6 };
+/* A product of random factors in all its forms: A[m,k] and B[k,n], their transposes, and B's panels; then those of BLAS, which
+ * a CPU with kernels of our own does not take. */
+enum { MOST = 70, DEEPEST = 1100, BLAS_FORMS = 6, FORMS = 9 };
 
 static float left[MOST * DEEPEST], left_t[DEEPEST * MOST], right[DEEPEST * MOST], right_t[MOST * DEEPEST];
 
@@ -103,10 +105,25 @@ static void fill(int m, int n, int k)
     }
 }
 
+static void multiply_by_blas(int form, int m, int n, int k, float beta, float *c)
+{
+    const struct lc_gemm_call call = {
+        .m = m, .n = n, .k = k, .beta = beta, .c = c, .ldc = MOST,
+        .a = form == 2 ? (struct lc_strided){left_t, 1, m} : (struct lc_strided){left, k, 1},
+        .b = form == 1 ? (struct lc_strided){right_t, 1, k} : (struct lc_strided){right, n, 1},
+    };
+
+    lc_blas_gemm(&call);
+}
+
 static void multiply(int form, int m, int n, int k, float beta, float *c)
 {
     static _Alignas(64) float panels[(DEEPEST + 16) * (MOST + 32)];
 
+    if (form >= BLAS_FORMS) {
+        multiply_by_blas(form - BLAS_FORMS, m, n, k, beta, c);
+        return;
+    }
     assert_true(lc_panels_floats(k, n) <= (int64_t)(sizeof panels / sizeof *panels));
     if (form >= 4)
         lc_panels_nt(panels, k, n, right_t, k);
@@ -154,8 +171,8 @@ static void check_product(int form, int m, int n, int k, float beta)
                 fail_msg("form %d, %d x %d x %d, beta %g: C[%d, %d] is %.9g, not %.9g", form, m, n, k, (double)beta, r, j,
                          (double)now, sum);
         }
-    multiply(form, form == 2 || form == 5 ? m : 1, n, k, beta, one);
-    if (own_kernel()) /* a row's bits do not depend on the rows beside it */
+    multiply(form, form % 3 == 2 ? m : 1, n, k, beta, one);
+    if (form < BLAS_FORMS && own_kernel()) /* a row's bits do not depend on the rows beside it */
         assert_memory_equal(one, c, (size_t)n * sizeof *c);
 }
 
