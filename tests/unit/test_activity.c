@@ -278,6 +278,38 @@ static void ties_are_not_active(void **state)
     free(weights);
 }
 
+/* z is above, below and at its level by 2^-80, which sums of doubles lose beside 2^30. */
+static void what_float64_cannot_tell(void **state)
+{
+    enum { F = 130, D = 3 };
+    static const float tiny[3] = {0x1p-40f, -0x1p-40f, 0.0f};
+    const float y[D] = {0x1p-40f, 0x1p30f, -0x1p30f};
+    struct lc_sae_shape shape = {.kind = "test", .features = F, .width = D};
+    struct lc_err err = LC_ERR_INIT;
+    struct lc_active a;
+    struct lc_sae sae;
+    float *weights;
+
+    (void)state;
+    check(LC_ALLOC(&weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
+    lc_sae_bind(&sae, &shape, 0, weights);
+    for (int64_t i = 0; i < F; i++) {
+        const float w[D] = {tiny[i % 3], 1.0f, 1.0f};
+        memcpy(sae.encoder + i * D, w, sizeof w);
+        sae.norm[i] = 2.0f;
+        sae.cut[i] = i % 2 ? 1.0f : 0.0f;
+        sae.encoder_bias[i] = 1.0f;
+    }
+    lc_sae_pack(&sae);
+    check(lc_active_init(&a, 1, D, &err), &err);
+    check(lc_active_find(&a, &sae, y, 1, 1.0, 1.0, &err), &err);
+    assert_int_equal(a.indptr[1], (F + 2) / 3);
+    for (int64_t k = 0; k < a.indptr[1]; k++)
+        assert_true(a.feature[k] == 3 * k && a.above[k] && a.activation[k] == 1.0f);
+    lc_active_release(&a);
+    free(weights);
+}
+
 /* One workspace serves SAEs of other sizes, from nothing active to everything. */
 static void a_workspace_is_used_again(void **state)
 {
@@ -415,6 +447,7 @@ static int run(void)
         cmocka_unit_test(rounding_at_its_worst),
         cmocka_unit_test(odd_sizes),
         cmocka_unit_test(ties_are_not_active),
+        cmocka_unit_test(what_float64_cannot_tell),
         cmocka_unit_test(a_workspace_is_used_again),
         cmocka_unit_test(worst_cases),
     };
