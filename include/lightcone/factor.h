@@ -4,8 +4,7 @@
  *     bf16x3  A1B1 + A1B2 + A2B1                        some ten times its error
  *     bf16    A1B1
  * Rows of A are scaled by powers of two, so that small ones (gradients that vanish) keep their relative precision. Where
- * the kernels in use have no such products, all of them are float32, and our own ones want those of the backward pass, many of
- * few rows, packed beforehand as well. A row of the result does not depend on the others. */
+ * the kernels in use have no such products, all of them are float32. A row of the result does not depend on the others. */
 #ifndef LC_FACTOR_H
 #define LC_FACTOR_H
 
@@ -13,18 +12,17 @@
 
 #include "lightcone/linalg.h"
 
-/* Weights w[rows, columns], float32, and packed for each of the two products; all borrowed. */
+/* Weights w[rows, columns], float32, and split for each of the two products; all borrowed. */
 struct lc_factor {
     const float *w;
     int64_t rows, columns;
     void *nt, *nn; /* NULL: the product is made of w */
 };
 
-/* Bytes of the packed form of such a matrix for A w^T (nt) and for A w (nn), multiples of 64; 0 where it is of no use. */
-int64_t lc_factor_nt_bytes(enum lc_precision precision, int64_t rows, int64_t columns);
-int64_t lc_factor_nn_bytes(enum lc_precision precision, int64_t rows, int64_t columns);
-/* Fill those that are not NULL of the numbers in w. */
-void lc_factor_pack(const struct lc_factor *f, enum lc_precision precision);
+/* Bytes of the split forms of such a matrix for A w^T (nt) or A w (nn), multiples of 64; 0 where they are of no use. */
+int64_t lc_factor_bytes(enum lc_precision precision, int64_t rows, int64_t columns);
+/* Fill those that are not NULL, lc_factor_bytes() each, of the numbers in w. */
+void lc_factor_split(const struct lc_factor *f, enum lc_precision precision);
 
 /* For the calls below, whatever their sizes; 64-byte aligned. May be 0. */
 int64_t lc_factor_scratch_bytes(enum lc_precision precision);

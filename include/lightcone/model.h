@@ -63,12 +63,12 @@ int lc_model_check(const struct lc_model_shape *shape, int64_t depth, const char
 int lc_model_load(const struct lc_model_shape *shape, int64_t depth, const char *folder, float *weights,
                   struct lc_err *err);
 
-/* Floats that the packed forms of the weights take beside them, those of the backward pass only where it is wanted; a
- * multiple of 16; 0 where none are of use. */
-int64_t lc_model_packed_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward);
+/* Floats that the split forms of the weights take beside them, those of the backward pass only where it is wanted; a
+ * multiple of 16; 0 where the precision needs none. */
+int64_t lc_model_split_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward);
 /* Point a bound model at that many floats (borrowed): from now on it computes at this precision. */
-void lc_model_pack_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at);
+void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at);
 /* Fill them from the weights: of `parts` shares (1: all of it) the one numbered `part`, for several to do it together. */
-void lc_model_pack(const struct lc_model *model, int part, int parts);
+void lc_model_split(const struct lc_model *model, int part, int parts);
 
 #endif

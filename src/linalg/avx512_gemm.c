@@ -1,7 +1,7 @@
-/* avx512_gemm.c - float32 products on AVX-512. The right factor is packed as panels of 32 columns, beforehand or a block at a
- * time, and a block of them stays in L2; the left one is read where it stands: a number of it is broadcast to 32 products.
- * 14 rows of sums fill the registers. An element is the sum over blocks of the depth of sums that go up by one product
- * after the other, so a row's bits do not depend on the rows beside it. */
+/* avx512_gemm.c - float32 products on AVX-512. The right factor is packed a block at a time as panels of 32 columns, which
+ * stay in L2; the left one is read where it stands: a number of it is broadcast to 32 products. 14 rows of sums fill
+ * the registers. An element is the sum over blocks of the depth of sums that go up by one product after the other, so
+ * a row's bits do not depend on the rows beside it. */
 #include "avx512.h"
 #include "gemm.h"
 
@@ -161,8 +161,7 @@ void lc_avx512_panels(float *panels, const struct lc_strided *b, int64_t depth, 
     }
 }
 
-/* A against panels, `step` floats from one to the next. */
-static void multiply_panels(const struct lc_gemm_call *p, const float *panels, int64_t step)
+void lc_avx512_gemm_panels(const struct lc_gemm_call *p)
 {
     for (int64_t m = 0; m < p->m; m += ROWS)
         for (int64_t n = 0; n < p->n; n += SIDE) {
@@ -170,7 +169,7 @@ static void multiply_panels(const struct lc_gemm_call *p, const float *panels, i
                                    .a = p->a.at + m * p->a.down,
                                    .down = p->a.down,
                                    .right = p->a.right,
-                                   .panel = panels + n / SIDE * step,
+                                   .panel = p->b.at + n / SIDE * panel_floats(p->k),
                                    .beta = p->beta,
                                    .c = p->c + m * p->ldc + n,
                                    .ldc = p->ldc,
@@ -179,72 +178,33 @@ static void multiply_panels(const struct lc_gemm_call *p, const float *panels, i
         }
 }
 
-void lc_avx512_gemm_panels(const struct lc_gemm_call *p)
+/* Rows [k, k + depth) and columns [n, n + columns) of the right factor. */
+static void block(const struct lc_gemm_call *p, int64_t k, int64_t depth, int64_t n, int64_t columns)
 {
-    multiply_panels(p, p->b.at, panel_floats(p->k));
-}
-
-/* Columns [n, n + columns) by `depth` rows of the right factor, which meet the left one's columns from k on. */
-static struct lc_gemm_call block(const struct lc_gemm_call *p, int64_t k, int64_t depth, int64_t n, int64_t columns)
-{
+    static _Alignas(4096) float panels[DEPTH * COLUMNS]; /* of the process, which has one thread */
+    const struct lc_strided b = {p->b.at + k * p->b.down + n * p->b.right, p->b.down, p->b.right};
     struct lc_gemm_call part = *p;
 
+    lc_avx512_panels(panels, &b, depth, columns);
     part.n = columns;
     part.k = depth;
     part.a.at += k * p->a.right;
+    part.b.at = panels;
     part.beta = k == 0 ? p->beta : 1.0f;
     part.c += n;
-    return part;
+    lc_avx512_gemm_panels(&part);
 }
 
 void lc_avx512_gemm(const struct lc_gemm_call *p)
 {
-    static _Alignas(4096) float panels[DEPTH * COLUMNS]; /* of the process, which has one thread */
-    int64_t k = 0, depth;
+    int64_t k = 0;
 
     do { /* once at least: without a depth C is still to be set */
-        depth = least(DEPTH, p->k - k);
-        for (int64_t n = 0; n < p->n; n += COLUMNS) {
-            const struct lc_gemm_call part = block(p, k, depth, n, least(COLUMNS, p->n - n));
-            const struct lc_strided b = {p->b.at + k * p->b.down + n * p->b.right, p->b.down, p->b.right};
-            lc_avx512_panels(panels, &b, depth, part.n);
-            multiply_panels(&part, panels, panel_floats(depth));
-        }
+        int64_t depth = least(DEPTH, p->k - k);
+        for (int64_t n = 0; n < p->n; n += COLUMNS)
+            block(p, k, depth, n, least(COLUMNS, p->n - n));
         k += depth;
     } while (k < p->k);
-}
-
-int64_t lc_avx512_packed_floats(int64_t depth, int64_t columns)
-{
-    int64_t floats = 0;
-
-    for (int64_t k = 0; k < depth; k += DEPTH)
-        floats += lc_avx512_panels_floats(least(DEPTH, depth - k), columns);
-    return floats;
-}
-
-void lc_avx512_pack(float *packed, const struct lc_strided *b, int64_t depth, int64_t columns)
-{
-    for (int64_t k = 0; k < depth; k += DEPTH) {
-        const struct lc_strided part = {b->at + k * b->down, b->down, b->right};
-        int64_t rows = least(DEPTH, depth - k);
-        lc_avx512_panels(packed, &part, rows, columns);
-        packed += lc_avx512_panels_floats(rows, columns);
-    }
-}
-
-void lc_avx512_gemm_packed(const struct lc_gemm_call *p, const float *packed, int64_t first)
-{
-    const int64_t all = first + p->k;
-
-    for (int64_t at = 0; at < all; at += DEPTH) {
-        int64_t rows = least(DEPTH, all - at), skip = first > at ? first - at : 0, step = panel_floats(rows);
-        for (int64_t n = 0; n < p->n && skip < rows; n += COLUMNS) {
-            const struct lc_gemm_call part = block(p, at + skip - first, rows - skip, n, least(COLUMNS, p->n - n));
-            multiply_panels(&part, packed + n / SIDE * step + skip * SIDE, step);
-        }
-        packed += lc_avx512_panels_floats(rows, p->n);
-    }
 }
 #else
 int lc_avx512_gemm_is_there(void)
@@ -269,22 +229,6 @@ void lc_avx512_panels(float *panels, const struct lc_strided *b, int64_t depth, 
 
 void lc_avx512_gemm_panels(const struct lc_gemm_call *p)
 {
-    lc_blas_gemm(p);
-}
-
-int64_t lc_avx512_packed_floats(int64_t depth, int64_t columns)
-{
-    return depth * columns;
-}
-
-void lc_avx512_pack(float *packed, const struct lc_strided *b, int64_t depth, int64_t columns)
-{
-    (void)packed, (void)b, (void)depth, (void)columns;
-}
-
-void lc_avx512_gemm_packed(const struct lc_gemm_call *p, const float *packed, int64_t first)
-{
-    (void)packed, (void)first;
     lc_blas_gemm(p);
 }
 #endif

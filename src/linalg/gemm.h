@@ -28,10 +28,5 @@ void lc_avx512_gemm(const struct lc_gemm_call *p);
 int64_t lc_avx512_panels_floats(int64_t depth, int64_t columns);
 void lc_avx512_panels(float *panels, const struct lc_strided *b, int64_t depth, int64_t columns);
 void lc_avx512_gemm_panels(const struct lc_gemm_call *p);
-/* All of a large B[depth, columns] made ready, and the product with its rows from `first` on: p->k of them, p->n columns, p->b not
- * looked at. With first = 0 the same bits as lc_avx512_gemm()'s. */
-int64_t lc_avx512_packed_floats(int64_t depth, int64_t columns);
-void lc_avx512_pack(float *packed, const struct lc_strided *b, int64_t depth, int64_t columns);
-void lc_avx512_gemm_packed(const struct lc_gemm_call *p, const float *packed, int64_t first);
 
 #endif

@@ -60,9 +60,9 @@ int lc_gemm_rate(double *gflops, enum lc_precision precision, double spend, stru
     LC_TRY(rc, fill(&p.c, M * N, 2, err));
     LC_TRY(rc, lc_alloc(&p.scratch, lc_factor_scratch_bytes(precision), 1, "a product", err));
     p.factor.w = p.b;
-    if (lc_factor_nn_bytes(precision, K, N) > 0)
-        LC_TRY(rc, lc_alloc(&p.factor.nn, lc_factor_nn_bytes(precision, K, N), 1, "a packed matrix", err));
-    lc_factor_pack(&p.factor, precision);
+    if (lc_factor_bytes(precision, K, N) > 0)
+        LC_TRY(rc, lc_alloc(&p.factor.nn, lc_factor_bytes(precision, K, N), 1, "a split matrix", err));
+    lc_factor_split(&p.factor, precision);
     rc = lc_best_rate(gflops, 2.0 * M * N * K, spend, multiply, &p, err);
 done:
     free(p.a);

@@ -1,8 +1,9 @@
-/* attention.c - gradients of queries, keys and values, SIDE queries at a time, whose products go by squares of SIDE keys: what
- * they need stays in the caches, and squares above the diagonal are left out. */
+/* attention.c - gradients of queries, keys and values, a square of queries and keys at a time: what a square needs stays in
+ * the caches, and squares above the diagonal are left out. */
 #include "attention.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "carve.h"
 #include "lightcone/linalg.h"
@@ -14,8 +15,9 @@ struct ready {
     float *key, *value; /* [squares] panels of K[SIDE, h] and of V[SIDE, h]^T */
     float *query;       /* panels of Q[SIDE, h] */
     float *cotangent;   /* panels of dO[SIDE, h] */
-    float *score;       /* [SIDE, lead] */
-    int64_t key_step, value_step, lead;
+    float *along;       /* [SIDE] */
+    float *score;       /* [squares] of a row of them, [SIDE, SIDE] each */
+    int64_t key_step, value_step;
 };
 
 static int64_t squares(int64_t n)
@@ -39,8 +41,8 @@ static int64_t lay_out(struct ready *r, float *at, int64_t head, int64_t context
     r->value = lc_carve(&c, squares(context) * r->value_step);
     r->query = lc_carve(&c, r->key_step);
     r->cotangent = lc_carve(&c, r->key_step);
-    r->lead = lc_aligned_floats(context) + 16; /* rows that a power of two lies between would meet in few sets of a cache */
-    r->score = lc_carve(&c, SIDE * r->lead);
+    r->along = lc_carve(&c, SIDE);
+    r->score = lc_carve(&c, squares(context) * SIDE * SIDE);
     return c.used;
 }
 
@@ -51,13 +53,17 @@ int64_t lc_attention_floats(const struct lc_model_shape *shape, int64_t context)
     return lay_out(&r, NULL, shape->width / shape->heads, context);
 }
 
-void lc_score_gradient(float *dp, int64_t dp_lead, const float *p, int64_t p_lead, int64_t m, int64_t keys, float scale)
+void lc_score_sum(const float *dp, const float *p, int64_t lead, int64_t m, int64_t keys, float *along)
 {
-    for (int64_t t = 0; t < m; t++, dp += dp_lead, p += p_lead) {
-        float along = lc_dot(dp, p, keys);
+    for (int64_t t = 0; t < m; t++)
+        along[t] += lc_dot(dp + t * keys, p + t * lead, keys);
+}
+
+void lc_score_gradient(float *dp, const float *p, int64_t lead, const float *along, int64_t m, int64_t keys, float scale)
+{
+    for (int64_t t = 0; t < m; t++)
         for (int64_t s = 0; s < keys; s++)
-            dp[s] = scale * p[s] * (dp[s] - along);
-    }
+            dp[t * keys + s] = scale * p[t * lead + s] * (dp[t * keys + s] - along[t]);
 }
 
 /* Queries [begin, end) of one seed and head; dO and the gradients from the head's first column. */
@@ -67,18 +73,24 @@ static void pull_queries(const struct lc_attention_pull *p, const struct ready *
     const struct lc_view *v = p->view;
     int64_t d = v->shape->width, head = d / v->shape->heads, end = end_of(begin, v->n), m = end - begin;
     const float *cotangent = dmixed + begin * d, *weight = v->attention + (h * v->length + begin) * v->length;
+    float scale = (float)(1.0 / sqrt((double)head));
 
     lc_panels_nn(r->cotangent, m, head, cotangent, d);
-    for (int64_t j = 0; j < end; j += SIDE)
-        lc_gemm_np(m, end_of(j, v->n) - j, head, cotangent, d, r->value + j / SIDE * r->value_step, 0.0f, r->score + j, r->lead);
-    lc_score_gradient(r->score, r->lead, weight, v->length, m, end, (float)(1.0 / sqrt((double)head)));
+    memset(r->along, 0, (size_t)m * sizeof *r->along);
     for (int64_t j = 0; j < end; j += SIDE) {
         int64_t keys = end_of(j, v->n) - j;
-        float *dkey = dqkv + d + j * 3 * d, begun = j < begin ? 1.0f : 0.0f;
+        float *score = r->score + j * SIDE;
+        lc_gemm_np(m, keys, head, cotangent, d, r->value + j / SIDE * r->value_step, 0.0f, score, keys);
+        lc_score_sum(score, weight + j, v->length, m, keys, r->along);
+    }
+    for (int64_t j = 0; j < end; j += SIDE) {
+        int64_t keys = end_of(j, v->n) - j;
+        float *score = r->score + j * SIDE, *dkey = dqkv + d + j * 3 * d, begun = j < begin ? 1.0f : 0.0f;
+        lc_score_gradient(score, weight + j, v->length, r->along, m, keys, scale);
         if (p->queries)
-            lc_gemm_np(m, head, keys, r->score + j, r->lead, r->key + j / SIDE * r->key_step, j > 0 ? 1.0f : 0.0f,
+            lc_gemm_np(m, head, keys, score, keys, r->key + j / SIDE * r->key_step, j > 0 ? 1.0f : 0.0f,
                        dqkv + begin * 3 * d, 3 * d);
-        lc_gemm_tp(keys, head, m, r->score + j, r->lead, r->query, begun, dkey, 3 * d);
+        lc_gemm_tp(keys, head, m, score, keys, r->query, begun, dkey, 3 * d);
         lc_gemm_tp(keys, head, m, weight + j, v->length, r->cotangent, begun, dkey + d, 3 * d);
     }
 }

@@ -214,6 +214,7 @@ struct own_parts {
     float *turned; /* [STRIP, h] R_s^T q_h */
     float *dquery; /* [seeds, D] */
     float *score;  /* [seeds, n] of one head */
+    float *along;  /* [seeds] see lc_score_gradient() */
 };
 
 /* Returns how many floats that takes; at NULL: no more than that. */
@@ -228,6 +229,7 @@ static int64_t own_parts_at(struct own_parts *o, float *at, const struct lc_mode
     o->turned = lc_carve(&c, STRIP * s->width / s->heads);
     o->dquery = lc_carve(&c, seeds * s->width);
     o->score = lc_carve(&c, seeds * n);
+    o->along = lc_carve(&c, seeds);
     return c.used;
 }
 
@@ -246,7 +248,9 @@ static void own_head(struct lc_backward *b, const struct lc_view *v, int64_t h, 
     const float *p = v->attention + h * v->length * v->length + (n - 1) * v->length;
 
     lc_gemm_nt(seeds, n, head, b->mixed + h * head, d, k + d, 3 * d, 0.0f, o->score, n);
-    lc_score_gradient(o->score, n, p, 0, seeds, n, (float)(1.0 / sqrt((double)head)));
+    memset(o->along, 0, (size_t)seeds * sizeof *o->along);
+    lc_score_sum(o->score, p, 0, seeds, n, o->along);
+    lc_score_gradient(o->score, p, 0, o->along, seeds, n, (float)(1.0 / sqrt((double)head)));
     lc_gemm_nn(seeds, head, n, o->score, n, k, 3 * d, 0.0f, o->dquery + h * head, d);
     lc_gemm_nn(seeds, d, head, b->mixed + h * head, d, value_w, d, 0.0f, o->value + h * d, heads * d);
     for (int64_t s = 0; s < n; s++) {

@@ -53,7 +53,7 @@ static int64_t block_floats(const struct lc_model_shape *s)
     return sum;
 }
 
-/* The weights that are packed. */
+/* The weights that are split. */
 static const struct slot factors[] = {
     {offsetof(struct lc_block, qkv), D3, D},
     {offsetof(struct lc_block, out), D, D},
@@ -100,41 +100,34 @@ int lc_model_bind(struct lc_model *model, const struct lc_model_shape *shape, in
     return LC_OK;
 }
 
-int64_t lc_model_packed_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward)
+int64_t lc_model_split_floats(const struct lc_model_shape *shape, int64_t depth, enum lc_precision precision, int backward)
 {
     int64_t bytes = 0;
 
-    for (int i = 0; i < FACTORS; i++) {
-        int64_t rows = size_of(shape, factors[i].rows), columns = size_of(shape, factors[i].columns);
-        bytes += lc_factor_nt_bytes(precision, rows, columns) + (backward ? lc_factor_nn_bytes(precision, rows, columns) : 0);
-    }
-    return bytes * depth / (int64_t)sizeof(float);
+    for (int i = 0; i < FACTORS; i++)
+        bytes += lc_factor_bytes(precision, size_of(shape, factors[i].rows), size_of(shape, factors[i].columns));
+    return bytes * depth * (backward ? 2 : 1) / (int64_t)sizeof(float);
 }
 
-/* The next `bytes` of them, NULL if none. */
-static void *take(float **at, int64_t bytes)
-{
-    float *here = *at;
-
-    *at += bytes / (int64_t)sizeof *here;
-    return bytes > 0 ? here : NULL;
-}
-
-void lc_model_pack_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at)
+void lc_model_split_bind(struct lc_model *model, enum lc_precision precision, int backward, float *at)
 {
     model->precision = precision;
     for (int64_t b = 0; b < model->depth; b++)
         for (int i = 0; i < FACTORS; i++) {
             struct lc_factor *f = factor_of(&model->block[b], i);
-            f->nt = take(&at, lc_factor_nt_bytes(precision, f->rows, f->columns));
-            f->nn = take(&at, backward ? lc_factor_nn_bytes(precision, f->rows, f->columns) : 0);
+            int64_t floats = lc_factor_bytes(precision, f->rows, f->columns) / (int64_t)sizeof *at;
+            if (floats == 0)
+                continue;
+            f->nt = at;
+            f->nn = backward ? at + floats : NULL;
+            at += backward ? 2 * floats : floats;
         }
 }
 
-void lc_model_pack(const struct lc_model *model, int part, int parts)
+void lc_model_split(const struct lc_model *model, int part, int parts)
 {
     for (int64_t k = part; k < model->depth * FACTORS; k += parts)
-        lc_factor_pack(factor_of(&model->block[k / FACTORS], (int)(k % FACTORS)), model->precision);
+        lc_factor_split(factor_of(&model->block[k / FACTORS], (int)(k % FACTORS)), model->precision);
 }
 
 void lc_model_release(struct lc_model *model)

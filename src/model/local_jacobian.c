@@ -48,13 +48,13 @@ struct parts {
     float *query;   /* [D, D] A_sh R_s W_q,h diag(w1) of all heads */
     float *values;  /* [n, h] p_k (v_k - o_s) of a head */
     float *turn;    /* [h, h] A_sh R_s */
-    float *packed;  /* a [D, D] right factor, as lc_factor_pack() makes it; NULL: there is no such */
+    float *split;   /* a [D, D] right factor, as lc_factor_split() makes it; NULL: there is no such */
 };
 
 static int64_t lay_out(struct parts *p, float *at, const struct lc_model *model, int64_t context)
 {
     const struct lc_model_shape *s = &model->shape;
-    int64_t d = s->width, head = d / s->heads, query = query_width(s), packed = lc_factor_nn_bytes(model->precision, d, d);
+    int64_t d = s->width, head = d / s->heads, query = query_width(s), split = lc_factor_bytes(model->precision, d, d);
     struct lc_carve c = {.at = at};
 
     p->matrix = lc_carve(&c, d * d);
@@ -62,7 +62,7 @@ static int64_t lay_out(struct parts *p, float *at, const struct lc_model *model,
     p->query = lc_carve(&c, d * query);
     p->values = lc_carve(&c, query ? context * head : 0);
     p->turn = lc_carve(&c, head * head);
-    p->packed = packed > 0 ? lc_carve(&c, packed / (int64_t)sizeof(float)) : NULL;
+    p->split = split > 0 ? lc_carve(&c, split / (int64_t)sizeof(float)) : NULL;
     return c.used;
 }
 
@@ -96,11 +96,11 @@ static void query_path(const struct lc_view *v, const struct parts *t, int64_t s
 }
 
 /* A factor of [D, D] numbers that have just been made. */
-static struct lc_factor square(const struct lc_model *model, const float *w, float *packed)
+static struct lc_factor square(const struct lc_model *model, const float *w, float *split)
 {
-    struct lc_factor f = {.w = w, .rows = model->shape.width, .columns = model->shape.width, .nn = packed};
+    struct lc_factor f = {.w = w, .rows = model->shape.width, .columns = model->shape.width, .nn = split};
 
-    lc_factor_pack(&f, model->precision);
+    lc_factor_split(&f, model->precision);
     return f;
 }
 
@@ -119,7 +119,7 @@ static void make(const struct lc_local_pull *p, const struct parts *t, int64_t s
     for (int64_t h = 0; h < v->shape->heads; h++)
         query_path(v, t, s, h);
     scale_columns(t->query, v->w->norm1_w, d, d);
-    query = square(p->model, t->query, t->packed);
+    query = square(p->model, t->query, t->split);
     lc_factor_nn(d, v->w->out.w, d, &query, 1.0f, t->matrix, d, p->product);
 }
 
@@ -132,7 +132,7 @@ void lc_local_jacobian_pull(const struct lc_local_pull *p)
     for (int64_t s = 0; s < n; s++) {
         struct lc_factor jacobian;
         make(p, &t, s);
-        jacobian = square(p->model, t.matrix, t.packed);
+        jacobian = square(p->model, t.matrix, t.split);
         lc_factor_nn(p->rows, p->g + s * d, n * d, &jacobian, 0.0f, p->u + s * d, n * d, p->product);
         if (p->breathe)
             p->breathe(p->breathe_arg);

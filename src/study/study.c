@@ -200,7 +200,7 @@ static int place(struct lc_study *s, const struct outline *o, const struct lc_ne
 int64_t lc_study_weights(const struct lc_study *s, const struct lc_needs *needs)
 {
     int64_t floats = lc_model_floats(&s->model.shape, s->model.depth) +
-                     lc_model_packed_floats(&s->model.shape, s->model.depth, s->config.precision, needs->backward);
+                     lc_model_split_floats(&s->model.shape, s->model.depth, s->config.precision, needs->backward);
 
     for (int64_t i = 0; i < s->sites; i++)
         floats += lc_sae_floats(&s->site[i].sae.shape, needs->decoder);
@@ -239,8 +239,8 @@ static int bind(struct lc_study *s, const struct lc_comm *par, const struct lc_n
     LC_TRY(rc, lc_shared_init(&s->stream, par, s->tokens * (int64_t)sizeof(int32_t), "token ids", err));
     lc_model_bind(&s->model, &shape, s->model.depth, kept->weights.data, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    lc_model_pack_bind(&s->model, s->config.precision, needs->backward, (float *)kept->weights.data + at);
-    at += lc_model_packed_floats(&shape, s->model.depth, s->config.precision, needs->backward);
+    lc_model_split_bind(&s->model, s->config.precision, needs->backward, (float *)kept->weights.data + at);
+    at += lc_model_split_floats(&shape, s->model.depth, s->config.precision, needs->backward);
     for (int64_t i = 0; i < s->sites; i++) {
         const struct lc_sae_shape sae = s->site[i].sae.shape;
         lc_sae_bind(&s->site[i].sae, &sae, needs->decoder, (float *)kept->weights.data + at);
@@ -305,10 +305,10 @@ static int load_weights(struct lc_study *s, const struct lc_comm *par, struct lc
     if (lc_comm_agree(par, &mine) != LC_OK && par->rank == 0)
         load_pieces(s, kept->weights.data, NULL, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    lc_shared_meet(&kept->weights, par); /* factors may be packed of what another rank read */
+    lc_shared_meet(&kept->weights, par); /* factors may be split of what another rank read */
     since = lc_seconds();
     if (par->with_root)
-        lc_model_pack(&s->model, par->node_rank, par->node_size);
+        lc_model_split(&s->model, par->node_rank, par->node_size);
     note_loading(s, LC_LOADING_PACK, &since);
     lc_shared_publish(&kept->weights, par);
 done:

@@ -129,7 +129,7 @@ int bench_time(struct bench *b, struct bench_cell *cell, bench_repetition *run, 
 
 static double factor_traffic(const struct lc_factor *f, enum lc_precision precision)
 {
-    int64_t split = lc_factor_nt_bytes(precision, f->rows, f->columns);
+    int64_t split = lc_factor_bytes(precision, f->rows, f->columns);
 
     return split > 0 ? (double)split : 4.0 * (double)f->rows * (double)f->columns;
 }
@@ -215,7 +215,7 @@ static int forward_once(void *arg, struct bench_cell *cell, struct lc_err *err)
 
 static int64_t model_bytes(const struct lc_model *m)
 {
-    return 4 * (lc_model_floats(&m->shape, m->depth) + lc_model_packed_floats(&m->shape, m->depth, m->precision, 1));
+    return 4 * (lc_model_floats(&m->shape, m->depth) + lc_model_split_floats(&m->shape, m->depth, m->precision, 1));
 }
 
 static int time_forward(struct bench *b, const struct lc_model *model, int64_t length, struct lc_err *err)

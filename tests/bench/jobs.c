@@ -112,7 +112,7 @@ static void describe(struct bench_cell *cell, const struct task *t, const char *
         cell->weights += 4 * lc_sae_floats(&t->study.site[l].sae.shape, 1);
     }
     cell->weights += 4 * (lc_model_floats(&model->shape, model->depth) +
-                          lc_model_packed_floats(&model->shape, model->depth, model->precision, 1));
+                          lc_model_split_floats(&model->shape, model->depth, model->precision, 1));
     cell->buffers = t->job->buffers(&t->study, t->windows, 0);
 }
 

@@ -63,7 +63,7 @@ int bench_peaks_measure(struct bench_peaks *p, const struct lc_comm *par, double
     lc_gemm_rate(&mine.float32, LC_PRECISION_FLOAT32, spend, err);
     MPI_Barrier(par->comm);
     mine.product = mine.float32;
-    if (lc_factor_nt_bytes(precision, 512, 512) > 0)
+    if (lc_factor_bytes(precision, 512, 512) > 0)
         lc_gemm_rate(&mine.product, precision, spend, err);
     MPI_Barrier(par->comm);
     lc_screen_rate(&mine.screen, spend, err);

@@ -81,18 +81,18 @@ int bench_model_make(struct bench_model *m, const struct lc_comm *par, int64_t w
                                          .norm_eps = 1e-5,
                                          .parallel = 1};
     int64_t plain = lc_model_floats(&shape, BENCH_LAYERS);
-    int64_t packed = lc_model_packed_floats(&shape, BENCH_LAYERS, precision, 1);
+    int64_t split = lc_model_split_floats(&shape, BENCH_LAYERS, precision, 1);
     int rc;
 
-    LC_TRY(rc, lc_shared_init(&m->memory, par, (plain + packed) * (int64_t)sizeof(float), "random weights", err));
+    LC_TRY(rc, lc_shared_init(&m->memory, par, (plain + split) * (int64_t)sizeof(float), "random weights", err));
     lc_model_bind(&m->model, &shape, BENCH_LAYERS, m->memory.data, err);
     LC_TRY(rc, lc_comm_agree(par, err));
-    lc_model_pack_bind(&m->model, precision, 1, (float *)m->memory.data + plain);
+    lc_model_split_bind(&m->model, precision, 1, (float *)m->memory.data + plain);
     bench_fill(par, m->memory.data, vocab * width, 0.5f, 0.0f, 0);
     for (int64_t l = 0; l < BENCH_LAYERS; l++)
         fill_block(m, par, &m->model.block[l], (uint64_t)(100 * (l + 1)));
     MPI_Barrier(par->comm);
-    lc_model_pack(&m->model, par->node_rank, par->node_size);
+    lc_model_split(&m->model, par->node_rank, par->node_size);
     MPI_Barrier(par->comm);
 done:
     return rc;

@@ -18,7 +18,7 @@ enum { SITES = sizeof site / sizeof site[0] };
 
 struct kit {
     struct lc_model model;
-    float *weights, *packed, *value; /* value[seeds / SITES, D] */
+    float *weights, *split, *value; /* value[seeds / SITES, D] */
     struct lc_forward forward;
     struct lc_seed *seed;
     int64_t seeds;
@@ -91,11 +91,11 @@ static void make(struct kit *k, int64_t width, int parallel, enum lc_precision p
 
     *k = (struct kit){0};
     check(LC_ALLOC(&k->weights, lc_model_floats(&shape, LAYERS), "model", &err), &err);
-    check(LC_ALLOC(&k->packed, lc_model_packed_floats(&shape, LAYERS, precision, 1) + 1, "packed weights", &err), &err);
+    check(LC_ALLOC(&k->split, lc_model_split_floats(&shape, LAYERS, precision, 1) + 1, "split weights", &err), &err);
     check(lc_model_bind(&k->model, &shape, LAYERS, k->weights, &err), &err);
     fill_model(&k->model, sharp);
-    lc_model_pack_bind(&k->model, precision, 1, k->packed);
-    lc_model_pack(&k->model, 0, 1);
+    lc_model_split_bind(&k->model, precision, 1, k->split);
+    lc_model_split(&k->model, 0, 1);
     for (uint64_t t = 0; t < 2 * LENGTH; t++)
         token[t] = (int32_t)lc_random_below(8, 3, t, VOCAB);
     check(lc_forward_init(&k->forward, &k->model, 2 * LENGTH, LENGTH, 1, &err), &err);
@@ -108,7 +108,7 @@ static void release(struct kit *k)
     lc_forward_release(&k->forward);
     lc_model_release(&k->model);
     free(k->weights);
-    free(k->packed);
+    free(k->split);
     free(k->value);
     free(k->seed);
 }
@@ -185,7 +185,7 @@ enum { ROOM = 64 };
 
 static void compare(int64_t width, int parallel, int p)
 {
-    double unit = lc_factor_nt_bytes(precisions[p].precision, width, width) > 0 ? precisions[p].unit : 0x1p-24;
+    double unit = lc_factor_bytes(precisions[p].precision, width, width) > 0 ? precisions[p].unit : 0x1p-24;
     int64_t enough = 1, with, without;
     struct lc_err err = LC_ERR_INIT;
     float *plain = NULL, *other = NULL;

@@ -36,7 +36,7 @@ struct reference {
     struct lc_tensors set;
     struct lc_model_shape shape;
     struct lc_model model;
-    float *weights, *packed;
+    float *weights, *split;
     double threshold;
     struct lc_sae sae[MAX_SITES];
     float *sae_weights[MAX_SITES];
@@ -433,11 +433,11 @@ static void open_case(struct reference *c, const char *name)
     check(LC_ALLOC(&c->weights, lc_model_floats(&c->shape, c->shape.layers), "model", &err), &err);
     check(lc_model_bind(&c->model, &c->shape, c->shape.layers, c->weights, &err), &err);
     check(lc_model_load(&c->shape, c->shape.layers, c->folder, c->weights, &err), &err);
-    check(lc_alloc((void **)&c->packed, lc_model_packed_floats(&c->shape, c->shape.layers, precision, 1) + 1, sizeof *c->packed,
-                   "packed weights", &err),
+    check(lc_alloc((void **)&c->split, lc_model_split_floats(&c->shape, c->shape.layers, precision, 1) + 1, sizeof *c->split,
+                   "split weights", &err),
           &err);
-    lc_model_pack_bind(&c->model, precision, 1, c->packed);
-    lc_model_pack(&c->model, 0, 1);
+    lc_model_split_bind(&c->model, precision, 1, c->split);
+    lc_model_split(&c->model, 0, 1);
 }
 
 static void close_case(struct reference *c)
@@ -446,7 +446,7 @@ static void close_case(struct reference *c)
         free(c->sae_weights[i]);
     lc_model_release(&c->model);
     free(c->weights);
-    free(c->packed);
+    free(c->split);
     lc_tensors_close(&c->set);
     lc_json_close(&c->json);
 }
@@ -514,7 +514,7 @@ static int run(void)
 {
     const struct CMUnitTest cases[] = {cmocka_unit_test(every_case_matches_float64)};
     const struct CMUnitTest precisions[] = {cmocka_unit_test(compare_precisions)};
-    int failed = 0, split = lc_factor_nt_bytes(LC_PRECISION_BF16X6, 32, 32) > 0;
+    int failed = 0, split = lc_factor_bytes(LC_PRECISION_BF16X6, 32, 32) > 0;
 
     memset(largest, 0, sizeof largest);
     for (int p = 0; p < (split ? PRECISIONS : 1); p++) {
