@@ -85,16 +85,16 @@ int lc_log_columns(void)
 /* A line goes out in one piece, so that ranks' lines do not mix. */
 void lc_log(const char *fmt, ...)
 {
+    struct lc_date date = {""};
     char text[2048] = "";
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    fprintf(stderr, "%s", drawn ? "\r\033[K" : "");
     if (lc_log_columns() == 0)
-        fprintf(stderr, "%s ", lc_date_here(lc_wall_seconds()).text);
-    fprintf(stderr, "%s\n", text);
+        date = lc_date_here(lc_wall_seconds());
+    fprintf(stderr, "%s%s%s%s\n", drawn ? "\r\033[K" : "", date.text, date.text[0] ? " " : "", text);
     drawn = 0;
 }
 

@@ -85,8 +85,8 @@ static double z_f64(const struct lc_sae *sae, const float *y, int64_t i, double 
     return z;
 }
 
-/* A sum of doubles of which none reaches into the bits of the next, ascending, so that the last has its sign: exact. (J. R. Shewchuk,
- * Adaptive precision floating-point arithmetic, 1997: grow-expansion without zeros.) */
+/* A sum of doubles, none 0, of which none reaches into the bits of the next, ascending, so that the last has its sign: exact.
+ * (J. R. Shewchuk, Adaptive precision floating-point arithmetic, 1997: grow-expansion with zeros left out.) */
 struct expansion {
     double part[64]; /* more than the bits from the least product of two floats to the greatest fill */
     int parts;
@@ -102,7 +102,8 @@ static void expansion_add(struct expansion *e, double x)
             e->part[kept++] = lost;
         x = sum;
     }
-    e->part[kept++] = x;
+    if (x != 0.0)
+        e->part[kept++] = x;
     e->parts = kept;
 }
 
@@ -118,11 +119,11 @@ static int is_above_exactly(const struct lc_sae *sae, const float *y, int64_t i,
         expansion_add(&e, (double)w[j] * (double)y[j]);
         expansion_add(&e, -(double)w[j] * (double)sae->shift[j]);
     }
-    return e.part[e.parts - 1] > 0.0;
+    return e.parts > 0 && e.part[e.parts - 1] > 0.0;
 }
 
 /* z of a candidate, in float32 by products in one order, whichever kernel named it, and in float64 once it is needed; each
- * bound: how far that may be off, but for the rounding of the level. */
+ * bound: how far that may be off. */
 struct measured {
     int64_t place, row, feature;
     double z, bound, fine, fine_bound;
@@ -161,7 +162,7 @@ static int is_above(const struct lc_sae *sae, const float *y, const struct measu
 {
     if (!is_near(m, level))
         return m->z > level;
-    if (fabs(m->fine - level) > m->fine_bound + fabs(level) * 0x1p-52)
+    if (fabs(m->fine - level) > m->fine_bound)
         return m->fine > level;
     return is_above_exactly(sae, y + m->row * sae->shape.width, m->feature, level);
 }

@@ -6,8 +6,6 @@
 #include "lightcone/clock.h"
 #include "lightcone/config.h"
 #include "lightcone/linalg.h"
-#include "lightcone/random.h"
-#include "lightcone/screen.h"
 
 int bench_precision(enum lc_precision *out, struct lc_err *err)
 {

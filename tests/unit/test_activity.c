@@ -278,21 +278,21 @@ static void ties_are_not_active(void **state)
     free(weights);
 }
 
-/* z is above, below and at its level by 2^-80, which sums of doubles lose beside 2^30. */
-static void what_float64_cannot_tell(void **state)
+/* z is above, below and at its level by 2^-80, which sums of doubles lose beside 2^30; -2^30 comes from y or from the shift. */
+static void tell_apart(int shifted)
 {
     enum { F = 130, D = 3 };
     static const float tiny[3] = {0x1p-40f, -0x1p-40f, 0.0f};
-    const float y[D] = {0x1p-40f, 0x1p30f, -0x1p30f};
+    const float y[D] = {0x1p-40f, 0x1p30f, shifted ? 0.0f : -0x1p30f};
     struct lc_sae_shape shape = {.kind = "test", .features = F, .width = D};
     struct lc_err err = LC_ERR_INIT;
     struct lc_active a;
     struct lc_sae sae;
     float *weights;
 
-    (void)state;
     check(LC_ALLOC(&weights, lc_sae_floats(&shape, 0), "weights", &err), &err);
     lc_sae_bind(&sae, &shape, 0, weights);
+    sae.shift[D - 1] = shifted ? 0x1p30f : 0.0f;
     for (int64_t i = 0; i < F; i++) {
         const float w[D] = {tiny[i % 3], 1.0f, 1.0f};
         memcpy(sae.encoder + i * D, w, sizeof w);
@@ -308,6 +308,13 @@ static void what_float64_cannot_tell(void **state)
         assert_true(a.feature[k] == 3 * k && a.above[k] && a.activation[k] == 1.0f);
     lc_active_release(&a);
     free(weights);
+}
+
+static void what_float64_cannot_tell(void **state)
+{
+    (void)state;
+    tell_apart(0);
+    tell_apart(1);
 }
 
 /* One workspace serves SAEs of other sizes, from nothing active to everything. */
