@@ -10,6 +10,7 @@
 #include "lightcone/linalg.h"
 #include "lightcone/passes.h"
 #include "lightcone/random.h"
+#include "lightcone/reconstruction.h"
 
 extern const struct lc_job lc_job_influence;
 
@@ -428,36 +429,19 @@ static void add_vector(struct work *w, int64_t i, enum lc_vector kind, const dou
     lc_samples_add(&w->sums->site[i].vector[kind], &sample, r, n, w->now.err);
 }
 
-/* R(t') = tr(G^T K G) with G the gradients at t' of all features f > 0 and K the Gram matrix of their decoder rows,
- * which is || W_d[:, S] G ||_F^2 without forming the D x D Jacobian. */
 static int reconstruct(struct work *w, int64_t i, int64_t n, struct lc_err *err)
 {
-    const struct purpose *active = w->purpose + w->first;
-    int64_t count = w->gradients;
-    const float *decoder = w->sums->study->site[i].sae.decoder;
-    int64_t d = w->sums->study->model.shape.width;
-    float *gram = NULL, *mixed = NULL;
+    int64_t *feature = NULL;
     int rc;
 
-    LC_TRY(rc, LC_ALLOC(&gram, count * count, "reconstruction", err));
-    LC_TRY(rc, LC_ALLOC(&mixed, count * d, "reconstruction", err));
-    for (int64_t a = 0; a < count; a++)
-        for (int64_t b = a; b < count; b++)
-            gram[a * count + b] = gram[b * count + a] =
-                (float)lc_dot_f64(decoder + active[a].feature * d, decoder + active[b].feature * d, d);
-    for (int64_t t = 0; t < n; t++) {
-        const float *g = w->gradient + t * d;
-        w->j[t] = 0.0;
-        lc_gemm_nn(count, d, count, gram, count, g, n * d, 0.0f, mixed, d);
-        for (int64_t a = 0; a < count; a++)
-            w->j[t] += lc_dot_f64(mixed + a * d, g + a * n * d, d);
-        w->j[t] = w->j[t] < 0.0 ? 0.0 : w->j[t]; /* NaN stays what it is */
-    }
+    LC_TRY(rc, LC_ALLOC(&feature, w->gradients, "reconstruction", err));
+    for (int64_t k = 0; k < w->gradients; k++)
+        feature[k] = w->purpose[w->first + k].feature;
+    LC_TRY(rc, lc_reconstruction_influence(w->j, &w->sums->study->site[i].sae, feature, w->gradients, w->gradient, n, err));
     add_vector(w, i, LC_VECTOR_RECONSTRUCTION, w->j, n);
     rc = err->code;
 done:
-    free(gram);
-    free(mixed);
+    free(feature);
     return rc;
 }
 
@@ -658,13 +642,13 @@ static int64_t vector_seeds(const struct lc_study *study)
 static void cost_readout(const struct lc_study *study, const struct lc_site_assumed *a, int64_t i, int64_t n,
                          struct lc_cost *out)
 {
-    double d = (double)study->model.shape.width, down = lc_backward_flop(&study->model, study->site[i].layer, n);
-    double gram = a->positive * a->positive * d * (1.0 + 2.0 * (double)n);
+    double down = lc_backward_flop(&study->model, study->site[i].layer, n);
+    int64_t d = study->model.shape.width;
 
-    out->flop[LC_PART_ENCODER] += 2.0 * (double)study->site[i].sae.shape.features * d;
+    out->flop[LC_PART_ENCODER] += 2.0 * (double)study->site[i].sae.shape.features * (double)d;
     out->flop[LC_PART_FEATURES] += a->selected * down;
     if (study->config.token_reconstruction)
-        out->flop[LC_PART_RECONSTRUCTION] += (a->positive - a->selected) * down + gram;
+        out->flop[LC_PART_RECONSTRUCTION] += (a->positive - a->selected) * down + lc_reconstruction_flop(a->positive, d, n);
 }
 
 /* FLOP of those at one readout of all sites: they and the features of all sites share Jacobians. */

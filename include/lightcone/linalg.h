@@ -57,7 +57,7 @@ float lc_norm_row(const float *x, const float *w, const float *b, double eps, in
 void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t n, float *out);
 
 /* p[0..n) = softmax(scale * p[0..n)), in place. */
-void lc_softmax(float *p, float scale, int64_t n);
+void lc_softmax(float *p, double scale, int64_t n);
 
 /* GELU (erf form): z is replaced by 0.5 z (1 + erf(z / sqrt 2)); slope, when not NULL, gets the derivative. */
 void lc_gelu(float *z, float *slope, int64_t n);

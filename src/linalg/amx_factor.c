@@ -119,7 +119,7 @@ LC_AMX static void pack_left(const struct lc_factor_call *p, struct workspace *w
     }
 }
 
-/* A panel is taken in slices that stay in L1 while the rows pass by from L2: 24 or 32 KB. */
+/* A panel is taken in slices that stay in L1 while the rows pass by from L2: 24 or 32 KB, depths of 512, 256 and 128. */
 static const int64_t slice_steps[MOST_PARTS + 1] = {0, 16, 8, 4};
 
 #define LOAD_LEFT(part)                          \
@@ -134,24 +134,21 @@ static const int64_t slice_steps[MOST_PARTS + 1] = {0, 16, 8, 4};
     _tile_dpbf16ps(2, 5, 6); \
     _tile_dpbf16ps(3, 5, 7)
 
-/* Tiles hold float32, so that a sum that leaves them and comes back is the same. */
-LC_AMX static inline void sum_go_on(int first, const float *sums)
+/* The tiles' sums of a slice, = at the first, += at the others: short sums that are added up round less than one long one. */
+LC_AMX static inline void sum_leaves(int first, float *sums)
 {
-    if (first) {
-        lc_amx_sum_begin();
-        return;
-    }
-    _tile_loadd(0, sums, 4 * LC_SIDE);
-    _tile_loadd(1, sums + 16, 4 * LC_SIDE);
-    _tile_loadd(2, sums + 16 * LC_SIDE, 4 * LC_SIDE);
-    _tile_loadd(3, sums + 16 * LC_SIDE + 16, 4 * LC_SIDE);
+    _Alignas(64) float more[LC_SIDE * LC_SIDE];
+
+    lc_amx_sum_end(first ? sums : more);
+    for (int64_t i = 0; !first && i < LC_SIDE * LC_SIDE; i += 16)
+        _mm512_store_ps(sums + i, _mm512_add_ps(_mm512_load_ps(sums + i), _mm512_load_ps(more + i)));
 }
 
 /* sums[32, 32] += 32 rows times a slice of a panel, = at the first: the parts in an order in which every load but one serves two products, and the
  * largest product comes last where it can. */
 LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
 {
-    sum_go_on(first, sums);
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += 3 * LC_PAIR, right += 3 * LC_PAIR) {
         LOAD_LEFT(2);
         LOAD_RIGHT(0);
@@ -167,12 +164,12 @@ LC_AMX static void multiply6(const uint8_t *left, const uint8_t *right, int64_t 
         LOAD_RIGHT(0);
         MULTIPLY;
     }
-    lc_amx_sum_end(sums);
+    sum_leaves(first, sums);
 }
 
 LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
 {
-    sum_go_on(first, sums);
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += 2 * LC_PAIR, right += 2 * LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(1);
@@ -182,18 +179,18 @@ LC_AMX static void multiply3(const uint8_t *left, const uint8_t *right, int64_t 
         LOAD_LEFT(1);
         MULTIPLY;
     }
-    lc_amx_sum_end(sums);
+    sum_leaves(first, sums);
 }
 
 LC_AMX static void multiply1(const uint8_t *left, const uint8_t *right, int64_t steps, int first, float *sums)
 {
-    sum_go_on(first, sums);
+    lc_amx_sum_begin();
     for (int64_t s = 0; s < steps; s++, left += LC_PAIR, right += LC_PAIR) {
         LOAD_LEFT(0);
         LOAD_RIGHT(0);
         MULTIPLY;
     }
-    lc_amx_sum_end(sums);
+    sum_leaves(first, sums);
 }
 
 static void (*const multiply[MOST_PARTS + 1])(const uint8_t *, const uint8_t *, int64_t, int, float *) = {

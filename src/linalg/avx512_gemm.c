@@ -1,14 +1,15 @@
 /* avx512_gemm.c - float32 products on AVX-512. The right factor is packed a block at a time as panels of 32 columns, which
  * stay in L2; the left one is read where it stands: a number of it is broadcast to 32 products. 14 rows of sums fill
- * the registers. An element is the sum over blocks of the depth of sums that go up by one product after the other, so
- * a row's bits do not depend on the rows beside it. */
+ * the registers. An element is the sum of sums of RUN products, which go up by one product after the other: a row's bits do
+ * not depend on the rows beside it, and shorter sums round less than one long one (of K numbers without order, the error
+ * grows with the root of K, of such runs with that of RUN + K / RUN). */
 #include "avx512.h"
 #include "gemm.h"
 
 #if defined(__x86_64__)
 #define AVX512 __attribute__((target("avx512f")))
 
-enum { ROWS = 14, SIDE = 32, DEPTH = 512, COLUMNS = 512 };
+enum { ROWS = 14, SIDE = 32, DEPTH = 512, COLUMNS = 512, RUN = 128 };
 enum { AHEAD = 8 }; /* rows of a panel that are fetched before they are needed */
 
 int lc_avx512_gemm_is_there(void)
@@ -80,24 +81,40 @@ AVX512 static inline __attribute__((always_inline)) void multiply(const struct t
 {
     const __mmask16 mask[2] = {lc_mask16(t->width), lc_mask16(t->width - 16)};
     const float *a = t->a, *b = t->panel;
-    __m512 sum[ROWS][2];
+    __m512 sum[ROWS][2], before[ROWS][2];
 
-#pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
-        sum[i][0] = sum[i][1] = _mm512_setzero_ps();
         _mm_prefetch((const char *)(t->c + i * t->ldc), _MM_HINT_T0);
         _mm_prefetch((const char *)(t->c + i * t->ldc + 16), _MM_HINT_T0);
     }
+    for (int64_t begin = 0;; begin += RUN) {
+        const int64_t run = t->depth - begin < RUN ? t->depth - begin : RUN;
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++)
+            sum[i][0] = sum[i][1] = _mm512_setzero_ps();
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < t->depth; k++, a += t->right, b += SIDE) {
-        const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
-        _mm_prefetch((const char *)(b + AHEAD * SIDE), _MM_HINT_T0);
-        _mm_prefetch((const char *)(b + AHEAD * SIDE + 16), _MM_HINT_T0);
+        for (int64_t k = 0; k < run; k++, a += t->right, b += SIDE) {
+            const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
+            _mm_prefetch((const char *)(b + AHEAD * SIDE), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD * SIDE + 16), _MM_HINT_T0);
+#pragma GCC unroll 14
+            for (int i = 0; i < rows; i++) {
+                const __m512 x = _mm512_set1_ps(a[i * t->down]);
+                sum[i][0] = _mm512_fmadd_ps(x, b0, sum[i][0]);
+                sum[i][1] = _mm512_fmadd_ps(x, b1, sum[i][1]);
+            }
+        }
+#pragma GCC unroll 14
+        for (int i = 0; begin > 0 && i < rows; i++) {
+            sum[i][0] = _mm512_add_ps(before[i][0], sum[i][0]);
+            sum[i][1] = _mm512_add_ps(before[i][1], sum[i][1]);
+        }
+        if (begin + RUN >= t->depth)
+            break;
 #pragma GCC unroll 14
         for (int i = 0; i < rows; i++) {
-            const __m512 x = _mm512_set1_ps(a[i * t->down]);
-            sum[i][0] = _mm512_fmadd_ps(x, b0, sum[i][0]);
-            sum[i][1] = _mm512_fmadd_ps(x, b1, sum[i][1]);
+            before[i][0] = sum[i][0];
+            before[i][1] = sum[i][1];
         }
     }
 #pragma GCC unroll 14

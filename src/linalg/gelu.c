@@ -7,14 +7,14 @@ static inline float scaled_erfc(float x)
 {
     float t = 1.0f / (1.0f + 0.5f * x), p = -0.04967566823f;
 
-    p = p * t + 0.23666190025f;
-    p = p * t - 0.38273908101f;
-    p = p * t + 0.15114047483f;
-    p = p * t + 0.06722207245f;
-    p = p * t + 0.15951954430f;
-    p = p * t + 0.25514915891f;
-    p = p * t + 0.28051311673f;
-    p = p * t + 0.28220846177f;
+    p = lc_fma(p, t, 0.23666190025f);
+    p = lc_fma(p, t, -0.38273908101f);
+    p = lc_fma(p, t, 0.15114047483f);
+    p = lc_fma(p, t, 0.06722207245f);
+    p = lc_fma(p, t, 0.15951954430f);
+    p = lc_fma(p, t, 0.25514915891f);
+    p = lc_fma(p, t, 0.28051311673f);
+    p = lc_fma(p, t, 0.28220846177f);
     return t * p;
 }
 
@@ -35,7 +35,7 @@ void lc_gelu(float *z, float *slope, int64_t n)
     }
     for (int64_t i = 0; i < n; i++) {
         float x = z[i], e = lc_exp(-0.5f * x * x), cdf = normal_cdf(x, e);
-        slope[i] = cdf + x * e * 0.39894228040f;
+        slope[i] = lc_fma(x * e, 0.39894228040f, cdf);
         z[i] = x * cdf;
     }
 }

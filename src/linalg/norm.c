@@ -63,25 +63,24 @@ void lc_multiply(float *x, const float *y, int64_t n)
 
 float lc_norm_row(const float *x, const float *w, const float *b, double eps, int64_t n, float *unit, float *out)
 {
-    double sum = 0.0, squares = 0.0;
-    float mean, rstd;
+    double sum = 0.0, squares = 0.0, mean, rstd;
 
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++)
         sum += (double)x[i];
-    mean = (float)(sum / (double)n);
+    mean = sum / (double)n;
 #pragma omp simd reduction(+ : squares)
     for (int64_t i = 0; i < n; i++)
-        squares += ((double)x[i] - sum / (double)n) * ((double)x[i] - sum / (double)n);
-    rstd = (float)(1.0 / sqrt(squares / (double)n + eps));
+        squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    rstd = 1.0 / sqrt(squares / (double)n + eps);
     for (int64_t i = 0; i < n; i++) {
-        float u = (x[i] - mean) * rstd;
+        double u = ((double)x[i] - mean) * rstd;
         if (unit)
-            unit[i] = u;
+            unit[i] = (float)u;
         if (out)
-            out[i] = u * w[i] + b[i];
+            out[i] = (float)(u * (double)w[i] + (double)b[i]);
     }
-    return rstd;
+    return (float)rstd;
 }
 
 void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t n, float *out)
@@ -99,17 +98,21 @@ void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t
         out[i] += rstd * (v[i] - sum - unit[i] * along);
 }
 
-void lc_softmax(float *p, float scale, int64_t n)
+/* The differences of large scores are made in float64: e^x is as far off, relatively, as x is absolutely. */
+void lc_softmax(float *p, double scale, int64_t n)
 {
-    float top = p[0], sum = 0.0f;
+    float top = p[0];
+    double sum = 0.0;
 
     for (int64_t i = 1; i < n; i++)
         top = p[i] > top ? p[i] : top;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++) {
-        p[i] = lc_exp(scale * (p[i] - top));
-        sum += p[i];
+        double x = scale * ((double)p[i] - (double)top);
+        float near = (float)x, e = lc_exp(near);
+        p[i] = lc_fma(e, (float)(x - (double)near), e);
+        sum += (double)p[i];
     }
     for (int64_t i = 0; i < n; i++)
-        p[i] /= sum;
+        p[i] = (float)((double)p[i] / sum);
 }

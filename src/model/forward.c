@@ -94,7 +94,7 @@ static void norm_rows(struct lc_forward *f, const float *x, const float *w, cons
 static void attend(const float *qkv, float *p, float *out, int64_t length, int64_t d, int64_t head)
 {
     enum { TILE = 64 };
-    float scale = (float)(1.0 / sqrt((double)head));
+    double scale = 1.0 / sqrt((double)head);
 
     for (int64_t begin = 0; begin < length; begin += TILE) {
         int64_t end = begin + TILE < length ? begin + TILE : length;
@@ -108,7 +108,13 @@ static void attend(const float *qkv, float *p, float *out, int64_t length, int64
     }
 }
 
-/* out = x + attention(LN1 x), through t->mixed. */
+static void add(float *out, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] += x[i];
+}
+
+/* out = attention(LN1 x), through t->mixed. */
 static void attention_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
                            float *out)
 {
@@ -124,14 +130,12 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
         for (int64_t h = 0; h < s->heads; h++)
             attend(t->qkv + i * f->length * 3 * d + h * head, t->attention + (i * s->heads + h) * square,
                    t->mixed + i * f->length * d + h * head, f->length, d, head);
-    memcpy(out, x, (size_t)(rows * d) * sizeof *out);
-    lc_factor_nt(rows, t->mixed, d, &w->out, 1.0f, out, d, f->product);
+    lc_factor_nt(rows, t->mixed, d, &w->out, 0.0f, out, d, f->product);
     lc_add_rows(out, w->out_b, rows, d);
 }
 
-/* out += mlp(LN2 x). */
-static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
-                     float *out)
+/* mlp(LN2 x), in the place of LN2 x. */
+static const float *mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x)
 {
     const struct lc_model_shape *s = &f->model->shape;
     int64_t rows = f->windows * f->length, d = s->width;
@@ -140,8 +144,24 @@ static void mlp_step(struct lc_forward *f, const struct lc_block *w, struct lc_b
     lc_factor_nt(rows, f->normed, d, &w->up, 0.0f, f->hidden, s->hidden, f->product);
     lc_add_rows(f->hidden, w->up_b, rows, s->hidden);
     lc_gelu(f->hidden, t->slope, rows * s->hidden);
-    lc_factor_nt(rows, f->hidden, s->hidden, &w->down, 1.0f, out, d, f->product);
-    lc_add_rows(out, w->down_b, rows, d);
+    lc_factor_nt(rows, f->hidden, s->hidden, &w->down, 0.0f, f->normed, d, f->product);
+    lc_add_rows(f->normed, w->down_b, rows, d);
+    return f->normed;
+}
+
+/* out = block of x. What is small is added up before it meets the residual stream, where each sum is rounded at the
+ * stream's magnitude. */
+static void run_block(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x, float *out)
+{
+    int64_t n = f->windows * f->length * f->model->shape.width;
+    int parallel = f->model->shape.parallel;
+
+    attention_step(f, w, t, x, out);
+    if (!parallel)
+        add(out, x, n);
+    add(out, mlp_step(f, w, t, parallel ? x : out), n);
+    if (parallel)
+        add(out, x, n);
 }
 
 static int check_finite(const struct lc_forward *f, int64_t layer, struct lc_err *err)
@@ -172,9 +192,7 @@ int lc_forward_run(struct lc_forward *f, const int32_t *token, int64_t windows, 
         memcpy(f->y + r * d, m->embedding + token[r] * d, (size_t)d * sizeof *f->y);
     }
     for (int64_t l = 0; l < m->depth; l++) {
-        float *x = f->y + l * stride, *out = x + stride;
-        attention_step(f, &m->block[l], &f->trace[l], x, out);
-        mlp_step(f, &m->block[l], &f->trace[l], m->shape.parallel ? x : out, out);
+        run_block(f, &m->block[l], &f->trace[l], f->y + l * stride, f->y + (l + 1) * stride);
         if (check_finite(f, l, err) != LC_OK)
             return err->code;
         if (f->breathe)

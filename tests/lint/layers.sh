@@ -13,7 +13,7 @@ config   | config grid layout values             | yaml.h
 format   | json pickled tensor                   | jansson.h zip.h
 text     | corpus tokenizer windows              | pcre2.h utf8proc.h jansson.h
 model    | model passes                          |
-sae      | sae activity                          |
+sae      | sae activity reconstruction           |
 stats    | bootstrap counts estimate exact joint leading pairs positions profiles rank_frequency samples spread sweep top_contexts |
 parallel | blockcyclic checkpoint comm eigen exchange handout | mpi.h
 results  | influence_tables results sparsity_tables | hdf5.h

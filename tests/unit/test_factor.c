@@ -125,6 +125,31 @@ static void errors_are_bounded(void **state)
     }
 }
 
+/* Three parts lose no more than float32 where sums are long: root of the mean square of errors, over that of sums of float32 that
+ * go up one by one. */
+static void long_sums_of_three_parts(void **state)
+{
+    struct bench b;
+    double split = 0.0, chain = 0.0;
+
+    (void)state;
+    bench_init(&b, 33, 2048, 40, 1, LC_PRECISION_BF16X6);
+    if (!b.factor.nt)
+        skip(); /* the kernels in use have no split products */
+    multiply(&b, 0, b.m, 1, 0.0f, b.c);
+    for (int64_t r = 0; r < b.m; r++)
+        for (int64_t j = 0; j < b.n; j++) {
+            double size, z = exact(&b, 1, r, j, &size);
+            float one = 0.0f;
+            for (int64_t k = 0; k < b.k; k++)
+                one = fmaf(b.a[r * b.lda + k], b.w[j * b.k + k], one);
+            split += ((double)b.c[r * b.n + j] - z) * ((double)b.c[r * b.n + j] - z);
+            chain += ((double)one - z) * ((double)one - z);
+        }
+    bench_release(&b);
+    assert_true(split < 0.03 * chain);
+}
+
 /* beta C is added, and a row is the same bits alone as among others (in OpenBLAS it is not at fewer than 4 rows). */
 static void rows_stand_alone(void **state)
 {
@@ -175,6 +200,7 @@ static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_bounded),
+        cmocka_unit_test(long_sums_of_three_parts),
         cmocka_unit_test(rows_stand_alone),
         cmocka_unit_test(factors_begin_at_a_row),
     };

@@ -52,9 +52,25 @@ static void softmax_matches_libm(void **state)
         q[i] = exp(0.5 * (double)p[i]);
         sum += q[i];
     }
-    lc_softmax(p, 0.5f, 37);
+    lc_softmax(p, 0.5, 37);
     for (int i = 0; i < 37; i++)
         assert_true(fabs((double)p[i] - q[i] / sum) < 1e-6);
+}
+
+/* Scores of sharp attention: what the smaller weights are of the largest one. */
+static void softmax_of_large_scores(void **state)
+{
+    const double scale = 1.0 / sqrt(8.0);
+    float p[50], score[50];
+
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        p[i] = score[i] = i ? 1000.0f - 4.7f * (float)i + uniform(2, (uint64_t)i) : 1000.0f;
+    lc_softmax(p, scale, 50);
+    for (int i = 1; i < 50; i++) {
+        double want = exp(scale * ((double)score[i] - (double)score[0]));
+        assert_true(fabs((double)p[i] / (double)p[0] - want) <= 4e-7 * want);
+    }
 }
 
 static void norm_backward_is_the_transpose(void **state)
@@ -203,6 +219,31 @@ static void deep_products_match_loops(void **state)
     }
 }
 
+/* Root of the mean square of errors, ours over those of sums that go up one by one. */
+static void long_sums_are_made_of_short_ones(void **state)
+{
+    static float product[MOST * MOST];
+    double ours = 0.0, chain = 0.0;
+
+    (void)state;
+    if (!own_kernel())
+        skip(); /* how a BLAS sums up is its own matter */
+    fill(17, 40, DEEPEST);
+    multiply(0, 17, 40, DEEPEST, 0.0f, product);
+    for (int r = 0; r < 17; r++)
+        for (int j = 0; j < 40; j++) {
+            double sum = 0.0;
+            float one = 0.0f;
+            for (int i = 0; i < DEEPEST; i++) {
+                sum += (double)left[r * DEEPEST + i] * (double)right[i * 40 + j];
+                one = fmaf(left[r * DEEPEST + i], right[i * 40 + j], one);
+            }
+            ours += (sum - (double)product[r * MOST + j]) * (sum - (double)product[r * MOST + j]);
+            chain += (sum - (double)one) * (sum - (double)one);
+        }
+    assert_true(ours < 0.25 * chain);
+}
+
 /* Blocks of columns and their edges: one row of ones picks sums that are exact in float32. */
 static void wide_products_are_exact(void **state)
 {
@@ -257,9 +298,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gelu_and_slope_match_libm),
         cmocka_unit_test(softmax_matches_libm),
+        cmocka_unit_test(softmax_of_large_scores),
         cmocka_unit_test(norm_backward_is_the_transpose),
         cmocka_unit_test(products_match_loops),
         cmocka_unit_test(deep_products_match_loops),
+        cmocka_unit_test(long_sums_are_made_of_short_ones),
         cmocka_unit_test(wide_products_are_exact),
         cmocka_unit_test(dots_have_the_bits_of_one),
     };
