@@ -24,16 +24,23 @@ int64_t lc_factor_bytes(enum lc_precision precision, int64_t rows, int64_t colum
 /* Fill those that are not NULL, lc_factor_bytes() each, of the numbers in w. */
 void lc_factor_split(const struct lc_factor *f, enum lc_precision precision);
 
+/* How rows [first, first + count) of a left factor come to be in their place: called for every row once and in order, right before
+ * the product reads it, so that what is made of it is made while the row is in the caches. */
+struct lc_making {
+    void (*make)(void *arg, int64_t first, int64_t count);
+    void *arg;
+};
+
 /* For the calls below, whatever their sizes; 64-byte aligned. May be 0. */
 int64_t lc_factor_scratch_bytes(enum lc_precision precision);
 
-/* C[m, rows] = A[m, columns] w^T + beta C. */
-void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
-                   void *scratch);
+/* C[m, rows] = A[m, columns] w^T + beta C. Here and below, `making` NULL: A is there. */
+void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_making *making, const struct lc_factor *f, float beta,
+                  float *c, int64_t ldc, void *scratch);
 /* C[m, columns] = A[m, rows] w + beta C, and by the rows of w from `first` on, a multiple of 32: C = A[m, rows - first] w[first:]. */
-void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
-                   void *scratch);
-void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c,
-                       int64_t ldc, void *scratch);
+void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_making *making, const struct lc_factor *f, float beta,
+                  float *c, int64_t ldc, void *scratch);
+void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_making *making,
+                       const struct lc_factor *f, float beta, float *c, int64_t ldc, void *scratch);
 
 #endif

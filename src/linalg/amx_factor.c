@@ -253,6 +253,8 @@ void lc_amx_factor(const struct lc_factor_call *p)
     for (int64_t row = 0; row < p->m; row += ROWS) {
         int64_t rows = p->m - row < ROWS ? p->m - row : ROWS;
         for (int64_t r = 0; r < rows; r++) {
+            if (p->making)
+                p->making->make(p->making->arg, row + r, 1);
             w->up[r] = scale_of(p->a + (row + r) * p->lda, p->depth);
             w->down[r] = 1.0f / w->up[r];
         }

@@ -62,30 +62,40 @@ static void run(struct lc_factor_call p, const struct header *h)
     lc_kernels()->product(&p);
 }
 
-void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
-                   void *scratch)
+static void make_all(const struct lc_making *making, int64_t m)
 {
-    if (!f->nt)
+    if (making)
+        making->make(making->arg, 0, m);
+}
+
+void lc_factor_nt(int64_t m, const float *a, int64_t lda, const struct lc_making *making, const struct lc_factor *f, float beta,
+                  float *c, int64_t ldc, void *scratch)
+{
+    if (!f->nt) {
+        make_all(making, m);
         lc_gemm_nt(m, f->rows, f->columns, a, lda, f->w, f->columns, beta, c, ldc);
-    else
-        run((struct lc_factor_call){.m = m, .columns = f->rows, .depth = f->columns, .a = a, .lda = lda, .beta = beta, .c = c,
-                                .ldc = ldc, .scratch = scratch},
+    } else {
+        run((struct lc_factor_call){.m = m, .columns = f->rows, .depth = f->columns, .a = a, .lda = lda, .making = making, .beta = beta,
+                                .c = c, .ldc = ldc, .scratch = scratch},
             f->nt);
+    }
 }
 
-void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c, int64_t ldc,
-                   void *scratch)
+void lc_factor_nn(int64_t m, const float *a, int64_t lda, const struct lc_making *making, const struct lc_factor *f, float beta,
+                  float *c, int64_t ldc, void *scratch)
 {
-    lc_factor_nn_from(0, m, a, lda, f, beta, c, ldc, scratch);
+    lc_factor_nn_from(0, m, a, lda, making, f, beta, c, ldc, scratch);
 }
 
-void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_factor *f, float beta, float *c,
-                       int64_t ldc, void *scratch)
+void lc_factor_nn_from(int64_t first, int64_t m, const float *a, int64_t lda, const struct lc_making *making,
+                       const struct lc_factor *f, float beta, float *c, int64_t ldc, void *scratch)
 {
-    if (!f->nn)
+    if (!f->nn) {
+        make_all(making, m);
         lc_gemm_nn(m, f->columns, f->rows - first, a, lda, f->w + first * f->columns, f->columns, beta, c, ldc);
-    else
+    } else {
         run((struct lc_factor_call){.m = m, .columns = f->columns, .first = first, .depth = f->rows - first, .a = a, .lda = lda,
-                                    .beta = beta, .c = c, .ldc = ldc, .scratch = scratch},
+                                .making = making, .beta = beta, .c = c, .ldc = ldc, .scratch = scratch},
             f->nn);
+    }
 }

@@ -16,6 +16,7 @@ struct lc_factor_call {
     int parts;
     const float *a;
     int64_t lda;
+    const struct lc_making *making; /* may be NULL */
     const void *b;
     float beta;
     float *c;

@@ -46,7 +46,7 @@ static int multiply(void *arg, struct lc_err *err)
 {
     const struct product *p = arg;
 
-    lc_factor_nn(M, p->a, K, &p->factor, 0.0f, p->c, N, p->scratch);
+    lc_factor_nn(M, p->a, K, NULL, &p->factor, 0.0f, p->c, N, p->scratch);
     return err->code;
 }
 

@@ -122,35 +122,60 @@ static void pull_mlp(const struct lc_view *v, float *u2, float *g, int64_t seeds
     }
 }
 
+struct making {
+    const struct lc_backward *b;
+    const struct lc_view *v;
+    int queries; /* dqkv has their columns */
+};
+
+/* Cotangents of the activation function's values into those of its arguments. */
+static void make_hidden(void *arg, int64_t first, int64_t count)
+{
+    const struct making *m = arg;
+    int64_t n = m->v->shape->hidden;
+
+    for (int64_t r = first; r < first + count; r++)
+        lc_multiply(m->b->hidden + r * n, m->v->slope + r % m->v->n * n, n);
+}
+
+/* Cotangents of rotated queries and keys into those of what is rotated. */
+static void make_dqkv(void *arg, int64_t first, int64_t count)
+{
+    const struct making *m = arg;
+    const struct lc_model_shape *s = m->v->shape;
+    int64_t d = s->width;
+
+    for (int64_t r = first; r < first + count; r++)
+        lc_rotate(m->b->dqkv + r * 3 * d + (m->queries ? 0 : d), m->queries ? 2 * s->heads : s->heads, d / s->heads, s->rotary,
+                  m->v->rotation + r % m->v->n * (s->rotary + 2), -1);
+}
+
 /* u2[seeds n, D] = cotangents g of the MLP's output pulled back to its input. */
 static void pull_plain(struct lc_backward *b, const struct lc_view *v, const float *g, float *u2, int64_t seeds)
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, rows = seeds * v->n;
+    struct making making = {.b = b, .v = v};
 
-    lc_factor_nn(rows, g, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
-    for (int64_t i = 0; i < seeds; i++)
-        lc_multiply(b->hidden + i * v->n * hidden, v->slope, v->n * hidden);
-    lc_factor_nn(rows, b->hidden, hidden, &v->w->up, 0.0f, u2, d, b->product);
+    lc_factor_nn(rows, g, d, NULL, &v->w->down, 0.0f, b->hidden, hidden, b->product);
+    lc_factor_nn(rows, b->hidden, hidden, &(struct lc_making){make_hidden, &making}, &v->w->up, 0.0f, u2, d, b->product);
 }
 
 /* A batch of seeds with cotangents g at all n positions through one block. u2 is pull_plain()'s, or, if `local`,
  * lc_local_jacobian_pull()'s. */
 static void descend_batch(struct lc_backward *b, const struct lc_view *v, float *g, float *u2, int local, int64_t seeds)
 {
-    int64_t d = v->shape->width, n = v->n, rows = seeds * n, heads = v->shape->heads;
+    int64_t d = v->shape->width, n = v->n, rows = seeds * n;
     int queries = !(local && lc_local_jacobian_has_query(v->shape));
     int64_t first = queries ? 0 : d; /* of the columns of dqkv that are there */
+    struct making making = {.b = b, .v = v, .queries = queries};
     const struct lc_attention_pull attention = {
         .view = v, .seeds = seeds, .dmixed = b->mixed, .dqkv = b->dqkv, .queries = queries, .scratch = b->attention};
 
     if (!v->shape->parallel)
         pull_mlp(v, u2, g, seeds);
-    lc_factor_nn(rows, g, d, &v->w->out, 0.0f, b->mixed, d, b->product);
+    lc_factor_nn(rows, g, d, NULL, &v->w->out, 0.0f, b->mixed, d, b->product);
     lc_attention_pull(&attention);
-    for (int64_t r = 0; r < rows; r++)
-        lc_rotate(b->dqkv + r * 3 * d + first, queries ? 2 * heads : heads, d / heads, v->shape->rotary,
-                  v->rotation + r % n * (v->shape->rotary + 2), -1);
-    lc_factor_nn_from(first, rows, b->dqkv + first, 3 * d, &v->w->qkv, 0.0f, b->u1, d, b->product);
+    lc_factor_nn_from(first, rows, b->dqkv + first, 3 * d, &(struct lc_making){make_dqkv, &making}, &v->w->qkv, 0.0f, b->u1, d, b->product);
     for (int64_t r = 0; r < rows; r++) {
         weigh(b->u1 + r * d, v->w->norm1_w, v->shape->parallel ? u2 + r * d : NULL, queries ? v->w->norm2_w : NULL, d);
         lc_norm_row_backward(b->u1 + r * d, v->unit1 + r % n * d, v->rstd1[r % n], d, g + r * d);
@@ -189,10 +214,10 @@ static void own_mlp(struct lc_backward *b, const struct lc_view *v, int64_t seed
 {
     int64_t d = v->shape->width, hidden = v->shape->hidden, last = v->n - 1;
 
-    lc_factor_nn(seeds, b->at, d, &v->w->down, 0.0f, b->hidden, hidden, b->product);
+    lc_factor_nn(seeds, b->at, d, NULL, &v->w->down, 0.0f, b->hidden, hidden, b->product);
     for (int64_t i = 0; i < seeds; i++)
         lc_multiply(b->hidden + i * hidden, v->slope + last * hidden, hidden);
-    lc_factor_nn(seeds, b->hidden, hidden, &v->w->up, 0.0f, b->u2, d, b->product);
+    lc_factor_nn(seeds, b->hidden, hidden, NULL, &v->w->up, 0.0f, b->u2, d, b->product);
     if (v->shape->parallel)
         return;
     for (int64_t i = 0; i < seeds; i++) {
@@ -284,7 +309,7 @@ static void own_attention(struct lc_backward *b, const struct lc_view *v, int64_
     struct own_parts o;
 
     own_parts_at(&o, b->own, v->shape, seeds, n);
-    lc_factor_nn(seeds, b->at, d, &v->w->out, 0.0f, b->mixed, d, b->product);
+    lc_factor_nn(seeds, b->at, d, NULL, &v->w->out, 0.0f, b->mixed, d, b->product);
     for (int64_t h = 0; h < heads; h++)
         own_head(b, v, h, seeds, &o);
     for (int64_t begin = 0; begin < n; begin += STRIP) {

@@ -77,16 +77,40 @@ const float *lc_forward_site(const struct lc_forward *f, int64_t layer)
 }
 
 /* normed = layer norm of x; unit and rstd are kept for the backward pass. */
-static void norm_rows(struct lc_forward *f, const float *x, const float *w, const float *b, float *unit, float *rstd)
-{
-    int64_t d = f->model->shape.width;
+struct norm {
+    const struct lc_forward *f;
+    const float *x, *w, *b;
+    float *unit, *rstd;
+};
 
-    for (int64_t r = 0; r < f->windows * f->length; r++) {
-        float inverse = lc_norm_row(x + r * d, w, b, f->model->shape.norm_eps, d, unit ? unit + r * d : NULL,
-                                    f->normed + r * d);
-        if (rstd)
-            rstd[r] = inverse;
+static void make_normed(void *arg, int64_t first, int64_t count)
+{
+    const struct norm *n = arg;
+    int64_t d = n->f->model->shape.width;
+
+    for (int64_t r = first; r < first + count; r++) {
+        float inverse = lc_norm_row(n->x + r * d, n->w, n->b, n->f->model->shape.norm_eps, d, n->unit ? n->unit + r * d : NULL,
+                                    n->f->normed + r * d);
+        if (n->rstd)
+            n->rstd[r] = inverse;
     }
+}
+
+/* hidden = GELU(hidden + bias), and its slope where that is kept. */
+struct activation {
+    const struct lc_forward *f;
+    const float *bias;
+    float *slope;
+};
+
+static void make_hidden(void *arg, int64_t first, int64_t count)
+{
+    const struct activation *a = arg;
+    int64_t n = a->f->model->shape.hidden;
+    float *hidden = a->f->hidden + first * n;
+
+    lc_add_rows(hidden, a->bias, count, n);
+    lc_gelu(hidden, a->slope ? a->slope + first * n : NULL, count * n);
 }
 
 /* Causal attention of one head in one window: weights into p[T, T], mixed values into out[T, h] (leading dimension D).
@@ -120,9 +144,9 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
 {
     const struct lc_model_shape *s = &f->model->shape;
     int64_t rows = f->windows * f->length, d = s->width, head = d / s->heads, square = f->length * f->length;
+    struct norm norm = {f, x, w->norm1_w, w->norm1_b, t->unit1, t->rstd1};
 
-    norm_rows(f, x, w->norm1_w, w->norm1_b, t->unit1, t->rstd1);
-    lc_factor_nt(rows, f->normed, d, &w->qkv, 0.0f, t->qkv, 3 * d, f->product);
+    lc_factor_nt(rows, f->normed, d, &(struct lc_making){make_normed, &norm}, &w->qkv, 0.0f, t->qkv, 3 * d, f->product);
     lc_add_rows(t->qkv, w->qkv_b, rows, 3 * d);
     for (int64_t r = 0; r < rows; r++)
         lc_rotate(t->qkv + r * 3 * d, 2 * s->heads, head, s->rotary, f->rotation + r % f->length * (s->rotary + 2), 1);
@@ -130,7 +154,7 @@ static void attention_step(struct lc_forward *f, const struct lc_block *w, struc
         for (int64_t h = 0; h < s->heads; h++)
             attend(t->qkv + i * f->length * 3 * d + h * head, t->attention + (i * s->heads + h) * square,
                    t->mixed + i * f->length * d + h * head, f->length, d, head);
-    lc_factor_nt(rows, t->mixed, d, &w->out, 0.0f, out, d, f->product);
+    lc_factor_nt(rows, t->mixed, d, NULL, &w->out, 0.0f, out, d, f->product);
     lc_add_rows(out, w->out_b, rows, d);
 }
 
@@ -139,12 +163,11 @@ static const float *mlp_step(struct lc_forward *f, const struct lc_block *w, str
 {
     const struct lc_model_shape *s = &f->model->shape;
     int64_t rows = f->windows * f->length, d = s->width;
+    struct norm norm = {f, x, w->norm2_w, w->norm2_b, t->unit2, t->rstd2};
+    struct activation activation = {f, w->up_b, t->slope};
 
-    norm_rows(f, x, w->norm2_w, w->norm2_b, t->unit2, t->rstd2);
-    lc_factor_nt(rows, f->normed, d, &w->up, 0.0f, f->hidden, s->hidden, f->product);
-    lc_add_rows(f->hidden, w->up_b, rows, s->hidden);
-    lc_gelu(f->hidden, t->slope, rows * s->hidden);
-    lc_factor_nt(rows, f->hidden, s->hidden, &w->down, 0.0f, f->normed, d, f->product);
+    lc_factor_nt(rows, f->normed, d, &(struct lc_making){make_normed, &norm}, &w->up, 0.0f, f->hidden, s->hidden, f->product);
+    lc_factor_nt(rows, f->hidden, s->hidden, &(struct lc_making){make_hidden, &activation}, &w->down, 0.0f, f->normed, d, f->product);
     lc_add_rows(f->normed, w->down_b, rows, d);
     return f->normed;
 }

@@ -112,7 +112,7 @@ static void make(const struct lc_local_pull *p, const struct parts *t, int64_t s
 
     memcpy(t->scaled, v->w->down.w, (size_t)(d * hidden) * sizeof *t->scaled);
     scale_columns(t->scaled, v->slope + s * hidden, d, hidden);
-    lc_factor_nn(d, t->scaled, hidden, &v->w->up, 0.0f, t->matrix, d, p->product);
+    lc_factor_nn(d, t->scaled, hidden, NULL, &v->w->up, 0.0f, t->matrix, d, p->product);
     if (!lc_local_jacobian_has_query(v->shape))
         return;
     scale_columns(t->matrix, v->w->norm2_w, d, d);
@@ -120,7 +120,7 @@ static void make(const struct lc_local_pull *p, const struct parts *t, int64_t s
         query_path(v, t, s, h);
     scale_columns(t->query, v->w->norm1_w, d, d);
     query = square(p->model, t->query, t->split);
-    lc_factor_nn(d, v->w->out.w, d, &query, 1.0f, t->matrix, d, p->product);
+    lc_factor_nn(d, v->w->out.w, d, NULL, &query, 1.0f, t->matrix, d, p->product);
 }
 
 void lc_local_jacobian_pull(const struct lc_local_pull *p)
@@ -133,7 +133,7 @@ void lc_local_jacobian_pull(const struct lc_local_pull *p)
         struct lc_factor jacobian;
         make(p, &t, s);
         jacobian = square(p->model, t.matrix, t.split);
-        lc_factor_nn(p->rows, p->g + s * d, n * d, &jacobian, 0.0f, p->u + s * d, n * d, p->product);
+        lc_factor_nn(p->rows, p->g + s * d, n * d, NULL, &jacobian, 0.0f, p->u + s * d, n * d, p->product);
         if (p->breathe)
             p->breathe(p->breathe_arg);
     }

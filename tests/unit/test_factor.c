@@ -65,7 +65,7 @@ static void bench_release(struct bench *b)
 
 static void multiply(const struct bench *b, int64_t first, int64_t m, int turned, float beta, float *c)
 {
-    (turned ? lc_factor_nt : lc_factor_nn)(m, b->a + first * b->lda, b->lda, &b->factor, beta, c, b->n, b->scratch);
+    (turned ? lc_factor_nt : lc_factor_nn)(m, b->a + first * b->lda, b->lda, NULL, &b->factor, beta, c, b->n, b->scratch);
 }
 
 static double exact(const struct bench *b, int turned, int64_t r, int64_t j, double *size)
@@ -150,6 +150,46 @@ static void long_sums_of_three_parts(void **state)
     assert_true(split < 0.03 * chain);
 }
 
+struct copy {
+    struct bench *b;
+    const float *from;
+    int64_t next;
+};
+
+static void make_copy(void *arg, int64_t first, int64_t count)
+{
+    struct copy *c = arg;
+
+    assert_true(first == c->next && count > 0);
+    c->next = first + count;
+    memcpy(c->b->a + first * c->b->lda, c->from + first * c->b->lda, (size_t)(count * c->b->lda) * sizeof *c->from);
+}
+
+/* Rows that are made on the way: each once, in order, before it is read. */
+static void rows_are_made_in_time(void **state)
+{
+    (void)state;
+    for (int p = LC_PRECISION_FLOAT32; p <= LC_PRECISION_BF16; p++)
+        for (int turned = 0; turned < 2; turned++) {
+            struct bench b;
+            struct copy copy = {.b = &b};
+            const struct lc_making making = {make_copy, &copy};
+            float *from, *there;
+            bench_init(&b, 300, 600, 70, turned, (enum lc_precision)p);
+            there = test_malloc((size_t)(b.m * b.n) * sizeof *there);
+            from = test_malloc((size_t)(b.m * b.lda) * sizeof *from);
+            copy.from = memcpy(from, b.a, (size_t)(b.m * b.lda) * sizeof *from);
+            multiply(&b, 0, b.m, turned, 0.0f, there);
+            memset(b.a, 0xff, (size_t)(b.m * b.lda) * sizeof *b.a);
+            (turned ? lc_factor_nt : lc_factor_nn)(b.m, b.a, b.lda, &making, &b.factor, 0.0f, b.c, b.n, b.scratch);
+            assert_true(copy.next == b.m);
+            assert_memory_equal(there, b.c, (size_t)(b.m * b.n) * sizeof *there);
+            test_free(there);
+            test_free(from);
+            bench_release(&b);
+        }
+}
+
 /* beta C is added, and a row is the same bits alone as among others (in OpenBLAS it is not at fewer than 4 rows). */
 static void rows_stand_alone(void **state)
 {
@@ -188,7 +228,7 @@ static void factors_begin_at_a_row(void **state)
             bench_init(&b, M, K, N, 0, (enum lc_precision)p);
             for (int64_t r = 0; r < M; r++)
                 memset(b.a + r * b.lda, 0, (size_t)first[i] * sizeof *b.a);
-            lc_factor_nn_from(first[i], M, b.a + first[i], b.lda, &b.factor, 0.0f, part, N, b.scratch);
+            lc_factor_nn_from(first[i], M, b.a + first[i], b.lda, NULL, &b.factor, 0.0f, part, N, b.scratch);
             error = worst_error(&b, 0, part);
             if (error > bounds[p])
                 fail_msg("%s, from row %lld: error %g", names[p], (long long)first[i], error);
@@ -201,6 +241,7 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_bounded),
         cmocka_unit_test(long_sums_of_three_parts),
+        cmocka_unit_test(rows_are_made_in_time),
         cmocka_unit_test(rows_stand_alone),
         cmocka_unit_test(factors_begin_at_a_row),
     };
