@@ -98,21 +98,31 @@ void lc_norm_row_backward(const float *v, const float *unit, float rstd, int64_t
         out[i] += rstd * (v[i] - sum - unit[i] * along);
 }
 
-/* The differences of large scores are made in float64: e^x is as far off, relatively, as x is absolutely. */
+/* e^(scale (p - top)), an argument of two float32 numbers: the result is as far off, relatively, as the argument is absolutely,
+ * and differences of scores may be large. scale[0] + scale[1] is the factor. */
+static inline float exp_of_difference(float p, float top, const float scale[2])
+{
+    float d = p - top, back = d - p, lost = (p - (d - back)) - (top + back); /* d + lost = p - top (Knuth, Moeller) */
+    float x = scale[0] * d, more = lc_fma(scale[0], d, -x) + (scale[0] * lost + scale[1] * d), e = lc_exp(x);
+
+    return lc_fma(e, more, e);
+}
+
 void lc_softmax(float *p, double scale, int64_t n)
 {
+    const float parts[2] = {(float)scale, (float)(scale - (double)(float)scale)};
     float top = p[0];
-    double sum = 0.0;
+    double sum = 0.0, inverse;
 
+#pragma omp simd reduction(max : top)
     for (int64_t i = 1; i < n; i++)
         top = p[i] > top ? p[i] : top;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++) {
-        double x = scale * ((double)p[i] - (double)top);
-        float near = (float)x, e = lc_exp(near);
-        p[i] = lc_fma(e, (float)(x - (double)near), e);
+        p[i] = exp_of_difference(p[i], top, parts);
         sum += (double)p[i];
     }
+    inverse = 1.0 / sum;
     for (int64_t i = 0; i < n; i++)
-        p[i] = (float)((double)p[i] / sum);
+        p[i] = (float)((double)p[i] * inverse);
 }
