@@ -20,7 +20,7 @@ struct lc_bytes {
     size_t size, room;
 };
 
-/* Append; geometric growth. On failure the buffer is unchanged. */
+/* Append; geometric growth. On failure the buffer is unchanged; else `data` is not NULL, be nothing in it. */
 int lc_bytes_add(struct lc_bytes *b, const void *data, size_t size, struct lc_err *err);
 int lc_bytes_printf(struct lc_bytes *b, struct lc_err *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -73,14 +73,12 @@ static int bytes_grow(struct lc_bytes *b, size_t extra, struct lc_err *err)
 
 int lc_bytes_add(struct lc_bytes *b, const void *data, size_t size, struct lc_err *err)
 {
-    int rc;
+    int rc = bytes_grow(b, size, err);
 
-    if (size == 0)
-        return LC_OK;
-    rc = bytes_grow(b, size, err);
     if (rc != LC_OK)
         return rc;
-    memcpy(b->data + b->size, data, size);
+    if (size > 0)
+        memcpy(b->data + b->size, data, size);
     b->size += size;
     return LC_OK;
 }

@@ -44,5 +44,5 @@ int lc_byte_level_decode(struct lc_bytes *out, const char *text, size_t size, in
             return rc;
         at += (size_t)n;
     }
-    return LC_OK;
+    return lc_bytes_add(out, text, 0, err); /* an empty text has a place, too */
 }
