@@ -1,4 +1,4 @@
-/* factor.c - products with weights: by split factors where the kernels in use have them, else by the BLAS. */
+/* factor.c - products with weights: by split factors where the kernels in use have them, else in float32. */
 #include "lightcone/factor.h"
 
 #include "isa.h"

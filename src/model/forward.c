@@ -132,12 +132,6 @@ static void attend(const float *qkv, float *p, float *out, int64_t length, int64
     }
 }
 
-static void add(float *out, const float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        out[i] += x[i];
-}
-
 /* out = attention(LN1 x), through t->mixed. */
 static void attention_step(struct lc_forward *f, const struct lc_block *w, struct lc_block_trace *t, const float *x,
                            float *out)
@@ -181,10 +175,10 @@ static void run_block(struct lc_forward *f, const struct lc_block *w, struct lc_
 
     attention_step(f, w, t, x, out);
     if (!parallel)
-        add(out, x, n);
-    add(out, mlp_step(f, w, t, parallel ? x : out), n);
+        lc_add_rows(out, x, 1, n);
+    lc_add_rows(out, mlp_step(f, w, t, parallel ? x : out), 1, n);
     if (parallel)
-        add(out, x, n);
+        lc_add_rows(out, x, 1, n);
 }
 
 static int check_finite(const struct lc_forward *f, int64_t layer, struct lc_err *err)

@@ -1,5 +1,4 @@
 /* Where the forward pass rounds. That its values are right test_reference says. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "check.h"
